@@ -1,0 +1,60 @@
+# pacs-framework. `make run` and `make test` do all the set-up they need.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := .uv/bin/uv
+PLUGINS := $(wildcard plugins/*/pyproject.toml)
+EDITABLE := -e . $(patsubst %/pyproject.toml,-e ./%,$(PLUGINS))
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install run test lint types format lock docs clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Install the kernel, all plugins and the tools into .venv
+
+run: $(INSTALLED) ## Start the archive: AE title PACS on 127.0.0.1:11112, data in ./pacs-data (ARGS="…" adds options)
+	@$(BIN)/pacs serve $(ARGS)
+
+test: $(INSTALLED) ## Run all tests (ARGS="…" goes to pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## Check style and types
+	@$(BIN)/python tools/gate.py lint
+	@$(BIN)/python tools/gate.py types
+
+types: $(INSTALLED) ## Check types only
+	@$(BIN)/python tools/gate.py types
+
+format: $(INSTALLED) ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix-only -q . && $(BIN)/ruff format -q .
+
+docs: $(INSTALLED) ## Write the generated pages of docs/reference anew
+	@$(BIN)/python tools/reference.py
+
+lock: $(UV) ## Resolve the newest dependencies into requirements.txt (names no package index)
+	@$(UV) lock -q --upgrade --no-progress
+	@$(UV) export -q --frozen --all-packages --all-groups --all-extras --no-emit-workspace \
+	  --no-annotate --no-header --format requirements-txt -o requirements.txt
+
+clean: ## Remove what make made; the archive's data stays
+	@rm -rf $(VENV) .uv uv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# uv lives in a folder of its own, so that neither `venv` nor the system's site-packages is needed.
+$(UV): requirements-uv.txt
+	@echo "installing uv …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=…")'
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-cache-dir --upgrade \
+	  --require-hashes --target .uv -r requirements-uv.txt
+	@touch $@
+
+$(INSTALLED): $(UV) requirements.txt pyproject.toml $(PLUGINS)
+	@echo "installing pacs-framework and its plugins into $(VENV) …"
+	@test -x $(BIN)/python || $(UV) venv -q --python $(PYTHON) $(VENV)
+	@$(UV) pip sync -q --python $(BIN)/python --require-hashes requirements.txt
+	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(EDITABLE)
+	@touch $@

@@ -1,0 +1,1 @@
+"""Who may associate, and for what."""

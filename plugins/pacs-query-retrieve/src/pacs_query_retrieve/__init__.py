@@ -1,0 +1,1 @@
+"""C-FIND, C-MOVE and C-GET."""

@@ -1,0 +1,45 @@
+"""The hooks of pacs-store: the storage service, its rule on modalities, and ``pacs store``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from pacs_framework import hookimpl
+from pacs_framework.archive.archive import Archive
+from pacs_framework.archive.incoming import IncomingInstance, Refusal
+from pacs_framework.network.service import DimseService
+from pacs_store.command import store
+from pacs_store.service import StorageService
+from pacs_store.settings import StoreSettings
+
+
+@hookimpl
+def config_models() -> type[StoreSettings]:
+    """The section ``[plugin.store]``."""
+    return StoreSettings
+
+
+@hookimpl
+def cli_commands() -> Sequence[click.Command]:
+    """Add ``pacs store``."""
+    return [store]
+
+
+@hookimpl
+def dimse_services(archive: Archive, settings: StoreSettings) -> Sequence[DimseService]:
+    """Answer C-STORE."""
+    return [StorageService(archive, settings)]
+
+
+@hookimpl
+def on_store(instance: IncomingInstance, settings: StoreSettings) -> Refusal | None:
+    """Refuse modalities that the site does not take, whichever door they come through."""
+    if not settings.accept:
+        return None
+    modality = instance.attributes["Modality"]
+    if modality in settings.accept:
+        return None
+    accepted = ", ".join(sorted(settings.accept))
+    return Refusal(reason=f"modality {modality!r} is not accepted here (accepted: {accepted})")

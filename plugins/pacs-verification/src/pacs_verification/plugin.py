@@ -1,0 +1,24 @@
+"""The hooks of pacs-verification: one service and one command. The smallest complete plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from pacs_framework import hookimpl
+from pacs_framework.network.service import DimseService
+from pacs_verification.command import echo
+from pacs_verification.service import VerificationService
+
+
+@hookimpl
+def dimse_services() -> Sequence[DimseService]:
+    """Answer C-ECHO."""
+    return [VerificationService()]
+
+
+@hookimpl
+def cli_commands() -> Sequence[click.Command]:
+    """Add ``pacs echo``."""
+    return [echo]

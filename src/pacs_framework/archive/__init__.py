@@ -1,0 +1,1 @@
+"""The use cases: receive, query, retrieve; the change feed. Knows no network."""

@@ -1,0 +1,1 @@
+"""Data on the move: header scan, Part 10, UIDs, character sets, matching."""

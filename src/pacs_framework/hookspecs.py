@@ -1,0 +1,171 @@
+"""The contract between the kernel and its plugins: every hook, in the order of an archive's life.
+
+A plugin is a distribution with an entry point in the group ``pacs.plugins``. The object behind it
+(a module, or a class that is called without arguments) carries functions marked with `hookimpl`,
+named as below. An implementation takes any of the listed parameters by name, in any order, and
+may leave out those it does not need.
+
+Every hook is of one kind, and the kind says what an exception does:
+
+``REGISTER``
+    Called once while the archive starts, in the starting thread. An exception makes the plugin
+    FAILED; if the configuration asks for that plugin, the start stops.
+``DECIDE``
+    Called in the thread of the operation, in the configured order, and the operation waits. The
+    first refusal ends it. An exception fails *closed*: the operation gets a failure status and the
+    log names the plugin; never silence, never SUCCESS.
+``NOTIFY``
+    Called after the commit from the change feed, in a thread of the plugin's own, at least once
+    per change, also across a crash: an implementation must bear repetition. An exception is
+    logged, counted and retried with back-off; other plugins do not notice.
+
+``settings`` is always the validated model of the plugin's own section (see `config_models`), or
+None where the plugin has none. Hooks are ordinary blocking functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+    from pydantic import BaseModel
+
+    from pacs_framework.archive.archive import Archive
+    from pacs_framework.archive.changes import Change
+    from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
+    from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
+    from pacs_framework.network.service import DimseService
+    from pacs_framework.storage import BackendFactory
+
+__all__ = ["PROJECT", "HookKind", "hookimpl", "kind_of"]
+
+PROJECT = "pacs"
+
+hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a function of a plugin as the implementation of the hook of the same name."""
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_hookspec = pluggy.HookspecMarker(PROJECT)
+
+
+class HookKind(StrEnum):
+    """How a hook is called, and what an exception in it means."""
+
+    REGISTER = "register"
+    DECIDE = "decide"
+    NOTIFY = "notify"
+
+
+def _hook(kind: HookKind) -> Callable[[_F], _F]:
+    """Mark a specification with its kind, which `kind_of` reads back."""
+
+    def mark(function: _F) -> _F:
+        function.pacs_hook_kind = kind  # type: ignore[attr-defined]
+        return _hookspec(function)
+
+    return mark
+
+
+def kind_of(function: Callable[..., Any]) -> HookKind:
+    """The kind of a hook specification in this module."""
+    kind: HookKind = function.pacs_hook_kind  # type: ignore[attr-defined]
+    return kind
+
+
+# --- while the archive starts ---------------------------------------------------------------
+
+
+@_hook(HookKind.REGISTER)
+def config_models() -> type[BaseModel]:
+    """Describe the plugin's own section ``[plugin.NAME]`` of the configuration.
+
+    Kind: REGISTER.
+    Returns: a pydantic model; every field needs a default and a description, because ``pacs
+    config`` prints them. The validated instance is what every other hook gets as ``settings``.
+    """
+    raise NotImplementedError
+
+
+@_hook(HookKind.REGISTER)
+def cli_commands() -> Sequence[click.Command]:
+    """Add commands to ``pacs``.
+
+    Kind: REGISTER; called by the command line only, before any configuration is read. A command
+    that works on an archive takes ``--config`` or ``--data`` itself (`pacs_framework.cli.options`).
+    Returns: click commands. Two providers of one command name is an error naming both.
+    """
+    raise NotImplementedError
+
+
+@_hook(HookKind.REGISTER)
+def storage_backends(settings: Any) -> Mapping[str, BackendFactory]:
+    """Offer places to keep objects in.
+
+    Kind: REGISTER.
+    Returns: URL scheme → function that takes the configured URL and opens the backend.
+    """
+    raise NotImplementedError
+
+
+@_hook(HookKind.REGISTER)
+def dimse_services(archive: Archive, settings: Any) -> Sequence[DimseService]:
+    """Offer SOP classes on the wire.
+
+    Kind: REGISTER.
+    archive: the use cases a service calls: receive, query, locate (see `Archive`).
+    Returns: services. Two services that answer one command on one SOP class is an error naming
+    both plugins.
+    """
+    raise NotImplementedError
+
+
+# --- while a peer asks ----------------------------------------------------------------------
+
+
+@_hook(HookKind.DECIDE)
+def on_association(request: AssociationRequest, settings: Any) -> Rejection | Narrowing | None:
+    """Judge an association request before it is answered (PS3.8 9.3.2 to 9.3.4).
+
+    Kind: DECIDE; in the thread of the association, before the A-ASSOCIATE response.
+    request: calling and called AE title, address and port of the peer, its TLS subject and user
+    identity, and the presentation contexts it proposes.
+    Returns: None to let it pass, a `Rejection` with result, source and reason, or a `Narrowing`
+    to the presentation contexts that stay. Narrowings of several plugins intersect.
+    An exception rejects the association: transient, service-provider (presentation),
+    temporary congestion.
+    """
+    raise NotImplementedError
+
+
+@_hook(HookKind.DECIDE)
+def on_store(instance: IncomingInstance, settings: Any) -> Refusal | Coercion | None:
+    """Judge an instance that has arrived and is not yet stored.
+
+    Kind: DECIDE; in the thread of the association (or of the import), after the header scan.
+    instance: where it comes from, its index attributes, and its data set up to the pixels.
+    Returns: None to keep the bytes as received, a `Refusal` with the DIMSE status and a reason,
+    or a `Coercion` with the changed data set, which the next plugin then sees. The peer of a
+    coerced instance gets B000H, coercion of data elements (PS3.4 B.2.3).
+    An exception refuses the instance with 0110H, processing failure.
+    """
+    raise NotImplementedError
+
+
+# --- after the commit -----------------------------------------------------------------------
+
+
+@_hook(HookKind.NOTIFY)
+def on_stored(change: Change, archive: Archive, settings: Any) -> None:
+    """Learn that an instance is stored: durable, indexed and acknowledged.
+
+    Kind: NOTIFY; at least once per change, in the order of the change feed.
+    change: sequence number, UIDs and origin of the instance.
+    archive: to look up or open the instance.
+    """
+    raise NotImplementedError

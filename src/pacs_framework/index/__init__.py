@@ -1,0 +1,1 @@
+"""The index: tables, group commit, migrations."""

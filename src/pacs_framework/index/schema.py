@@ -1,0 +1,143 @@
+"""The tables of the index. Migrations in ``index/migrations`` create exactly these.
+
+Text columns hold the value as it is answered: decoded to Unicode, trailing padding removed, several
+values joined by a backslash, empty when the attribute is absent or empty (never NULL). A column
+``…_search`` holds a normalised form made for narrowing in SQL; the exact decision of a match is
+always `pacs_framework.dicom.matching`, on the value itself.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from pacs_framework.dicom.attributes import Level, indexed_at
+
+__all__ = ["change", "cursor", "instance", "metadata", "patient", "series", "study"]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite gives row ids and keeps them growing only for INTEGER PRIMARY KEY.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+# Values are compared by their bytes on both engines: prefixes and ranges use the index, and keyset
+# paging has one order, whatever locale a PostgreSQL database was made with.
+_Text = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _values(level: Level) -> list[Column[str]]:
+    """One text column for each attribute that is indexed at this level."""
+    return [Column(a.column, _Text, nullable=False, default="") for a in indexed_at(level)]
+
+
+patient = Table(
+    "patient",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    *_values(Level.PATIENT),
+    Column("patient_name_search", _Text, nullable=False, default=""),
+    UniqueConstraint("patient_id", "issuer_of_patient_id"),
+    Index(None, "patient_name_search"),
+    # A name may match in its second or third component group; few names have more than one.
+    Index(
+        "ix_patient_name_groups",
+        "patient_name_search",
+        sqlite_where=text("patient_name_search LIKE '%=%'"),
+        postgresql_where=text("patient_name_search LIKE '%=%'"),
+    ),
+    Index(None, "patient_birth_date"),
+)
+
+# Two patients whose instances carry one Study Instance UID have two rows, so that images of one
+# person are never shown as another's.
+study = Table(
+    "study",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("patient_fk", _Id, ForeignKey("patient.id"), nullable=False),
+    *_values(Level.STUDY),
+    Column("study_datetime_search", _Text, nullable=False, default=""),
+    UniqueConstraint("study_instance_uid", "patient_fk"),
+    Index(None, "patient_fk"),
+    Index(None, "study_datetime_search"),
+    Index(None, "accession_number"),
+    Index(None, "study_id"),
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("study_fk", _Id, ForeignKey("study.id"), nullable=False),
+    *_values(Level.SERIES),
+    UniqueConstraint("series_instance_uid", "study_fk"),
+    Index(None, "study_fk", "modality"),
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("series_fk", _Id, ForeignKey("series.id"), nullable=False),
+    *_values(Level.IMAGE),
+    Column("transfer_syntax_uid", String(64), nullable=False),
+    Column("storage_key", Text, nullable=False),
+    Column("version", String(32), nullable=False),
+    # The object is `dataset_offset` bytes of Part 10 prefix, then the data set.
+    Column("dataset_offset", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("prefix_digest", LargeBinary(32), nullable=False),
+    Column("dataset_digest", LargeBinary(32), nullable=False),
+    Column("received", DateTime, nullable=False),
+    UniqueConstraint("sop_instance_uid"),
+    UniqueConstraint("storage_key"),
+    Index(None, "series_fk"),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("sequence", _Id, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("patient_id", Text, nullable=False),
+    Column("issuer_of_patient_id", Text, nullable=False),
+    Column("study_instance_uid", String(64), nullable=False),
+    Column("series_instance_uid", String(64), nullable=False),
+    Column("sop_instance_uid", String(64), nullable=False),
+    Column("sop_class_uid", String(64), nullable=False),
+    Column("door", String(32), nullable=False),
+    Column("calling_aet", String(16), nullable=False),
+    Column("called_aet", String(16), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("association_id", String(64), nullable=False),
+    Column("tls_subject", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+cursor = Table(
+    "cursor",
+    metadata,
+    Column("consumer", String(128), primary_key=True),
+    Column("sequence", _Id, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""The wire: upper layer, DIMSE, associations in both roles. Knows no archive."""

@@ -1,0 +1,199 @@
+"""The contract of storage backends: where the bytes of instances live.
+
+A backend keeps *objects*: whole DICOM Part 10 files under opaque keys. The index alone says which
+key an instance has. Keys are versioned, so an object once committed never changes: replacing an
+instance writes a new key, and the old object goes after the index has stopped naming it.
+
+Laws (the contract suite in ``pacs_framework.testing`` holds every backend to them):
+
+* after ``commit`` returns, the object survives a power cut; before it, no reader ever sees it;
+* ``abort`` (also by leaving the ``with`` block of a writer without ``commit``) leaves nothing;
+* ``open`` of what was committed gives the bytes that were written, from any process at once;
+* ``delete`` of a missing key is no error, and a reader that already opened the object reads on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+from urllib.parse import urlsplit
+
+from pacs_framework.errors import ConfigurationError
+
+__all__ = [
+    "BackendFactory",
+    "ByteSource",
+    "ObjectName",
+    "ObjectStat",
+    "ObjectWriter",
+    "StorageBackend",
+    "StorageRegistry",
+]
+
+_COPY_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectName:
+    """What a backend may build a key from.
+
+    The UIDs are valid UIDs (the ingest door checks). ``patient_id`` is free text from the peer and
+    may hold anything. ``version`` is unique over all versions of all instances, made of
+    ``[0-9a-z]``, and later versions sort after earlier ones.
+    """
+
+    patient_id: str
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    received: dt.datetime
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectStat:
+    """One object: its key, its size in bytes and when it was committed (UTC)."""
+
+    key: str
+    size: int
+    committed: dt.datetime
+
+
+class ByteSource(Protocol):
+    """An open object for reading, from the start of the range that was asked for."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to ``size`` bytes, all that is left when negative; empty at the end."""
+
+    def readinto(self, buffer: memoryview | bytearray, /) -> int | None:
+        """Fill ``buffer`` from its start; the number of bytes read, 0 at the end."""
+
+    def close(self) -> None:
+        """Give the object back."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class ObjectWriter(ABC):
+    """An object on its way in: ``write`` any number of times, then ``commit`` or ``abort``."""
+
+    @abstractmethod
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append ``data``; it is not kept by reference. Raises `StorageError`."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Make the object durable and visible under its key. Raises `StorageError`."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Drop what was written. Harmless after ``commit`` and when called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.abort()
+
+
+class StorageBackend(ABC):
+    """One place for objects. Methods are called from many threads at once."""
+
+    @abstractmethod
+    def key_for(self, name: ObjectName) -> str:
+        """The key of a new object: 1 to 512 characters, unique as long as ``name.version`` is."""
+
+    @abstractmethod
+    def begin(self, key: str, *, size: int | None = None) -> ObjectWriter:
+        """Start an object of ``size`` bytes (when known). Raises `OutOfResources`."""
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Commit the whole file at ``path`` under ``key``; the file may be moved away or stay.
+
+        This copies. A backend on the same file system as ``path`` renames instead.
+        """
+        with path.open("rb") as source, self.begin(key, size=path.stat().st_size) as writer:
+            while block := source.read(_COPY_BLOCK):
+                writer.write(block)
+            writer.commit()
+
+    @abstractmethod
+    def open(self, key: str, *, offset: int = 0, length: int | None = None) -> ByteSource:
+        """Read ``length`` bytes (to the end when None) from ``offset``. Raises `ObjectNotFound`."""
+
+    @abstractmethod
+    def stat(self, key: str) -> ObjectStat:
+        """Raises `ObjectNotFound`."""
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove the object; a missing one is no error."""
+
+    @abstractmethod
+    def list(self) -> Iterator[ObjectStat]:
+        """Every committed object, in any order, without holding all in memory."""
+
+    @abstractmethod
+    def free_space(self) -> int | None:
+        """Bytes that can still be written before `OutOfResources`; None when unlimited."""
+
+    def recover(self) -> int:
+        """Remove what an unclean stop left half-written; the number of leftovers removed.
+
+        Called at start while nobody writes.
+        """
+        return 0
+
+    def close(self) -> None:
+        """Give back what the backend holds open."""
+
+
+class BackendFactory(Protocol):
+    """Opens the backend behind a URL such as ``file:///var/lib/pacs/objects``."""
+
+    def __call__(self, url: str, /) -> StorageBackend:
+        """Open the backend; raises ConfigurationError when the URL is not usable."""
+
+
+class StorageRegistry:
+    """The storage backends by URL scheme, gathered from the ``storage_backends`` hook."""
+
+    def __init__(self) -> None:
+        self._factories: dict[str, tuple[str, BackendFactory]] = {}
+
+    def add(self, scheme: str, factory: BackendFactory, *, plugin: str) -> None:
+        """Offer ``scheme``; a second provider of one scheme is an error naming both."""
+        if scheme in self._factories:
+            other = self._factories[scheme][0]
+            raise ConfigurationError(
+                f"storage scheme {scheme!r} is provided by both {other!r} and {plugin!r}; "
+                f"deny one of them in [plugins] deny"
+            )
+        self._factories[scheme] = (plugin, factory)
+
+    @property
+    def schemes(self) -> dict[str, str]:
+        """Scheme → name of the plugin that provides it."""
+        return {scheme: plugin for scheme, (plugin, _) in sorted(self._factories.items())}
+
+    def open(self, url: str) -> StorageBackend:
+        """The backend behind ``url``; a scheme without an installed plugin is an error."""
+        scheme = urlsplit(url).scheme
+        if scheme not in self._factories:
+            known = ", ".join(self.schemes) or "none: no storage plugin is active"
+            raise ConfigurationError(
+                f"storage url {url!r}: no active plugin provides the scheme {scheme!r} "
+                f"(provided: {known}); install a storage plugin for it"
+            )
+        return self._factories[scheme][1](url)
