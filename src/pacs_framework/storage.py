@@ -23,11 +23,12 @@ from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import urlsplit
 
-from pacs_framework.errors import ConfigurationError
+from pacs_framework.errors import ConfigurationError, ObjectNotFound, OutOfResources
 
 __all__ = [
     "BackendFactory",
     "ByteSource",
+    "MissingStorage",
     "ObjectName",
     "ObjectStat",
     "ObjectWriter",
@@ -77,7 +78,13 @@ class ByteSource(Protocol):
         """Give the object back."""
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, *exc: object) -> None: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
 
 
 class ObjectWriter(ABC):
@@ -113,6 +120,13 @@ class StorageBackend(ABC):
     @abstractmethod
     def key_for(self, name: ObjectName) -> str:
         """The key of a new object: 1 to 512 characters, unique as long as ``name.version`` is."""
+
+    @abstractmethod
+    def version_of(self, key: str) -> str:
+        """The ``name.version`` that `key_for` made ``key`` of: reindex reads it back.
+
+        Any text comes back for a key that `key_for` never made.
+        """
 
     @abstractmethod
     def begin(self, key: str, *, size: int | None = None) -> ObjectWriter:
@@ -159,6 +173,43 @@ class StorageBackend(ABC):
         """Give back what the backend holds open."""
 
 
+class MissingStorage(StorageBackend):
+    """Stands in where no storage plugin is active: nothing can be kept, and each try says why."""
+
+    _WHY = "no storage plugin is active: install one, such as a plugin for the scheme 'file'"
+
+    def key_for(self, name: ObjectName) -> str:
+        """Raises `OutOfResources`."""
+        raise OutOfResources(self._WHY)
+
+    def version_of(self, key: str) -> str:
+        """There are no keys to know."""
+        raise OutOfResources(self._WHY)
+
+    def begin(self, key: str, *, size: int | None = None) -> ObjectWriter:
+        """Raises `OutOfResources`."""
+        raise OutOfResources(self._WHY)
+
+    def open(self, key: str, *, offset: int = 0, length: int | None = None) -> ByteSource:
+        """Raises `ObjectNotFound`."""
+        raise ObjectNotFound(self._WHY)
+
+    def stat(self, key: str) -> ObjectStat:
+        """Raises `ObjectNotFound`."""
+        raise ObjectNotFound(self._WHY)
+
+    def delete(self, key: str) -> None:
+        """Nothing is there to remove."""
+
+    def list(self) -> Iterator[ObjectStat]:
+        """Nothing."""
+        return iter(())
+
+    def free_space(self) -> int:
+        """No room at all."""
+        return 0
+
+
 class BackendFactory(Protocol):
     """Opens the backend behind a URL such as ``file:///var/lib/pacs/objects``."""
 
@@ -187,13 +238,20 @@ class StorageRegistry:
         """Scheme → name of the plugin that provides it."""
         return {scheme: plugin for scheme, (plugin, _) in sorted(self._factories.items())}
 
-    def open(self, url: str) -> StorageBackend:
-        """The backend behind ``url``; a scheme without an installed plugin is an error."""
-        scheme = urlsplit(url).scheme
-        if scheme not in self._factories:
+    def provides(self, url: str) -> bool:
+        """Whether a plugin provides the scheme of ``url``."""
+        return urlsplit(url).scheme in self._factories
+
+    def check(self, url: str) -> None:
+        """Raise `ConfigurationError` when no plugin provides the scheme of ``url``."""
+        if not self.provides(url):
             known = ", ".join(self.schemes) or "none: no storage plugin is active"
             raise ConfigurationError(
-                f"storage url {url!r}: no active plugin provides the scheme {scheme!r} "
-                f"(provided: {known}); install a storage plugin for it"
+                f"storage url {url!r}: no active plugin provides the scheme "
+                f"{urlsplit(url).scheme!r} (provided: {known}); install a storage plugin for it"
             )
-        return self._factories[scheme][1](url)
+
+    def open(self, url: str) -> StorageBackend:
+        """The backend behind ``url``; raises `ConfigurationError` as `check` does."""
+        self.check(url)
+        return self._factories[urlsplit(url).scheme][1](url)

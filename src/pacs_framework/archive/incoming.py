@@ -82,7 +82,7 @@ class IncomingInstance:
     sop_instance_uid: str
     transfer_syntax_uid: str
     size: int
-    attributes: Mapping[str, str]
+    attributes: Mapping[str, str] = field(repr=False)  # patient data stays out of messages
     load_dataset: Callable[[], Dataset] = field(repr=False)
 
     def dataset(self) -> Dataset:

@@ -41,7 +41,7 @@ class Call:
             calling_aet=self.calling_aet,
             called_aet=self.called_aet,
             contexts=contexts,
-            limits=Limits(artim_timeout=self.timeout, network_timeout=self.timeout),
+            settings=Limits(artim_timeout=self.timeout, network_timeout=self.timeout),
             tls=self.tls,
         )
 
@@ -77,7 +77,9 @@ def peer_options(command: _F) -> _F:
             click.argument("host"),
             click.argument("port", type=click.IntRange(1, 65535)),
             click.option("--aet", default="PACSSCU", show_default=True, help="Our own AE title."),
-            click.option("--aec", default="ANY-SCP", show_default=True, help="The peer's AE title."),
+            click.option(
+                "--aec", default="ANY-SCP", show_default=True, help="The peer's AE title."
+            ),
             click.option(
                 "--timeout",
                 default=30.0,

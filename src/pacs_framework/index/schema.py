@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from pacs_framework.dicom.attributes import Level, indexed_at
 
-__all__ = ["change", "cursor", "instance", "metadata", "patient", "series", "study"]
+__all__ = ["change", "cursor", "instance", "metadata", "obsolete", "patient", "series", "study"]
 
 metadata = MetaData(
     naming_convention={
@@ -37,7 +37,8 @@ metadata = MetaData(
     }
 )
 
-# SQLite gives row ids and keeps them growing only for INTEGER PRIMARY KEY.
+# SQLite gives row ids only for INTEGER PRIMARY KEY, and with AUTOINCREMENT never gives one twice:
+# each process remembers ids of parents, and one that is gone must not come back as another.
 _Id = BigInteger().with_variant(Integer(), "sqlite")
 
 # Values are compared by their bytes on both engines: prefixes and ranges use the index, and keyset
@@ -66,6 +67,7 @@ patient = Table(
         postgresql_where=text("patient_name_search LIKE '%=%'"),
     ),
     Index(None, "patient_birth_date"),
+    sqlite_autoincrement=True,
 )
 
 # Two patients whose instances carry one Study Instance UID have two rows, so that images of one
@@ -82,6 +84,7 @@ study = Table(
     Index(None, "study_datetime_search"),
     Index(None, "accession_number"),
     Index(None, "study_id"),
+    sqlite_autoincrement=True,
 )
 
 series = Table(
@@ -92,6 +95,7 @@ series = Table(
     *_values(Level.SERIES),
     UniqueConstraint("series_instance_uid", "study_fk"),
     Index(None, "study_fk", "modality"),
+    sqlite_autoincrement=True,
 )
 
 instance = Table(
@@ -103,7 +107,7 @@ instance = Table(
     Column("transfer_syntax_uid", String(64), nullable=False),
     Column("storage_key", Text, nullable=False),
     Column("version", String(32), nullable=False),
-    # The object is `dataset_offset` bytes of Part 10 prefix, then the data set.
+    # The object is `dataset_offset` bytes of Part 10 prefix, then the data set; `size` counts both.
     Column("dataset_offset", Integer, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("prefix_digest", LargeBinary(32), nullable=False),
@@ -133,6 +137,14 @@ change = Table(
     Column("association_id", String(64), nullable=False),
     Column("tls_subject", Text, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# Objects that the index stopped naming and that still have to be deleted: written in the
+# transaction that stopped naming them, so that a crash in between forgets nothing.
+obsolete = Table(
+    "obsolete",
+    metadata,
+    Column("storage_key", Text, primary_key=True),
 )
 
 cursor = Table(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from pacs_framework.archive.archive import Archive
 from pynetdicom.presentation import AllStoragePresentationContexts
 
-from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.incoming import FileMeta, Origin
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES
 from pacs_framework.errors import MismatchedInstance
@@ -25,6 +25,7 @@ from pacs_store.settings import StoreSettings
 
 __all__ = ["StorageService"]
 
+_TRANSFER_SYNTAXES = frozenset(TRANSFER_SYNTAXES)
 _STANDARD_CLASSES = frozenset(str(c.abstract_syntax) for c in AllStoragePresentationContexts)
 
 
@@ -55,7 +56,7 @@ class StorageService(DimseService):
 
 
 def _context(abstract_syntax: str) -> SupportedContext:
-    return SupportedContext(abstract_syntax=abstract_syntax, transfer_syntaxes=TRANSFER_SYNTAXES)
+    return SupportedContext(abstract_syntax=abstract_syntax, transfer_syntaxes=_TRANSFER_SYNTAXES)
 
 
 def _origin(request: Request) -> Origin:

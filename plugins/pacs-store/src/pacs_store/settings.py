@@ -15,7 +15,7 @@ class StoreSettings(BaseModel):
     accept: frozenset[str] = Field(
         default=frozenset(),
         description=(
-            "Modalities to accept, for example [\"CT\", \"MR\"]; instances of another modality are "
+            'Modalities to accept, for example ["CT", "MR"]; instances of another modality are '
             "refused with 0124H. Empty accepts all."
         ),
     )

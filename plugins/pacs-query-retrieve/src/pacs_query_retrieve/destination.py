@@ -1,0 +1,102 @@
+"""The other end of a C-MOVE: sub-associations to the peer behind the destination AE title."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import structlog
+
+from pacs_framework.network.errors import AssociationError
+from pacs_framework.network.service import AcceptedContext
+from pacs_query_retrieve.routes import Routes, proposals
+
+if TYPE_CHECKING:
+    from pacs_framework.archive.retrieve import InstanceKind
+    from pacs_framework.network.association import Association
+    from pacs_framework.network.decisions import ProposedContext
+    from pacs_framework.network.peers import Connect, PeerAddress
+
+__all__ = ["Destination"]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Leg:
+    """One sub-association: what it proposes, and how often it may still be opened.
+
+    A receiver that drops an association in the middle gets the rest on a second one, once: a
+    restarted peer is worth it, one that dies of an instance every time is not.
+    """
+
+    contexts: Sequence[ProposedContext]
+    openings: int = 2
+    association: Association | None = None
+    routes: Routes | None = None
+
+
+class Destination:
+    """Carries instances to a peer. Several associations only where one has too few contexts.
+
+    A context manager: a clean exit releases, an exception aborts.
+    """
+
+    def __init__(self, peer: PeerAddress, connect: Connect, kinds: Iterable[InstanceKind]) -> None:
+        self._peer = peer
+        self._connect = connect
+        self._legs = [_Leg(contexts) for contexts in proposals(kinds)]
+        self._leg_of = {
+            context.abstract_syntax: leg for leg in self._legs for context in leg.contexts
+        }
+
+    @property
+    def usable(self) -> bool:
+        """Whether an association is open or may be opened."""
+        return any(leg.association is not None or leg.openings for leg in self._legs)
+
+    def route(self, kind: InstanceKind) -> tuple[Association, AcceptedContext] | None:
+        """The association for a kind of instance, opened when it is first needed."""
+        leg = self._leg_of.get(kind.sop_class_uid)
+        if leg is None:
+            return None  # stored since the proposal was made
+        if leg.association is None and leg.openings:
+            self._open(leg)
+        if leg.association is None or leg.routes is None:
+            return None
+        context = leg.routes.context_for(kind)
+        return None if context is None else (leg.association, context)
+
+    def _open(self, leg: _Leg) -> None:
+        leg.openings -= 1
+        try:
+            leg.association = self._connect(self._peer, leg.contexts)
+        except (AssociationError, OSError) as error:
+            leg.openings = 0
+            _log.warning("no sub-association", destination=self._peer.aet, error=str(error))
+        else:
+            leg.routes = Routes(leg.association)
+
+    def lost(self, association: Association, error: Exception) -> None:
+        """The peer is gone; the next instance opens another association, if one is left."""
+        _log.warning("sub-association lost", destination=self._peer.aet, error=str(error))
+        association.abort()
+        for leg in self._legs:
+            if leg.association is association:
+                leg.association = leg.routes = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, exc_type: object, *exc: object) -> None:
+        for leg in self._legs:
+            if leg.association is None:
+                continue
+            if exc_type is not None:
+                leg.association.abort()
+                continue
+            try:
+                leg.association.release()
+            except AssociationError as error:
+                _log.warning("release failed", destination=self._peer.aet, error=str(error))

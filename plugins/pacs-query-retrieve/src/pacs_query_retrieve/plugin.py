@@ -1,0 +1,32 @@
+"""The hooks of pacs-query-retrieve: C-FIND, C-MOVE and C-GET."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pacs_framework import hookimpl
+from pacs_query_retrieve.find import FindService
+from pacs_query_retrieve.get import GetService
+from pacs_query_retrieve.move import MoveService
+from pacs_query_retrieve.settings import QueryRetrieveSettings
+
+if TYPE_CHECKING:
+    from pacs_framework.archive.archive import Archive
+    from pacs_framework.network.service import DimseService
+
+
+@hookimpl
+def config_models() -> type[QueryRetrieveSettings]:
+    """The section ``[plugin.query-retrieve]``."""
+    return QueryRetrieveSettings
+
+
+@hookimpl
+def dimse_services(archive: Archive, settings: QueryRetrieveSettings) -> Sequence[DimseService]:
+    """Answer C-FIND, C-MOVE and C-GET."""
+    return [
+        FindService(archive, settings),
+        MoveService(archive, settings),
+        GetService(archive, settings),
+    ]

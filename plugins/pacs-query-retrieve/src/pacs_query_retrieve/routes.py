@@ -1,0 +1,108 @@
+"""How an instance travels on an association: in its own transfer syntax, or converted.
+
+Bytes go out as they are stored wherever the receiver took that transfer syntax. Among the
+uncompressed ones each can be made from the other without loss; nothing else is converted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from pacs_framework.dicom.rewrite import convert_uncompressed
+from pacs_framework.dicom.uids import UNCOMPRESSED
+from pacs_framework.network.decisions import ProposedContext
+from pacs_framework.network.service import AcceptedContext
+
+if TYPE_CHECKING:
+    from pacs_framework.archive.retrieve import InstanceKind, OpenInstance
+    from pacs_framework.network.association import Association
+    from pacs_framework.storage import ByteSource
+
+__all__ = ["Routes", "encoded_for", "proposals"]
+
+_MOST_CONTEXTS = 128  # odd ids from 1 to 255 (PS3.8 9.3.2.2)
+_FALLBACKS = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+_PREFERRED = (*_FALLBACKS, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
+
+
+class Routes:
+    """The presentation context for each kind of instance on one association."""
+
+    def __init__(self, association: Association) -> None:
+        self._association = association
+        self._known: dict[InstanceKind, AcceptedContext | None] = {}
+
+    def context_for(self, kind: InstanceKind) -> AcceptedContext | None:
+        """The context with the stored transfer syntax, else one that it can be converted to."""
+        if kind not in self._known:
+            self._known[kind] = self._find(kind)
+        return self._known[kind]
+
+    def _find(self, kind: InstanceKind) -> AcceptedContext | None:
+        stored = kind.transfer_syntax_uid
+        wanted = (stored, *_PREFERRED) if stored in UNCOMPRESSED else (stored,)
+        found = (self._association.context_for(kind.sop_class_uid, syntax) for syntax in wanted)
+        return next((context for context in found if context is not None), None)
+
+
+def encoded_for(context: AcceptedContext, opened: OpenInstance) -> ByteSource | Iterator[bytes]:
+    """The data set of an instance in the transfer syntax of ``context``."""
+    stored, agreed = opened.instance.transfer_syntax_uid, context.transfer_syntax
+    if stored == agreed:
+        return opened.data
+    return convert_uncompressed(opened.data, stored, agreed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A presentation context without its id."""
+
+    sop_class_uid: str
+    transfer_syntaxes: tuple[str, ...]
+
+
+def proposals(kinds: Iterable[InstanceKind]) -> list[tuple[ProposedContext, ...]]:
+    """The presentation contexts to propose for exactly these kinds of instances.
+
+    Each kind has a context of its own, so that the receiver cannot choose one transfer syntax for
+    all; where one is uncompressed, another context offers what it can be converted to. As many
+    proposals as it takes: none has more than 128 contexts, or splits a SOP class.
+    """
+    syntaxes: dict[str, list[str]] = {}
+    for kind in kinds:
+        syntaxes.setdefault(kind.sop_class_uid, []).append(kind.transfer_syntax_uid)
+    batches: list[list[_Wish]] = [[]]
+    for sop_class, stored in sorted(syntaxes.items()):
+        wishes = list(_wishes(sop_class, stored))
+        if len(batches[-1]) + len(wishes) > _MOST_CONTEXTS:
+            batches.append([])
+        batches[-1] += wishes
+    return [_numbered(batch) for batch in batches if batch]
+
+
+def _wishes(sop_class: str, stored: Collection[str]) -> Iterator[_Wish]:
+    for syntax in sorted(stored):
+        yield _Wish(sop_class, (syntax,))
+    fallbacks = tuple(str(syntax) for syntax in _FALLBACKS if syntax not in stored)
+    if fallbacks and UNCOMPRESSED.intersection(stored):
+        yield _Wish(sop_class, fallbacks)
+
+
+def _numbered(wishes: Iterable[_Wish]) -> tuple[ProposedContext, ...]:
+    return tuple(
+        ProposedContext(
+            context_id=2 * index + 1,
+            abstract_syntax=wish.sop_class_uid,
+            transfer_syntaxes=wish.transfer_syntaxes,
+        )
+        for index, wish in enumerate(wishes)
+    )

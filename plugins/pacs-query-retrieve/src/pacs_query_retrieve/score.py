@@ -1,0 +1,73 @@
+"""The score of a retrieval: how many sub-operations are left, and how the others went.
+
+PS3.4 C.4.2.1.5 to C.4.2.1.10 for C-MOVE, C.4.3.1.4 to C.4.3.1.9 for C-GET.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pydicom import Dataset
+
+from pacs_framework.dicom.identifier import encode_identifier
+from pacs_framework.dicom.status import Status, is_warning
+
+__all__ = ["Score"]
+
+_LARGEST_US = 0xFFFF  # the counts are of VR US; more than this is answered as this
+
+
+@dataclass(slots=True, kw_only=True)
+class Score:
+    """Counts of sub-operations, and the UIDs of those that failed."""
+
+    remaining: int
+    completed: int = 0
+    warning: int = 0
+    failed_uids: list[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> int:
+        """How many failed."""
+        return len(self.failed_uids)
+
+    def record(self, sop_instance_uid: str, status: int) -> None:
+        """Count one sub-operation by the status of its C-STORE response."""
+        # Instances may have been stored since they were counted.
+        self.remaining = max(0, self.remaining - 1)
+        if status == Status.SUCCESS:
+            self.completed += 1
+        elif is_warning(status):
+            self.warning += 1
+        else:
+            self.failed_uids.append(sop_instance_uid)
+
+    def elements(self, *, final: bool) -> dict[str, int]:
+        """The counts as command elements; a final response tells nothing of remaining ones unless
+        it answers a C-CANCEL (PS3.4 Tables C.4-2 and C.4-3).
+        """
+        counts = {
+            "NumberOfCompletedSuboperations": self.completed,
+            "NumberOfFailedSuboperations": self.failed,
+            "NumberOfWarningSuboperations": self.warning,
+        }
+        if not final:
+            counts["NumberOfRemainingSuboperations"] = self.remaining
+        return {keyword: min(number, _LARGEST_US) for keyword, number in counts.items()}
+
+    @property
+    def final_status(self) -> Status:
+        """Success when all went well, A702H when all failed, B000H for anything in between."""
+        if not self.failed_uids and not self.warning:
+            return Status.SUCCESS
+        if self.completed or self.warning:
+            return Status.SUBOPERATIONS_WITH_FAILURES
+        return Status.UNABLE_TO_PERFORM_SUBOPERATIONS
+
+    def failed_identifier(self, transfer_syntax: str) -> bytes | None:
+        """Failed SOP Instance UID List (0008,0058), encoded; None when nothing failed."""
+        if not self.failed_uids:
+            return None
+        identifier = Dataset()
+        identifier.FailedSOPInstanceUIDList = self.failed_uids
+        return encode_identifier(identifier, transfer_syntax)

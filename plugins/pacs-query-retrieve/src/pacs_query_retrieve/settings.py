@@ -1,0 +1,27 @@
+"""The section ``[plugin.query-retrieve]``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["QueryRetrieveSettings"]
+
+
+class QueryRetrieveSettings(BaseModel):
+    """What the query/retrieve services offer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    relational: Literal["negotiated", "always"] = Field(
+        default="negotiated",
+        description=(
+            "When a query or retrieval may leave out the unique keys above its level: where the "
+            "peer negotiated it (PS3.4 C.5), or always, for peers that do so without asking."
+        ),
+    )
+    patient_study_only: bool = Field(
+        default=False,
+        description="Also offer the retired Patient/Study Only model (PS3.4 C.6.3).",
+    )

@@ -1,0 +1,310 @@
+"""The composition root: from a configuration to a running archive, and down again.
+
+`configure` reads and validates everything; `App` wires and owns one of each: database, storage,
+archive, change feed, listener. Nothing here is global, so two archives can run in one process.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from pacs_framework.archive.archive import Archive
+from pacs_framework.archive.changes import Change
+from pacs_framework.archive.feed import ChangeFeed
+from pacs_framework.archive.recovery import recover
+from pacs_framework.config import (
+    NetworkSettings,
+    Settings,
+    TlsSettings,
+    load_settings,
+    validate_plugin_sections,
+)
+from pacs_framework.index.database import Database, open_database
+from pacs_framework.index.entry import DuplicatePolicy
+from pacs_framework.network.association import Association
+from pacs_framework.network.decisions import ProposedContext
+from pacs_framework.network.limits import Limits
+from pacs_framework.network.listener import Listener, listening_socket
+from pacs_framework.network.peers import PeerAddress, PeerBook
+from pacs_framework.network.requestor import connect
+from pacs_framework.network.router import Router
+from pacs_framework.network.tls import client_context, server_context
+from pacs_framework.plugins import PluginSet, load_plugins
+from pacs_framework.storage import MissingStorage, StorageBackend, StorageRegistry
+
+__all__ = ["App", "Configured", "configure", "empty_archive", "limits_of"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """A validated configuration with the plugins it is for."""
+
+    settings: Settings
+    plugins: PluginSet
+
+    @property
+    def data(self) -> Path:
+        """The folder of the archive's data."""
+        return self.settings.archive.data
+
+    @property
+    def index_url(self) -> str:
+        """The database: as configured, else an SQLite file among the data."""
+        return self.settings.index.url or f"sqlite:///{self.data / 'index.sqlite'}"
+
+    @property
+    def storage_url(self) -> str:
+        """The storage: as configured, else a folder among the data."""
+        return self.settings.storage.url or (self.data / "objects").as_uri()
+
+    def storage_registry(self) -> StorageRegistry:
+        """The storage schemes of the active plugins."""
+        registry = StorageRegistry()
+        for plugin, factories in self.plugins.register("storage_backends"):
+            for scheme, factory in factories.items():
+                registry.add(scheme, factory, plugin=plugin)
+        return registry
+
+    def check_storage(self) -> None:
+        """Raise ConfigurationError when no active plugin provides the configured storage."""
+        registry = self.storage_registry()
+        if self.settings.storage.url:
+            registry.check(self.storage_url)
+
+    def open_storage(self) -> StorageBackend:
+        """The configured backend.
+
+        Where nothing is configured and no plugin is there for the default, an archive without
+        storage starts all the same and refuses each instance with A700H.
+        """
+        registry = self.storage_registry()
+        if not self.settings.storage.url and not registry.provides(self.storage_url):
+            log.warning("no storage plugin is active; every instance will be refused")
+            return MissingStorage()
+        return registry.open(self.storage_url)
+
+
+def configure(config: Path | None, overrides: Mapping[str, object]) -> Configured:
+    """Read file, environment and ``overrides`` (nested), load the plugins, validate it all.
+
+    Raises ConfigurationError or PluginError with everything that is wrong.
+    """
+    settings = load_settings(config, overrides)
+    plugins = load_plugins(settings.plugins, settings.plugin.keys())
+    plugins.check()
+    models = plugins.config_models()
+    sections = validate_plugin_sections(settings, models, inactive=plugins.inactive)
+    plugins.bind_settings(sections)
+    return Configured(settings=settings, plugins=plugins)
+
+
+class App:
+    """One archive. ``listen_on`` takes over a bound socket; by default the settings' is opened.
+
+    A worker process is an App with ``feed=False``; its supervisor one with ``listen=False``;
+    a command such as ``pacs import`` has neither.
+    """
+
+    def __init__(
+        self,
+        configured: Configured,
+        *,
+        listen: bool = True,
+        feed: bool = True,
+        listen_on: socket.socket | None = None,
+    ) -> None:
+        self.settings = configured.settings
+        self.plugins = configured.plugins
+        self._configured = configured
+        self._with_feed = feed
+        self._listen = listen
+        self._listen_on = listen_on
+        self._undo: list[Callable[[], None]] = []
+        self.listener: Listener | None = None
+
+    @property
+    def archive(self) -> Archive:
+        """The use cases; there from `start` on."""
+        return self._archive
+
+    def start(self) -> Self:
+        """Open everything in order; what was opened is closed again when a later step fails."""
+        try:
+            self._open()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Close everything in the opposite order; harmless when called twice."""
+        while self._undo:
+            self._undo.pop()()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _open(self) -> None:
+        """Ground floor first; each thing that was opened adds how it is closed."""
+        data = self._configured.data
+        data.mkdir(parents=True, exist_ok=True)
+        database = open_database(self._configured.index_url)
+        self._undo.append(database.close)
+        storage = self._configured.open_storage()
+        self._undo.append(storage.close)
+        archive = self._open_archive(database, storage)
+        recover(archive)
+        if self._with_feed:
+            self._start_feed(database, archive)
+        services = self._services(archive)
+        if self._listen:
+            self._start_listener(services)
+
+    def _open_archive(self, database: Database, storage: StorageBackend) -> Archive:
+        settings = self.settings.archive
+        archive = Archive(
+            database=database,
+            storage=storage,
+            data=self._configured.data,
+            on_store=self.plugins.decide_store,
+            duplicates=DuplicatePolicy(settings.duplicates),
+            spool=settings.spool,
+        )
+        self._undo.append(archive.close)
+        archive.peers = PeerBook(
+            PeerAddress(aet=peer.aet, host=peer.host, port=peer.port, tls=peer.tls)
+            for peer in self.settings.peers.values()
+        )
+        archive.connect = self._connect
+        self._archive = archive
+        return archive
+
+    def _start_feed(self, database: Database, archive: Archive) -> None:
+        """Every NOTIFY hook gets a consumer with a cursor of its own, named after the plugin."""
+        consumers = {
+            plugin: _bound_to(archive, consume)
+            for plugin, consume in self.plugins.notify_consumers("on_stored").items()
+        }
+        feed = ChangeFeed(database, consumers, self._configured.data)
+        feed.start()
+        self._undo.append(feed.stop)
+
+    def _services(self, archive: Archive) -> Router:
+        provided = self.plugins.register("dimse_services", archive=archive)
+        services = [service for _, each in provided for service in each]
+        if not services:
+            log.warning("no service plugin is active; no presentation context will be accepted")
+        return Router(services)
+
+    def _start_listener(self, services: Router) -> None:
+        network = self.settings.network
+        listener = Listener(
+            address=self._listen_on or self.open_socket(),
+            aet=self.settings.archive.aet,
+            router=services,
+            limits=limits_of(network),
+            decide=self.plugins.decide_association,
+            tls=_server_tls(network.tls),
+            check_called_aet=network.check_called_aet,
+        )
+        listener.start()
+        self._undo.append(listener.stop)
+        self.listener = listener
+
+    def open_socket(self) -> socket.socket:
+        """The listening socket of the settings, for the listener here or for workers to share.
+
+        Raises ConfigurationError when the address cannot be listened on.
+        """
+        network = self.settings.network
+        return listening_socket((network.host, network.port))
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port that the listener is bound to."""
+        assert self.listener is not None, "not listening"
+        return self.listener.address
+
+    def _connect(self, peer: PeerAddress, contexts: Sequence[ProposedContext]) -> Association:
+        """Open an association to a configured peer, for C-MOVE and forwarding."""
+        tls = self.settings.network.tls
+        return connect(
+            peer.host,
+            peer.port,
+            calling_aet=self.settings.archive.aet,
+            called_aet=peer.aet,
+            contexts=contexts,
+            settings=limits_of(self.settings.network),
+            tls=_client_tls(tls) if peer.tls else None,
+        )
+
+
+@contextmanager
+def empty_archive(folder: Path) -> Iterator[Archive]:
+    """An archive without objects or plugins in ``folder``, to show services to."""
+    with (
+        closing(open_database(f"sqlite:///{folder / 'index.sqlite'}")) as database,
+        closing(Archive(database=database, storage=MissingStorage(), data=folder)) as archive,
+    ):
+        archive.peers = PeerBook()
+        yield archive
+
+
+def _bound_to(
+    archive: Archive, consume: Callable[[Change, Archive], None]
+) -> Callable[[Change], None]:
+    return lambda change: consume(change, archive)
+
+
+def limits_of(network: NetworkSettings) -> Limits:
+    """The limits of the wire as configured."""
+    return Limits(
+        max_associations=network.max_associations,
+        max_pdu=network.max_pdu,
+        max_message_bytes=network.max_message_bytes,
+        artim_timeout=network.artim_timeout,
+        idle_timeout=network.idle_timeout,
+        network_timeout=network.network_timeout,
+    )
+
+
+def _server_tls(tls: TlsSettings) -> ssl.SSLContext | None:
+    if not tls.enabled:
+        return None
+    assert tls.certificate is not None
+    assert tls.key is not None
+    return server_context(
+        certificate=tls.certificate,
+        key=tls.key,
+        ca=tls.ca,
+        client_certificates=tls.client_certificates,
+        minimum_version=tls.minimum_version,
+    )
+
+
+def _client_tls(tls: TlsSettings) -> ssl.SSLContext:
+    return client_context(
+        ca=tls.ca,
+        certificate=tls.certificate,
+        key=tls.key,
+        minimum_version=tls.minimum_version,
+    )

@@ -1,0 +1,151 @@
+"""Putting answers together: from a row, then computed values, then a stored header.
+
+Each step costs more than the one before, so the query takes it only for the candidates that are
+still in the race.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pydicom import Dataset
+
+from pacs_framework.archive.candidates import (
+    copy_asked,
+    creator_of,
+    empty_element,
+    list_element,
+    text_element,
+)
+from pacs_framework.archive.query_keys import COUNTS, KeyPlan
+from pacs_framework.archive.stored_header import read_attributes
+from pacs_framework.dicom.attributes import Level
+from pacs_framework.errors import ObjectNotFound, UnreadableInstance
+from pacs_framework.index.aggregates import count_below, first_instances, values_below
+from pacs_framework.index.queries import LEVELS, TABLES, reading
+
+if TYPE_CHECKING:
+    from pydicom.tag import BaseTag
+    from sqlalchemy import ColumnElement, Connection, Row
+
+    from pacs_framework.index.database import Database
+    from pacs_framework.storage import StorageBackend
+
+__all__ = ["Answers", "Candidate"]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Candidate:
+    """An entity that may match: what is known of it so far, and the row ids of it and of those
+    above it that a computed key speaks of.
+    """
+
+    dataset: Dataset
+    ids: dict[Level, int] = field(default_factory=dict)
+    first_instance: Row[Any] | None = None
+
+
+class Answers:
+    """Fills the keys of one plan, source by source."""
+
+    def __init__(self, database: Database, storage: StorageBackend, plan: KeyPlan) -> None:
+        self._database = database
+        self._storage = storage
+        self._plan = plan
+        self._own = list(plan.own.items())
+        spoken_of = {plan.level, *(level for level, _ in plan.lists.values())}
+        spoken_of |= {COUNTS[keyword][0] for keyword in plan.counts.values()}
+        self._levels = [level for level in LEVELS if level in spoken_of]
+
+    @property
+    def columns(self) -> Sequence[ColumnElement[Any]]:
+        """What to select for `from_row`."""
+        ids = [TABLES[level].c.id for level in self._levels]
+        return [source.column for _, source in self._own] + ids
+
+    def from_row(self, row: Row[Any]) -> Candidate:
+        """A candidate with the keys that have a column of their own."""
+        dataset = Dataset()
+        for (tag, source), text in zip(self._own, row, strict=False):
+            dataset[tag] = text_element(tag, source.vr, text)
+        ids = zip(self._levels, row[len(self._own) :], strict=False)
+        return Candidate(dataset=dataset, ids=dict(ids))
+
+    def compute(self, candidates: Sequence[Candidate]) -> None:
+        """Add counts and lists, and find the instance whose header speaks for each entity."""
+        plan = self._plan
+        if not candidates or not (plan.counts or plan.lists or plan.header):
+            return
+        with reading(self._database) as connection:
+            for tag in plan.counts:
+                self._count(connection, candidates, tag)
+            for tag in plan.lists:
+                self._list(connection, candidates, tag)
+            if plan.header:
+                ids = {c.ids[plan.level] for c in candidates}
+                first = first_instances(connection, TABLES[plan.level], ids)
+                for candidate in candidates:
+                    candidate.first_instance = first.get(candidate.ids[plan.level])
+
+    def _count(self, connection: Connection, candidates: Sequence[Candidate], tag: int) -> None:
+        level, lower = COUNTS[self._plan.counts[tag]]
+        ids = {c.ids[level] for c in candidates}
+        counts = count_below(connection, TABLES[level], TABLES[lower], ids)
+        for c in candidates:
+            c.dataset[tag] = text_element(tag, "IS", str(counts.get(c.ids[level], 0)))
+
+    def _list(self, connection: Connection, candidates: Sequence[Candidate], tag: int) -> None:
+        level, source = self._plan.lists[tag]
+        ids = {c.ids[level] for c in candidates}
+        found = values_below(connection, TABLES[level], source.column, ids)
+        for c in candidates:
+            c.dataset[tag] = list_element(tag, source.vr, found.get(c.ids[level], ()))
+
+    def read_header(self, candidate: Candidate) -> None:
+        """Add the keys that only the stored header answers, empty where it cannot be read."""
+        plan = self._plan
+        stored = self._read(candidate.first_instance) if plan.header else Dataset()
+        for tag in plan.header:
+            asked = plan.identifier[tag]
+            if asked.tag.is_private and not self._same_creator(stored, asked.tag):
+                candidate.dataset[tag] = empty_element(tag, asked.VR)
+            else:
+                candidate.dataset[tag] = copy_asked(asked, stored)
+
+    def _same_creator(self, stored: Dataset, tag: BaseTag) -> bool:
+        """Whether a private tag means the same in the key and in the header (PS3.5 7.8.1)."""
+        return creator_of(stored, tag) == creator_of(self._plan.identifier, tag)
+
+    def _read(self, row: Row[Any] | None) -> Dataset:
+        if row is None:
+            return Dataset()
+        try:
+            with self._storage.open(row.storage_key, offset=row.dataset_offset) as data:
+                return read_attributes(data, row.transfer_syntax_uid, self._plan.header)
+        except (ObjectNotFound, UnreadableInstance) as error:
+            # One bad object must not end a query over a million others; `pacs verify` names it.
+            _log.error(
+                "no header could be read for a query",
+                sop_instance_uid=row.sop_instance_uid,
+                error=str(error),
+            )
+            return Dataset()
+
+    def finish(self, candidate: Candidate, retrieve_aet: str) -> Dataset:
+        """The whole answer: with the keys that are about the answer, and the unsupported empty."""
+        answer, plan = candidate.dataset, self._plan
+        for tag in plan.echoed:
+            answer[tag] = plan.identifier[tag]
+        for tag in plan.unsupported:
+            answer[tag] = empty_element(tag, plan.identifier[tag].VR)
+        answer.QueryRetrieveLevel = plan.level.value
+        if retrieve_aet or "RetrieveAETitle" in answer:
+            answer.RetrieveAETitle = retrieve_aet
+        if "InstanceAvailability" in answer:
+            answer.InstanceAvailability = "ONLINE"
+        return answer

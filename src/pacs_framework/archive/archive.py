@@ -1,0 +1,153 @@
+"""The archive: what plugins get to store, look up, query and open instances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pacs_framework.archive.bell import Bell
+from pacs_framework.archive.claims import Claim
+from pacs_framework.archive.feed import BELL
+from pacs_framework.archive.incoming import Coercion, FileMeta, IncomingInstance, Origin, Refusal
+from pacs_framework.archive.ingest import Decision, Door, Reception, StoreOutcome
+from pacs_framework.archive.journal import Journal
+from pacs_framework.archive.objects import ObjectReader
+from pacs_framework.archive.query import QueryService
+from pacs_framework.archive.retrieve import RetrieveService
+from pacs_framework.archive.versions import Versions
+from pacs_framework.dicom.part10 import read_prefix
+from pacs_framework.errors import ObjectNotFound
+from pacs_framework.index.entry import DuplicatePolicy
+from pacs_framework.index.lookup import IndexedInstance, Lookup
+from pacs_framework.index.writer import IndexWriter
+
+if TYPE_CHECKING:
+    from pacs_framework.index.database import Database
+    from pacs_framework.network.association import Association
+    from pacs_framework.network.decisions import ProposedContext
+    from pacs_framework.network.peers import PeerAddress, PeerBook
+    from pacs_framework.storage import ByteSource, StorageBackend
+
+__all__ = ["Archive", "OpenedInstance"]
+
+_SPOOL = 1 << 20
+_BLOCK = 1 << 20
+
+
+def _keep_all(_: IncomingInstance) -> Refusal | Coercion | None:
+    """What the ``on_store`` hooks say where there are none."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedInstance:
+    """An instance whose data set is open for reading; close ``dataset`` when done."""
+
+    facts: IndexedInstance
+    dataset: ByteSource
+
+
+class Archive:
+    """One archive in one process. Safe to use from many threads; open it after a fork.
+
+    ``data`` is the folder for what is staged and for the journal; all processes of an archive on
+    one machine share it. Instances of up to ``spool`` bytes are kept in memory on their way in.
+    ``query`` and ``retrieve`` answer queries and locate instances; ``lookup`` reads single rows.
+    ``peers`` and ``connect`` are set by the application: whom a destination AE title means, and how
+    an association to it is opened.
+    """
+
+    peers: PeerBook
+    connect: Callable[[PeerAddress, Sequence[ProposedContext]], Association]
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        storage: StorageBackend,
+        data: Path,
+        on_store: Decision = _keep_all,
+        duplicates: DuplicatePolicy = DuplicatePolicy.IGNORE,
+        spool: int = _SPOOL,
+    ) -> None:
+        self.storage = storage
+        self.staging_folder = data / "staging"
+        self.journal_folder = data / "journal"
+        self._staging = Claim(self.staging_folder)
+        self._numbers = count()
+        self._bell = Bell(data / BELL)
+        self._journal = Journal(self.journal_folder)
+        self.writer = IndexWriter(database, on_commit=self._bell.ring)
+        self.lookup = Lookup(database)
+        self.query = QueryService(database, storage)
+        self.retrieve = RetrieveService(database, storage)
+        self.objects = ObjectReader(storage, limit=spool, new_path=self._new_path)
+        self._door = Door(
+            storage=storage,
+            writer=self.writer,
+            journal=self._journal,
+            versions=Versions(),
+            on_store=on_store,
+            duplicates=duplicates,
+            spool_limit=spool,
+            new_path=self._new_path,
+        )
+
+    def receive(self, origin: Origin, meta: FileMeta) -> Reception:
+        """Begin to take an instance in (see `Reception`)."""
+        return Reception(self._door, origin, meta)
+
+    def import_file(self, path: Path, origin: Origin) -> StoreOutcome:
+        """Take in a DICOM file; it stays where it is.
+
+        Its Part 10 header is kept as it is; a file without one gets one. Raises as
+        `Reception.commit` does, and OSError when the file cannot be read.
+        """
+        with path.open("rb") as file:
+            prefix = read_prefix(file)
+            file.seek(prefix.dataset_offset)
+            with self.receive(origin, prefix.meta) as reception:
+                while block := file.read(_BLOCK):
+                    reception.write(block)
+                return reception.commit()
+
+    def open(self, sop_instance_uid: str) -> OpenedInstance:
+        """The data set of an instance as it is stored, and what the index knows of it.
+
+        Raises `ObjectNotFound`, `StorageError` and `IndexUnavailable`.
+        """
+        facts, source = self._open(sop_instance_uid, with_prefix=False)
+        return OpenedInstance(facts=facts, dataset=source)
+
+    def open_file(self, sop_instance_uid: str) -> ByteSource:
+        """The whole object: a DICOM file (PS3.10). Raises as `open` does."""
+        return self._open(sop_instance_uid, with_prefix=True)[1]
+
+    def close(self) -> None:
+        """Give everything back but the database and the storage. No instance may be coming in."""
+        self.writer.close()
+        self._journal.close()
+        self._staging.close()
+        self._bell.close()
+
+    def _open(
+        self, sop_instance_uid: str, *, with_prefix: bool
+    ) -> tuple[IndexedInstance, ByteSource]:
+        """Open the object; once more when it was replaced between the look-up and the opening."""
+        for last_try in (False, True):
+            facts = self.lookup.instance(sop_instance_uid)
+            if facts is None:
+                break
+            try:
+                offset = 0 if with_prefix else facts.dataset_offset
+                return facts, self.storage.open(facts.storage_key, offset=offset)
+            except ObjectNotFound:
+                if last_try:
+                    raise
+        raise ObjectNotFound(f"no instance {sop_instance_uid!r} in the archive")
+
+    def _new_path(self) -> Path:
+        return self._staging.folder / str(next(self._numbers))

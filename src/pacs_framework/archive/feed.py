@@ -1,0 +1,209 @@
+"""Handing the change feed to its consumers: in order, at least once, each at its own pace.
+
+Every consumer has a thread and a cursor in the index. A change is handed over until the consumer
+returns; then the cursor moves, a few changes at a time, so after a crash some changes come again. A
+consumer that raises holds up only itself. A new consumer begins at the end of the feed, at the
+moment the feed starts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+
+from pacs_framework.archive.bell import BellListener
+from pacs_framework.archive.changes import Change
+from pacs_framework.errors import ConfigurationError, PacsError
+from pacs_framework.index.changes import ChangeReader
+from pacs_framework.index.database import Database
+
+__all__ = ["BELL", "ChangeFeed"]
+
+BELL = "feed.bell"
+_LOCK = "feed.lock"
+_BATCH = 64
+
+_log = structlog.get_logger(__name__)
+
+
+class ChangeFeed:
+    """The running feed of one archive; one process runs it for all that share ``data``.
+
+    A failed hand-over is tried again after ``first_delay`` seconds, twice that, and so on up to
+    ``longest_delay``.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        consumers: Mapping[str, Callable[[Change], None]],
+        data: Path,
+        *,
+        first_delay: float = 1.0,
+        longest_delay: float = 300.0,
+    ) -> None:
+        self._reader = ChangeReader(database)
+        self._consumers = dict(consumers)
+        self._data = data
+        self._delays = (first_delay, longest_delay)
+        self._rung = threading.Condition()
+        self._rings = 0
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._bell: BellListener | None = None
+        self._lock = -1
+
+    def start(self) -> None:
+        """Register every consumer and begin; without consumers, nothing runs.
+
+        Raises `ConfigurationError` when another process runs the feed of the same data folder.
+        """
+        if not self._consumers:
+            return
+        self._lock = _only_one(self._data / _LOCK)
+        self._bell = BellListener(self._data / BELL)
+        cursors = {name: self._reader.register(name) for name in self._consumers}
+        self._run("change-feed", self._listen)
+        for name, consume in self._consumers.items():
+            self._run(f"change-feed {name}", _Consumer(self, name, consume, cursors[name]).run)
+
+    def stop(self, grace: float = 5.0) -> None:
+        """Stop every thread; a consumer in the middle of a change has ``grace`` seconds to end."""
+        self._stopping.set()
+        if self._bell is None:
+            return
+        self._bell.ring()
+        self._wake()
+        for thread in self._threads:
+            thread.join(grace)
+        if not self._threads[0].is_alive():
+            self._bell.close()
+        self._bell = None
+        os.close(self._lock)
+
+    def _run(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _listen(self) -> None:
+        bell = self._bell
+        assert bell is not None
+        while not self._stopping.is_set():
+            bell.wait()
+            self._wake()
+
+    def _wake(self) -> None:
+        with self._rung:
+            self._rings += 1
+            self._rung.notify_all()
+
+    @property
+    def reader(self) -> ChangeReader:
+        """The feed in the index."""
+        return self._reader
+
+    @property
+    def rings(self) -> int:
+        """How often there was news so far."""
+        return self._rings
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping.is_set()
+
+    def wait_for_news(self, rings: int) -> None:
+        """Block until there was news after ``rings``, or the feed stops."""
+        with self._rung:
+            self._rung.wait_for(lambda: self._rings != rings or self.stopping)
+
+    def pause(self, failures: int) -> None:
+        """Block after the n-th failure in a row, or until the feed stops."""
+        first, longest = self._delays
+        self._stopping.wait(min(longest, first * 2.0 ** min(failures - 1, 32)))
+
+
+class _Consumer:
+    """One consumer on its way through the feed."""
+
+    def __init__(
+        self, feed: ChangeFeed, name: str, consume: Callable[[Change], None], cursor: int
+    ) -> None:
+        self._feed = feed
+        self._name = name
+        self._consume = consume
+        self._cursor = cursor
+        self._saved = cursor
+        self._failures = 0
+
+    def run(self) -> None:
+        """Until the feed stops."""
+        while not self._feed.stopping:
+            rings = self._feed.rings
+            try:
+                found = self._round()
+            except PacsError as error:
+                self._failed("the change feed cannot be read", error)
+            else:
+                if not found:
+                    self._feed.wait_for_news(rings)
+
+    def _round(self) -> bool:
+        """Hand over the next few changes; whether there were any."""
+        changes = self._feed.reader.after(self._cursor, _BATCH)
+        for change in changes:
+            if self._feed.stopping:
+                break
+            error = self._hand_over(change)
+            if error is not None:
+                self._save()
+                self._failed("a change was not consumed", error, sequence=change.sequence)
+                return True
+        self._save()
+        return bool(changes)
+
+    def _hand_over(self, change: Change) -> Exception | None:
+        """One try; what the consumer raised, if it did."""
+        try:
+            self._consume(change)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its own matter
+            return error
+        self._cursor = change.sequence
+        self._failures = 0
+        return None
+
+    def _save(self) -> None:
+        if self._cursor != self._saved:
+            self._feed.reader.advance(self._name, self._cursor)
+            self._saved = self._cursor
+
+    def _failed(self, event: str, error: Exception, **context: object) -> None:
+        self._failures += 1
+        _log.warning(
+            event,
+            consumer=self._name,
+            error=type(error).__name__,
+            failures=self._failures,
+            **context,
+        )
+        self._feed.pause(self._failures)
+
+
+def _only_one(path: Path) -> int:
+    """A lock that one process holds. Raises `ConfigurationError` when another does."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise ConfigurationError(
+            f"another process runs the change feed of {str(path.parent)!r}; stop it, "
+            f"or give this one a data folder of its own"
+        ) from error
+    return lock

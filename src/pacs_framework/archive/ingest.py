@@ -1,0 +1,266 @@
+"""The door: how an instance walks into the archive, whichever way it came.
+
+Bytes arrive in a `Reception`. `Reception.commit` scans the header, asks the plugins, hands the
+object to the storage backend, and indexes it; only then it returns. Whatever fails on the way
+leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import structlog
+
+from pacs_framework.archive.coercing import coerced_spool
+from pacs_framework.archive.incoming import Coercion, FileMeta, IncomingInstance, Origin, Refusal
+from pacs_framework.archive.inspection import Inspected, inspect
+from pacs_framework.archive.spool import Spool
+from pacs_framework.archive.versions import Versions, received_at
+from pacs_framework.dicom.part10 import make_prefix
+from pacs_framework.dicom.rewrite import load_header
+from pacs_framework.dicom.status import Status
+from pacs_framework.errors import DuplicateInstance, PacsError, RefusedByPolicy, StorageError
+from pacs_framework.index.entry import DuplicatePolicy, Entry, Stored, StoredAs
+from pacs_framework.storage import ObjectName
+
+if TYPE_CHECKING:
+    from pacs_framework.archive.journal import Journal, Mark
+    from pacs_framework.index.writer import IndexWriter
+    from pacs_framework.storage import StorageBackend
+
+__all__ = ["Decision", "Door", "Reception", "StoreOutcome"]
+
+_log = structlog.get_logger(__name__)
+
+Decision = Callable[[IncomingInstance], Refusal | Coercion | None]
+"""What the ``on_store`` hooks say together of an instance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOutcome:
+    """What became of an instance, and what its sender is told.
+
+    ``status`` is SUCCESS only where the bytes as sent are durable and indexed. It is B000H where a
+    plugin changed them (PS3.4 B.2.3), and where an instance of the same UID with other content was
+    there before and stays; ``comment`` tells which.
+    """
+
+    status: int
+    comment: str
+    outcome: StoredAs
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What every reception of one archive shares."""
+
+    storage: StorageBackend
+    writer: IndexWriter
+    journal: Journal
+    versions: Versions
+    on_store: Decision
+    duplicates: DuplicatePolicy
+    spool_limit: int
+    new_path: Callable[[], Path]
+
+    def spool(self, prefix: bytes) -> Spool:
+        """An empty spool."""
+        return Spool(prefix, limit=self.spool_limit, new_path=self.new_path)
+
+
+class Reception:
+    """One instance on its way in: `write` as it arrives, then `commit`.
+
+    Leaving the ``with`` block without `commit` drops everything.
+    """
+
+    def __init__(self, door: Door, origin: Origin, meta: FileMeta) -> None:
+        self._door = door
+        self._origin = origin
+        self._meta = meta
+        prefix = meta.prefix
+        if prefix is None:
+            prefix = make_prefix(meta, source_aet=origin.calling_aet)
+        self._spool = door.spool(prefix)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take the next bytes of the data set. Raises `StorageError` when they cannot be staged."""
+        self._spool.write(data)
+
+    def commit(self) -> StoreOutcome:
+        """Keep the instance: durable and indexed when this returns.
+
+        Raises `InstanceError` for what is no instance or a rejected duplicate, `RefusedByPolicy`
+        where a plugin said no, `StorageError` and `IndexUnavailable` where it cannot be kept.
+        """
+        inspected = inspect(self._spool.dataset(), self._meta)
+        inspected, coerced = self._decide(inspected)
+        stored = self._keep(inspected)
+        return _outcome(inspected, stored, coerced=coerced)
+
+    def close(self) -> None:
+        """Drop what was staged."""
+        self._spool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _decide(self, inspected: Inspected) -> tuple[Inspected, bool]:
+        """Ask the plugins; what they changed takes the place of what arrived."""
+        spool, meta = self._spool, self._meta
+        answer = self._door.on_store(
+            IncomingInstance(
+                origin=self._origin,
+                sop_class_uid=meta.sop_class_uid,
+                sop_instance_uid=meta.sop_instance_uid,
+                transfer_syntax_uid=meta.transfer_syntax_uid,
+                size=spool.dataset_size,
+                attributes=inspected.attributes,
+                load_dataset=lambda: load_header(spool.dataset(), meta.transfer_syntax_uid),
+            )
+        )
+        if answer is None:
+            return inspected, False
+        if isinstance(answer, Refusal):
+            raise RefusedByPolicy(answer.reason, status=answer.status)
+        return self._coerce(answer, inspected), True
+
+    def _coerce(self, coercion: Coercion, inspected: Inspected) -> Inspected:
+        arrived = self._spool
+        changed = coerced_spool(self._door, arrived, self._origin, self._meta, coercion, inspected)
+        self._spool, self._meta = changed.spool, changed.meta
+        arrived.close()
+        return changed.inspected
+
+    def _keep(self, inspected: Inspected) -> Stored:
+        """Storage, then index; the journal knows the key in between."""
+        door, spool = self._door, self._spool
+        version = door.versions.next()
+        received = received_at(version)
+        key = door.storage.key_for(_name(inspected, received, version))
+        entry = self._entry(inspected, key, version, received)
+        mark = self._mark(key)
+        try:
+            _put(door.storage, key, spool)
+        except BaseException:
+            self._discard(key, mark)
+            raise
+        try:
+            stored = door.writer.store(entry)
+        except DuplicateInstance:
+            self._discard(key, mark)
+            raise
+        except BaseException:
+            self._undo(key, mark)
+            raise
+        self._clean_up(key, stored, mark)
+        return stored
+
+    def _mark(self, key: str) -> Mark:
+        try:
+            return self._door.journal.mark(key, self._origin)
+        except OSError as error:
+            raise StorageError(f"the journal cannot be written: {error.strerror}") from error
+
+    def _entry(self, inspected: Inspected, key: str, version: str, received: dt.datetime) -> Entry:
+        spool = self._spool
+        return Entry(
+            attributes=inspected.attributes,
+            transfer_syntax_uid=self._meta.transfer_syntax_uid,
+            storage_key=key,
+            version=version,
+            dataset_offset=len(spool.prefix),
+            size=spool.size,
+            prefix_digest=spool.prefix_digest,
+            dataset_digest=spool.dataset_digest,
+            received=received,
+            origin=self._origin,
+            duplicates=self._door.duplicates,
+        )
+
+    def _clean_up(self, key: str, stored: Stored, mark: Mark) -> None:
+        """Delete the object that the index does not name, if there is one."""
+        if not stored.keeps_object:
+            self._discard(key, mark)
+            return
+        mark.settle()
+        if stored.superseded_key is not None:
+            try:
+                self._door.storage.delete(stored.superseded_key)
+            except PacsError as error:
+                # The index keeps a note of it; the next start tries again.
+                _log.warning("a replaced object could not be deleted", error=str(error))
+            else:
+                self._door.writer.deleted(stored.superseded_key)
+
+    def _undo(self, key: str, mark: Mark) -> None:
+        """The index failed, perhaps after it committed: only the index itself can tell."""
+        try:
+            if self._door.writer.names([key]):
+                mark.settle()
+                return
+        except PacsError as error:
+            _log.warning("an object is left to the next start", key=key, error=str(error))
+            return
+        self._discard(key, mark)
+
+    def _discard(self, key: str, mark: Mark) -> None:
+        """Delete an object that the index does not name, now or at the next start."""
+        try:
+            self._door.storage.delete(key)
+        except PacsError as error:
+            _log.warning("an object is left to the next start", key=key, error=str(error))
+        else:
+            mark.settle()
+
+
+def _name(inspected: Inspected, received: dt.datetime, version: str) -> ObjectName:
+    attributes = inspected.attributes
+    return ObjectName(
+        patient_id=attributes["PatientID"],
+        study_instance_uid=attributes["StudyInstanceUID"],
+        series_instance_uid=attributes["SeriesInstanceUID"],
+        sop_instance_uid=attributes["SOPInstanceUID"],
+        received=received,
+        version=version,
+    )
+
+
+def _put(storage: StorageBackend, key: str, spool: Spool) -> None:
+    if spool.path is not None:
+        storage.put_file(key, spool.path)
+        return
+    with storage.begin(key, size=spool.size) as writer:
+        writer.write(spool.whole())
+        writer.commit()
+
+
+def _outcome(inspected: Inspected, stored: Stored, *, coerced: bool) -> StoreOutcome:
+    status, comment = Status.SUCCESS, ""
+    if coerced:
+        status, comment = Status.COERCION_OF_DATA_ELEMENTS, "data elements were changed"
+    if stored.outcome is StoredAs.IGNORED:
+        status = Status.COERCION_OF_DATA_ELEMENTS
+        comment = "other content under this UID was here before and stays"
+    return StoreOutcome(
+        status=status,
+        comment=comment,
+        outcome=stored.outcome,
+        sop_class_uid=inspected.attributes["SOPClassUID"],
+        sop_instance_uid=inspected.attributes["SOPInstanceUID"],
+    )

@@ -1,0 +1,51 @@
+"""What a data set says of itself, held against what was announced of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pacs_framework.archive.incoming import FileMeta
+from pacs_framework.dicom.scan import HeaderScan, decode_attributes, scan_header
+from pacs_framework.dicom.uids import is_valid_uid
+from pacs_framework.errors import MismatchedInstance
+from pacs_framework.index.entry import index_values
+
+__all__ = ["Inspected", "inspect"]
+
+_REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """The scan of a data set and the indexed attributes in it."""
+
+    scan: HeaderScan
+    attributes: Mapping[str, str]
+
+
+def inspect(dataset: memoryview, meta: FileMeta) -> Inspected:
+    """Scan ``dataset`` and check it (PS3.4 B.2.3).
+
+    Raises `UnreadableInstance` when it cannot be parsed, and `MismatchedInstance` when a UID that
+    an instance needs is missing or none, or is not the one that ``meta`` announced.
+    """
+    scan = scan_header(dataset, meta.transfer_syntax_uid)
+    attributes = index_values(decode_attributes(scan))
+    for keyword in _REQUIRED:
+        if not is_valid_uid(attributes[keyword]):
+            raise MismatchedInstance(_no_uid(keyword, attributes[keyword]))
+    _check("SOPClassUID", meta.sop_class_uid, attributes)
+    _check("SOPInstanceUID", meta.sop_instance_uid, attributes)
+    return Inspected(scan, attributes)
+
+
+def _check(keyword: str, announced: str, attributes: Mapping[str, str]) -> None:
+    if announced != attributes[keyword]:
+        raise MismatchedInstance(
+            f"announced {keyword} {announced[:64]!r}, the data set has {attributes[keyword]!r}"
+        )
+
+
+def _no_uid(keyword: str, value: str) -> str:
+    return f"{keyword} {value[:64]!r} is no UID" if value else f"{keyword} is missing"

@@ -1,0 +1,144 @@
+"""Which objects are on their way into the index: what a killed process leaves to look at.
+
+The key of an object is appended to a journal file before the object is committed. When the process
+is killed, the next start looks at the keys of its journal, and not at the whole store: whatever the
+index does not name was not acknowledged, and is taken in or removed
+(`pacs_framework.archive.recovery`).
+
+The journal is not synced, which would double the cost of storing. It survives the end of its
+process, however it comes. A power cut may lose the last lines and so leave an object that no row
+names; ``pacs verify`` names such an object. No acknowledged instance depends on the journal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pacs_framework.archive.claims import Claim, living
+from pacs_framework.archive.incoming import Origin
+
+__all__ = ["Journal", "Mark", "Pending", "keys_under_way", "read_journal"]
+
+_ROTATE_BYTES = 1 << 20
+_OPEN = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """An object that was on its way in, and where it came from."""
+
+    key: str
+    origin: Origin
+
+
+class Mark:
+    """One key in the journal, until `settle`."""
+
+    __slots__ = ("_journal", "_segment")
+
+    def __init__(self, journal: Journal, segment: _Segment) -> None:
+        self._journal = journal
+        self._segment = segment
+
+    def settle(self) -> None:
+        """The index names the object, or the object is gone: nothing is left to look at."""
+        self._journal.settled(self._segment)
+
+
+class Journal:
+    """The journal of this process, in a folder of its own below ``parent``.
+
+    It consists of files of about a megabyte; one goes when all its keys are settled.
+    """
+
+    def __init__(self, parent: Path) -> None:
+        self._claim = Claim(parent)
+        self._mutex = threading.Lock()
+        self._number = 0
+        self._current = self._new_segment()
+        self._old: set[_Segment] = set()
+
+    def mark(self, key: str, origin: Origin) -> Mark:
+        """Note that an object is about to be committed under ``key``. Raises OSError."""
+        line = f"[{json.dumps(key)},{_origin_text(origin)}]\n".encode()
+        with self._mutex:
+            if self._current.size >= _ROTATE_BYTES:
+                self._rotate()
+            segment = self._current
+            segment.append(line)
+        return Mark(self, segment)
+
+    def close(self) -> None:
+        """Remove the journal, or leave it to the next start where keys are not settled."""
+        with self._mutex:
+            unsettled = bool(self._old) or self._current.open_marks > 0
+            for segment in (*self._old, self._current):
+                segment.close()
+            self._claim.close(keep=unsettled)
+
+    def settled(self, segment: _Segment) -> None:
+        """One mark in ``segment`` is settled (see `Mark.settle`)."""
+        with self._mutex:
+            segment.open_marks -= 1
+            if segment.open_marks == 0 and segment is not self._current:
+                self._old.discard(segment)
+                segment.remove()
+
+    def _rotate(self) -> None:
+        if self._current.open_marks == 0:
+            self._current.remove()
+        else:
+            self._old.add(self._current)
+        self._current = self._new_segment()
+
+    def _new_segment(self) -> _Segment:
+        self._number += 1
+        return _Segment(self._claim.folder / f"{self._number}.jsonl")
+
+
+class _Segment:
+    """One file of the journal."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = os.open(path, _OPEN, 0o640)
+        self.size = 0
+        self.open_marks = 0
+
+    def append(self, line: bytes) -> None:
+        self.size += os.write(self._file, line)
+        self.open_marks += 1
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def remove(self) -> None:
+        self.close()
+        self._path.unlink()
+
+
+def read_journal(folder: Path) -> Iterator[Pending]:
+    """What the journal in ``folder`` holds, settled or not; a torn line is passed over."""
+    for path in sorted(folder.glob("*.jsonl")):
+        for line in path.read_bytes().splitlines():
+            try:
+                key, origin = json.loads(line)
+                yield Pending(key=key, origin=Origin(**origin))
+            except (ValueError, TypeError):
+                continue
+
+
+def keys_under_way(parent: Path) -> set[str]:
+    """Every key in any journal below ``parent``: what living processes may be committing."""
+    return {pending.key for folder in living(parent) for pending in read_journal(folder)}
+
+
+@lru_cache(maxsize=1024)
+def _origin_text(origin: Origin) -> str:
+    return json.dumps(asdict(origin))

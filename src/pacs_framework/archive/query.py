@@ -1,0 +1,139 @@
+"""Queries by the rules of C-FIND, whatever protocol asks (PS3.4 C.2.2.2 and C.4.1).
+
+The index narrows, page by page; each row that is left becomes a candidate, and
+`pacs_framework.dicom.matching` decides it exactly. Counts and lists are computed for the candidates
+that are still in the race, and stored headers are opened last, for attributes that have no column.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydicom import Dataset
+
+from pacs_framework.archive.answers import Answers, Candidate
+from pacs_framework.archive.narrowing import narrow
+from pacs_framework.archive.query_keys import KeyPlan, Root, check_unique_keys, plan_keys
+from pacs_framework.dicom.charset import encode_identifier_charset
+from pacs_framework.dicom.matching import Matcher
+from pacs_framework.index.queries import pages
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+    from pacs_framework.dicom.attributes import Level
+    from pacs_framework.index.database import Database
+    from pacs_framework.storage import StorageBackend
+
+__all__ = ["Matches", "QueryService"]
+
+_AT_ONCE = 50  # candidates that share their aggregate queries
+
+
+def _never() -> bool:
+    return False
+
+
+class Matches(Iterator[Dataset]):
+    """The answers to a query, one after the other as they are found.
+
+    ``all_keys_supported`` is false when the identifier holds keys that can neither be answered nor
+    matched; C-FIND tells so with FF01H (PS3.4 C.4.1.1.4).
+    """
+
+    def __init__(self, answers: Iterator[Dataset], *, all_keys_supported: bool) -> None:
+        self._answers = answers
+        self.all_keys_supported = all_keys_supported
+
+    def __next__(self) -> Dataset:
+        return next(self._answers)
+
+
+class QueryService:
+    """Answers queries from the index and, for what it does not hold, from stored headers."""
+
+    def __init__(self, database: Database, storage: StorageBackend) -> None:
+        self._database = database
+        self._storage = storage
+
+    def find(
+        self,
+        level: Level,
+        root: Root,
+        identifier: Dataset,
+        *,
+        relational: bool = False,
+        combined_datetime: bool = False,
+        limit: int | None = None,
+        cancelled: Callable[[], bool] = _never,
+        retrieve_aet: str = "",
+    ) -> Matches:
+        """Every entity of ``level`` that matches ``identifier``, in a stable order.
+
+        An answer holds each key that was asked for, empty where nothing is known, and the Specific
+        Character Set that carries it: that of the identifier if it can. ``relational`` lifts the
+        rule that unique keys above the level have a value; ``combined_datetime`` reads a date and
+        its time as one point (PS3.4 C.2.2.2.5). ``limit`` ends after so many answers. ``cancelled``
+        is asked again and again; true ends the answers. ``retrieve_aet`` is answered as Retrieve
+        AE Title (0008,0054).
+
+        Raises `QueryError` at once, `IndexUnavailable` and `StorageError` while iterating.
+        """
+        check_unique_keys(identifier, level, root, relational=relational)
+        plan = plan_keys(identifier, level)
+        answers = Answers(self._database, self._storage, plan)
+        search = _Search(self._database, plan, answers, combined_datetime=combined_datetime)
+        character_set = identifier.get("SpecificCharacterSet")
+        found = (
+            encode_identifier_charset(answers.finish(candidate, retrieve_aet), character_set)
+            for candidate in search.matches(cancelled)
+        )
+        return Matches(itertools.islice(found, limit), all_keys_supported=not plan.unsupported)
+
+
+class _Search:
+    """One query on its way through the index."""
+
+    def __init__(
+        self, database: Database, plan: KeyPlan, answers: Answers, *, combined_datetime: bool
+    ) -> None:
+        self._database = database
+        self._plan = plan
+        self._answers = answers
+        self._combined = combined_datetime
+        self._by_row = self._matcher(plan.own)
+        self._by_more = self._matcher({*plan.lists, *plan.counts, *plan.header})
+
+    def _matcher(self, tags: Collection[int]) -> Matcher | None:
+        """Decides the keys among ``tags`` that carry a value; None when none does."""
+        keys = Dataset()
+        for tag in sorted(self._plan.matched.intersection(tags)):
+            keys[tag] = self._plan.identifier[tag]
+        return Matcher(keys, combined_datetime=self._combined) if keys else None
+
+    def matches(self, cancelled: Callable[[], bool]) -> Iterator[Candidate]:
+        columns = self._answers.columns
+        for conditions in narrow(self._plan):
+            for rows in pages(self._database, self._plan.level, conditions, columns):
+                for start in range(0, len(rows), _AT_ONCE):
+                    for candidate in self._candidates(rows[start : start + _AT_ONCE]):
+                        if cancelled():
+                            return
+                        if self._passes(candidate):
+                            yield candidate
+                    if cancelled():
+                        return
+
+    def _candidates(self, rows: Sequence[Row[Any]]) -> list[Candidate]:
+        """The rows that the index alone lets pass, with everything that it can compute."""
+        candidates = [self._answers.from_row(row) for row in rows]
+        if self._by_row is not None:
+            candidates = [c for c in candidates if self._by_row.matches(c.dataset)]
+        self._answers.compute(candidates)
+        return candidates
+
+    def _passes(self, candidate: Candidate) -> bool:
+        self._answers.read_header(candidate)
+        return self._by_more is None or self._by_more.matches(candidate.dataset)

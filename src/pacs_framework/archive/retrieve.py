@@ -1,0 +1,178 @@
+"""Finding the instances that a retrieval asks for, and opening them (PS3.4 C.4.2, C.4.3).
+
+An identifier of a retrieval names entities by their unique keys alone. `RetrieveService.locate`
+tells at once how many instances of which kinds there are, and then hands them out one after the
+other without ever holding the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from pacs_framework.archive.narrowing import combine, one_of
+from pacs_framework.archive.query_keys import UNIQUE_KEYS, Root, check_unique_keys
+from pacs_framework.dicom.attributes import INDEXED, Level
+from pacs_framework.dicom.matching import values_of
+from pacs_framework.errors import ObjectNotFound
+from pacs_framework.index.queries import TABLES, conditioned, pages, reading
+from pacs_framework.index.schema import instance
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from pacs_framework.index.conditions import Condition
+    from pacs_framework.index.database import Database
+    from pacs_framework.storage import ByteSource, StorageBackend
+
+__all__ = ["InstanceKind", "Located", "OpenInstance", "RetrieveService", "StoredInstance"]
+
+_COLUMNS = (
+    instance.c.sop_class_uid,
+    instance.c.sop_instance_uid,
+    instance.c.transfer_syntax_uid,
+    instance.c.storage_key,
+    instance.c.dataset_offset,
+    instance.c.size,
+)
+_COLUMN_OF = {
+    keyword: TABLES[INDEXED[keyword].level].c[INDEXED[keyword].column]
+    for keyword in (*UNIQUE_KEYS.values(), "IssuerOfPatientID")
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceKind:
+    """What a presentation context has to carry: a SOP class in a transfer syntax."""
+
+    sop_class_uid: str
+    transfer_syntax_uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredInstance:
+    """One instance and where its object is. ``size`` is that of the object in bytes, the data set
+    begins at ``dataset_offset``.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    storage_key: str
+    dataset_offset: int
+    size: int
+
+    @property
+    def kind(self) -> InstanceKind:
+        """Its SOP class and transfer syntax."""
+        return InstanceKind(
+            sop_class_uid=self.sop_class_uid, transfer_syntax_uid=self.transfer_syntax_uid
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenInstance:
+    """An instance whose data set is open for reading; whoever asked closes ``data``."""
+
+    instance: StoredInstance
+    data: ByteSource
+
+
+class Located:
+    """The instances of one retrieval: ``kinds`` counts them by SOP class and transfer syntax.
+
+    Iterating reads the index page by page, so an instance that is stored or removed meanwhile may
+    or may not be among them.
+    """
+
+    def __init__(self, database: Database, scans: Collection[Sequence[Condition]]) -> None:
+        self._database = database
+        self._scans = scans
+        self.kinds: Mapping[InstanceKind, int] = self._count()
+
+    def __len__(self) -> int:
+        """How many instances there were when they were located."""
+        return sum(self.kinds.values())
+
+    def __iter__(self) -> Iterator[StoredInstance]:
+        """Every instance, series by series unless UIDs were listed. Raises `IndexUnavailable`."""
+        for conditions in self._scans:
+            for rows in pages(self._database, Level.IMAGE, conditions, _COLUMNS):
+                for row in rows:
+                    yield _stored(row)
+
+    def _count(self) -> dict[InstanceKind, int]:
+        kinds: dict[InstanceKind, int] = {}
+        columns = (instance.c.sop_class_uid, instance.c.transfer_syntax_uid)
+        with reading(self._database) as connection:
+            for conditions in self._scans:
+                source = conditioned(Level.IMAGE, conditions, columns)
+                counted = source.add_columns(func.count()).group_by(*columns)
+                for sop_class, syntax, number in connection.execute(counted):
+                    kind = InstanceKind(sop_class_uid=sop_class, transfer_syntax_uid=syntax)
+                    kinds[kind] = kinds.get(kind, 0) + number
+        return kinds
+
+
+class RetrieveService:
+    """Locates and opens instances for C-MOVE and C-GET, and for whatever else gives them out."""
+
+    def __init__(self, database: Database, storage: StorageBackend) -> None:
+        self._database = database
+        self._storage = storage
+
+    def locate(
+        self, level: Level, root: Root, identifier: Dataset, *, relational: bool = False
+    ) -> Located:
+        """The instances under the entities that ``identifier`` names at ``level``.
+
+        The unique key of the level takes a list of UIDs; a patient may be named with its issuer.
+        Keys that name nothing are not looked at. Hierarchical unless ``relational``.
+        Raises `QueryError` and `IndexUnavailable`.
+        """
+        check_unique_keys(identifier, level, root, relational=relational, at_level=True)
+        choices = []
+        for keyword, column in _COLUMN_OF.items():
+            values = values_of(identifier.get(INDEXED[keyword].tag))
+            if values:
+                choices.append(one_of(column, values))
+        return Located(self._database, combine(choices))
+
+    def open(self, stored: StoredInstance) -> OpenInstance:
+        """The data set of an instance, from its first byte to its last.
+
+        When its object went because another took its place since ``stored`` was read, the new one
+        is opened, once; the answer tells which, because it may be of another transfer syntax.
+        Raises `StorageError` and `IndexUnavailable`.
+        """
+        try:
+            return self._open(stored)
+        except ObjectNotFound:
+            return self._open(self._resolve(stored))
+
+    def _open(self, stored: StoredInstance) -> OpenInstance:
+        data = self._storage.open(stored.storage_key, offset=stored.dataset_offset)
+        return OpenInstance(instance=stored, data=data)
+
+    def _resolve(self, stored: StoredInstance) -> StoredInstance:
+        """What the index says of the instance now."""
+        statement = select(*_COLUMNS).where(instance.c.sop_instance_uid == stored.sop_instance_uid)
+        with reading(self._database) as connection:
+            row = connection.execute(statement).first()
+        if row is None:
+            raise ObjectNotFound(f"instance {stored.sop_instance_uid!r} is no longer in the index")
+        return _stored(row)
+
+
+def _stored(row: Any) -> StoredInstance:
+    return StoredInstance(
+        sop_class_uid=row.sop_class_uid,
+        sop_instance_uid=row.sop_instance_uid,
+        transfer_syntax_uid=row.transfer_syntax_uid,
+        storage_key=row.storage_key,
+        dataset_offset=row.dataset_offset,
+        size=row.size,
+    )

@@ -1,0 +1,98 @@
+"""``pacs import``: files into the archive, through the door of C-STORE, without the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from pacs_framework.app import App
+from pacs_framework.archive.archive import Archive
+from pacs_framework.archive.incoming import Origin
+from pacs_framework.cli.options import ArchiveChoice, archive_options
+from pacs_framework.cli.output import json_option, print_json, progress
+from pacs_framework.dicom.status import Status
+from pacs_framework.errors import PacsError
+from pacs_framework.logs import configure_logging
+
+__all__ = ["command"]
+
+_ORIGIN = Origin(door="import")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What became of one file; ``error`` is empty when the archive has it."""
+
+    path: Path
+    status: int
+    comment: str
+    error: str = ""
+
+
+@click.command("import")
+@archive_options
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@json_option
+@click.pass_context
+def command(
+    context: click.Context, choice: ArchiveChoice, paths: tuple[Path, ...], as_json: bool
+) -> None:
+    """Take the DICOM files at PATHS into the archive, folders with all that is in them.
+
+    Works beside a running archive. Exit code 0 when every file was taken in, else 1.
+
+    \b
+    Example:
+        pacs import --data ./pacs-data ~/studies
+    """
+    configured = choice.configured()
+    configure_logging(configured.settings.log)
+    files = list(_files(paths))
+    with App(configured, listen=False, feed=False) as app:
+        taken = (_take(app.archive, file) for file in files)
+        results = list(progress(taken, "importing", total=len(files)))
+    if as_json:
+        print_json([_row(result) for result in results])
+    else:
+        _print(results)
+    if not results or any(result.error for result in results):
+        context.exit(1)
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+        for where, folders, names in os.walk(path):
+            folders.sort()
+            yield from (Path(where) / name for name in sorted(names))
+
+
+def _take(archive: Archive, path: Path) -> Imported:
+    try:
+        outcome = archive.import_file(path, _ORIGIN)
+    except (OSError, PacsError) as error:
+        status = error.status if isinstance(error, PacsError) else Status.PROCESSING_FAILURE
+        return Imported(path=path, status=status, comment="", error=str(error))
+    return Imported(path=path, status=outcome.status, comment=outcome.comment)
+
+
+def _row(result: Imported) -> dict[str, str]:
+    return {
+        "path": str(result.path),
+        "status": f"{result.status:04X}",
+        "comment": result.comment,
+        "error": result.error,
+    }
+
+
+def _print(results: Sequence[Imported]) -> None:
+    for result in results:
+        if result.error or result.comment:
+            click.echo(f"{result.path}: {result.error or result.comment}", err=True)
+    failed = sum(bool(result.error) for result in results)
+    click.echo(f"{len(results) - failed} taken in, {failed} failed")

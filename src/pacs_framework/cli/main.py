@@ -1,0 +1,76 @@
+"""The command group ``pacs``: the kernel's own commands, and those of the plugins."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from pacs_framework import __version__
+from pacs_framework.config import PluginsSettings
+from pacs_framework.errors import PacsError
+from pacs_framework.plugins import load_plugins
+
+__all__ = ["main"]
+
+# Name → module with a command of the same name. Imported on demand: `pacs --help` stays quick.
+_OWN = {
+    "check": "pacs_framework.cli.check",
+    "config": "pacs_framework.cli.config",
+    "import": "pacs_framework.cli.imports",
+    "plugins": "pacs_framework.cli.plugins",
+    "reindex": "pacs_framework.cli.reindex",
+    "serve": "pacs_framework.cli.serve",
+    "verify": "pacs_framework.cli.verify",
+}
+
+
+class PacsGroup(click.Group):
+    """Finds the kernel's commands by name, and asks the plugins for all others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, sorted."""
+        return sorted({*_OWN, *self._from_plugins(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The kernel's command of this name, else a plugin's."""
+        if cmd_name in _OWN:
+            command = importlib.import_module(_OWN[cmd_name]).command
+            assert isinstance(command, click.Command)
+            return command
+        return self._from_plugins(ctx).get(cmd_name)
+
+    def _from_plugins(self, ctx: click.Context) -> dict[str, click.Command]:
+        """The commands that installed plugins add; asked for once per run."""
+        commands: dict[str, click.Command] | None = ctx.meta.get("pacs.commands")
+        if commands is None:
+            provided = load_plugins(PluginsSettings()).register("cli_commands")
+            commands = {
+                command.name: command
+                for _, result in provided
+                for command in result
+                if command.name and command.name not in _OWN
+            }
+            ctx.meta["pacs.commands"] = commands
+        return commands
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; what is wrong with a setting or a plugin is a sentence, no traceback."""
+        try:
+            return super().invoke(ctx)
+        except PacsError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=PacsGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pacs")
+def main() -> None:
+    """A DICOM archive made of plugins.
+
+    \b
+    Example:
+        pacs serve                             an archive on 127.0.0.1:11112, data in ./pacs-data
+        pacs store 127.0.0.1 11112 ~/studies   send files to it
+
+    Completion: eval "$(_PACS_COMPLETE=bash_source pacs)"
+    """

@@ -1,0 +1,59 @@
+"""The options of every command that works on an archive, and what they open."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pacs_framework.app import Configured, configure
+
+__all__ = ["ArchiveChoice", "archive_options"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveChoice:
+    """Which archive the user means: a configuration file, a data folder, or the defaults."""
+
+    config: Path | None
+    data: Path | None
+
+    def configured(self, overrides: Mapping[str, Mapping[str, object]] | None = None) -> Configured:
+        """Read and validate everything that is configured, plugins included.
+
+        ``overrides`` are settings from the command line, by section; None leaves one alone.
+        """
+        tree = {name: dict(section) for name, section in (overrides or {}).items()}
+        if self.data is not None:
+            tree.setdefault("archive", {})["data"] = str(self.data)
+        return configure(self.config, tree)
+
+
+def archive_options(command: _F) -> _F:
+    """Add ``--config`` and ``--data``; the command gets them as one `ArchiveChoice`."""
+
+    @functools.wraps(command)
+    def run(config: Path | None, data: Path | None, **rest: Any) -> Any:
+        return command(choice=ArchiveChoice(config=config, data=data), **rest)
+
+    for decorate in (
+        click.option(
+            "--data",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Folder of the archive's data.  [default: ./pacs-data]",
+        ),
+        click.option(
+            "--config",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            envvar="PACS_CONFIG",
+            help="TOML file with settings; `pacs config` prints one.",
+        ),
+    ):
+        run = decorate(run)
+    return run  # type: ignore[return-value]

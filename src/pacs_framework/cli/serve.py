@@ -1,0 +1,103 @@
+"""``pacs serve``: run the archive until it is asked to stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from pacs_framework import __version__
+from pacs_framework.app import App, Configured
+from pacs_framework.cli.options import ArchiveChoice, archive_options
+from pacs_framework.cli.workers import serve_with_workers, stop_when_supervisor_ends
+from pacs_framework.logs import configure_logging
+
+__all__ = ["command"]
+
+_NO_PLUGINS = "none: every request will be refused; install plugins with pip"
+_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+
+
+@click.command("serve")
+@archive_options
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0: any.  [default: 11112]")
+@click.option("--aet", help="AE title of the archive.  [default: PACS]")
+@click.option("--workers", type=click.IntRange(1, 256), help="Acceptor processes.  [default: 1]")
+@click.option("--log-format", type=click.Choice(["auto", "console", "json"]), help="How to log.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
+@click.option("--worker-socket", type=int, hidden=True)
+def command(
+    choice: ArchiveChoice,
+    host: str | None,
+    port: int | None,
+    aet: str | None,
+    workers: int | None,
+    log_format: str | None,
+    log_level: str | None,
+    worker_socket: int | None,
+) -> None:
+    """Run the archive; SIGTERM or Ctrl-C stops it.
+
+    \b
+    Example:
+        pacs serve --data /var/lib/pacs --aet ARCHIVE --host 0.0.0.0 --port 104 --workers 4
+    """
+    # Blocked before any thread is born, so that only the main thread takes them, in `sigwait`.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    configured = choice.configured(
+        {
+            "network": {"host": host, "port": port, "workers": workers},
+            "archive": {"aet": aet},
+            "log": {"format": log_format, "level": log_level},
+        }
+    )
+    configure_logging(configured.settings.log)
+    if worker_socket is not None:
+        _serve_as_worker(configured, worker_socket)
+    elif configured.settings.network.workers > 1:
+        with App(configured, listen=False) as app:
+            serve_with_workers(app, announce=lambda address: _announce(configured, address))
+    else:
+        with App(configured) as app:
+            _announce(configured, app.address)
+            signal.sigwait(_STOP_SIGNALS)
+
+
+def _serve_as_worker(configured: Configured, descriptor: int) -> None:
+    stop_when_supervisor_ends()
+    with App(configured, feed=False, listen_on=socket.socket(fileno=descriptor)):
+        signal.sigwait(_STOP_SIGNALS)
+
+
+def _announce(configured: Configured, address: tuple[str, int]) -> None:
+    """Say what is listening, which plugins are active, and what to try."""
+    host, port = address
+    aet = configured.settings.archive.aet
+    tls = " (TLS)" if configured.settings.network.tls.enabled else ""
+    plugins = ", ".join(plugin.name for plugin in configured.plugins.active) or _NO_PLUGINS
+    missing = [row for row in configured.plugins.rows() if row.state == "failed"]
+    lines = [
+        f"pacs-framework {__version__}",
+        f"  listening on {host}:{port} as {aet}{tls}",
+        f"  data         {configured.data}",
+        f"  plugins      {plugins}",
+        *(f"  left out     {row.name}: {row.reason}" for row in missing),
+        f"  try          {_pacs()} echo {host} {port} --aec {aet}",
+    ]
+    click.echo("\n".join(lines))
+    sys.stdout.flush()
+
+
+def _pacs() -> str:
+    """The command as it can be typed in this folder."""
+    program = Path(sys.argv[0])
+    if program.name != "pacs":
+        return "pacs"
+    try:
+        return str(program.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(program)

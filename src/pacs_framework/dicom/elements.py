@@ -1,0 +1,226 @@
+"""Encoded elements turned from one VR encoding and byte order into another, without decoding.
+
+Text stays byte for byte what it was; numbers are swapped where the byte order changes; sequences
+and items come out with undefined length, so that nothing has to be measured first. Elements that
+implicit VR does not name get the VR of the dictionary, unknown ones UN (PS3.5 6.2.2).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from struct import Struct
+
+from pydicom.datadict import dictionary_VR
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
+
+from pacs_framework.dicom.depth import CLOSED, Open
+from pacs_framework.dicom.walk import BIG, LITTLE, UNDEFINED_LENGTH, ByteOrder, Walk
+from pacs_framework.errors import UnreadableInstance
+
+__all__ = ["Encoding", "ImageFacts", "Transcoder", "image_facts", "swap_unit", "swapped", "vr_of"]
+
+_BITS_ALLOCATED = 0x00280100
+_PIXEL_REPRESENTATION = 0x00280103
+_WAVEFORM_GROUP = 0x5400
+
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+
+_UNITS = dict.fromkeys(("AT", "OW", "SS", "US"), 2)
+_UNITS |= dict.fromkeys(("FL", "OF", "OL", "SL", "UL"), 4)
+_UNITS |= dict.fromkeys(("FD", "OD", "OV", "SV", "UV"), 8)
+_ARRAY_TYPES = {2: "H", 4: "I", 8: "Q"}
+_LONG_VRS = frozenset(str(vr) for vr in EXPLICIT_VR_LENGTH_32)
+
+
+def swapped(value: bytes, unit: int) -> bytes:
+    """The bytes of each ``unit`` of 2, 4 or 8 in reverse order; an incomplete last one stays."""
+    whole = len(value) - len(value) % unit
+    numbers = array(_ARRAY_TYPES[unit], value[:whole])
+    numbers.byteswap()
+    return numbers.tobytes() + value[whole:]
+
+
+def swap_unit(vr: str) -> int:
+    """How many bytes a number of a VR has; 1 for those that know no byte order."""
+    return _UNITS.get(vr, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How elements are encoded: with or without VR, and in which byte order."""
+
+    implicit: bool
+    little: bool
+
+    @property
+    def order(self) -> ByteOrder:
+        """The structure of element headers."""
+        return LITTLE if self.little else BIG
+
+    def tag(self, tag: int) -> bytes:
+        """An encoded tag."""
+        return Struct("<HH" if self.little else ">HH").pack(tag >> 16, tag & 0xFFFF)
+
+    def header(self, tag: int, vr: str, length: int) -> bytes:
+        """An encoded element header (PS3.5 7.1)."""
+        mark = "<" if self.little else ">"
+        if self.implicit or tag in (_ITEM, _ITEM_END, _SEQUENCE_END):
+            return self.tag(tag) + Struct(mark + "I").pack(length)
+        if vr in _LONG_VRS:
+            return self.tag(tag) + vr.encode("latin-1") + Struct(mark + "HI").pack(0, length)
+        return self.tag(tag) + vr.encode("latin-1") + Struct(mark + "H").pack(length)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What decides ambiguous VRs (PS3.5 A.1, A.2), as far as the top level tells."""
+
+    bits_allocated: int
+    signed: bool
+
+
+def _facts_order(order: ByteOrder) -> ByteOrder:
+    wanted = {word: tag for word, tag in order.wanted.items() if word in order.landmarks}
+    for tag in (_BITS_ALLOCATED, _PIXEL_REPRESENTATION):
+        wanted[(tag & 0xFFFF) << 16 | tag >> 16 if order.little else tag] = tag
+    return replace(order, wanted=wanted, binary_vrs=frozenset())
+
+
+_FACTS = {True: _facts_order(LITTLE), False: _facts_order(BIG)}
+
+
+def image_facts(header: bytes, encoding: Encoding) -> ImageFacts:
+    """Bits Allocated and Pixel Representation from the top level of a header."""
+    walk = Walk(header, len(header), _FACTS[encoding.little])
+    _ = walk.implicit(0) if encoding.implicit else walk.explicit(0)
+    number = Struct("<H" if encoding.little else ">H").unpack
+    bits, signed = (
+        number(walk.raw.get(tag, b"")[:2].ljust(2, b"\0"))[0]
+        for tag in (_BITS_ALLOCATED, _PIXEL_REPRESENTATION)
+    )
+    return ImageFacts(bits_allocated=bits, signed=signed == 1)
+
+
+@lru_cache(maxsize=4096)
+def _known_vr(tag: int) -> str:
+    """The VR of a tag in the dictionary; UN for an unknown one."""
+    if tag >> 16 & 1:  # private: creators are LO (PS3.5 7.8.1), what they reserve is unknown
+        return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else "UN"
+    try:
+        return str(dictionary_VR(tag))
+    except KeyError:
+        return "UN"
+
+
+def vr_of(tag: int, facts: ImageFacts) -> str:
+    """The VR of an implicit VR element, ambiguous ones decided."""
+    vr = _known_vr(tag)
+    if len(vr) == 2:
+        return vr
+    if vr == "US or SS":
+        return "SS" if facts.signed else "US"
+    if "OB" in vr and tag >> 16 != _WAVEFORM_GROUP and tag >> 24 != 0x60:
+        return "OB" if facts.bits_allocated <= 8 else "OW"
+    return "OW"  # LUT data, overlays and waveforms: OW in implicit VR (PS3.5 A.1)
+
+
+class Transcoder:
+    """Turns whole runs of elements from ``source`` encoding into ``target`` encoding."""
+
+    def __init__(self, source: Encoding, target: Encoding, facts: ImageFacts) -> None:
+        self._source = source
+        self._target = target
+        self.facts = facts
+
+    def transcode(self, data: bytes) -> Iterator[bytes]:
+        """The elements of ``data``; group lengths (PS3.5 7.2) are left out, as they would be wrong.
+
+        Raises `UnreadableInstance` where sequences contradict themselves.
+        """
+        walk = Walk(data, len(data), self._source.order)
+        stack = [Open(len(data), implicit=self._source.implicit)]
+        pos = 0
+        while stack:
+            top = stack[-1]
+            if top.end is not None and pos >= top.end:
+                if pos > top.end:
+                    raise UnreadableInstance(f"an element before offset {pos} is cut off")
+                stack.pop()
+                yield self._close(len(stack))
+                continue
+            if pos + 8 > len(data):
+                if len(stack) == 1:
+                    return  # zeros that pad the data set, as the walk that split it made sure
+                raise UnreadableInstance(f"a sequence or item has no end at offset {pos}")
+            step = self._element if len(stack) % 2 else self._item
+            pos, written, opened = step(walk, pos, top.implicit)
+            yield written
+            if opened is CLOSED:
+                stack.pop()
+                yield self._close(len(stack))
+            elif opened is not None:
+                stack.append(opened)
+
+    def _close(self, depth: int) -> bytes:
+        """The delimiter of what was open above ``depth``: items and sequences take turns."""
+        if not depth:
+            return b""
+        return self._target.header(_SEQUENCE_END if depth % 2 else _ITEM_END, "", 0)
+
+    def _item(self, walk: Walk, pos: int, implicit: bool) -> tuple[int, bytes, Open | None]:
+        """Enter the item at ``pos``, or leave the sequence."""
+        word, length = walk.order.implicit(walk.data, pos)
+        start, pos = pos, pos + 8
+        if word == walk.order.sequence_end:
+            return pos, b"", CLOSED
+        if word == walk.order.item_end:
+            return pos, b"", None
+        if word != walk.order.item:
+            raise UnreadableInstance(f"a sequence holds what is no item at offset {start}")
+        implicit = implicit or walk.looks_implicit(pos, default=False)
+        end = None if length == UNDEFINED_LENGTH else pos + length
+        written = self._target.header(_ITEM, "", UNDEFINED_LENGTH)
+        return pos, written, Open(end, implicit=implicit)
+
+    def _element(self, walk: Walk, pos: int, implicit: bool) -> tuple[int, bytes, Open | None]:
+        """Turn the element at ``pos``, enter its sequence, or leave the item."""
+        order = walk.order
+        word, vr_word, length = order.explicit(walk.data, pos)
+        value = pos + 8
+        if word == order.item_end:
+            return value, b"", CLOSED
+        if implicit:
+            vr_word, length = 0, order.implicit(walk.data, pos)[1]
+        elif vr_word not in order.short_vrs:
+            value, length, vr_word = walk.other_header(pos, vr_word, length)
+        tag = order.tag(word)
+        vr = bytes(walk.data[pos + 4 : pos + 6]).decode("latin-1") if vr_word else ""
+        vr = vr or vr_of(tag, self.facts)
+        is_sequence = vr == "SQ"
+        if length == UNDEFINED_LENGTH:
+            is_sequence = walk.is_sequence(word, vr_word, value)
+            if not is_sequence:
+                raise UnreadableInstance(f"a value of undefined length at offset {pos} is no items")
+        if is_sequence:
+            end = None if length == UNDEFINED_LENGTH else value + length
+            return value, self._target.header(tag, "SQ", UNDEFINED_LENGTH), Open(end, implicit)
+        end = value + length
+        if not tag & 0xFFFF:
+            return end, b"", None
+        return end, self._written(tag, vr, bytes(walk.data[value:end])), None
+
+    def _written(self, tag: int, vr: str, value: bytes) -> bytes:
+        if not self._target.implicit and vr not in _LONG_VRS and len(value) > 0xFFFF:
+            vr = "UN"  # PS3.5 6.2.2: a value too long for its VR; UN is always little endian
+            value = self.in_order(_known_vr(tag), value, little=True)
+        else:
+            value = self.in_order(vr, value, little=self._target.little)
+        return self._target.header(tag, vr, len(value)) + value
+
+    def in_order(self, vr: str, value: bytes, *, little: bool) -> bytes:
+        """A value of the source in a byte order."""
+        unit = swap_unit(vr)
+        return value if unit == 1 or little == self._source.little else swapped(value, unit)

@@ -1,0 +1,300 @@
+"""Attribute matching, to the letter of PS3.4 C.2.2.2, on decoded data sets.
+
+A `Matcher` is made once from an identifier and asked about any number of candidates. It knows
+nothing of levels, databases or transport. What the standard leaves open is decided here:
+
+* text is compared without leading and trailing spaces, and case counts except in person names;
+* a key with several values, also of another VR than UI, matches when any of its values does;
+* an attribute with several values matches when any of them does;
+* a candidate without the attribute, or with an empty one, matches universal keys alone;
+* numbers (IS, DS and the binary VRs) are compared as numbers;
+* of a DA, TM or DT key that cannot be read, only the same text matches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pydicom import DataElement, Dataset
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
+
+from pacs_framework.dicom.moments import (
+    Bounds,
+    date_bounds,
+    datetime_bounds,
+    normalise_date,
+    normalise_datetime,
+    normalise_moment,
+    normalise_time,
+    time_bounds,
+)
+from pacs_framework.dicom.person_names import normalise_person_name, person_name_matcher
+from pacs_framework.dicom.wildcards import compile_wildcard, has_wildcard, literal_prefix
+
+__all__ = [
+    "EMPTY_VALUE_KEY",
+    "Bounds",
+    "Matcher",
+    "date_bounds",
+    "datetime_bounds",
+    "has_wildcard",
+    "literal_prefix",
+    "matches_value",
+    "normalise_date",
+    "normalise_datetime",
+    "normalise_person_name",
+    "normalise_time",
+    "time_bounds",
+    "values_of",
+]
+
+ValueTest: TypeAlias = Callable[[str], bool]
+
+EMPTY_VALUE_KEY = '""'
+"""A key of two quotation marks asks for absent or empty attributes, where that was negotiated."""
+
+# Attributes that say how to read an identifier; they are never matched (PS3.4 C.2.2.2, C.4.1.1.3).
+_NOT_KEYS = frozenset(
+    tag_for_keyword(keyword)
+    for keyword in ("SpecificCharacterSet", "QueryRetrieveLevel", "TimezoneOffsetFromUTC")
+)
+
+# PS3.4 C.2.2.2.4 lists them; PN has its own rules.
+_WILDCARD_VRS = frozenset({"AE", "CS", "LO", "LT", "SH", "ST", "UC", "UR", "UT"})
+_LEADING_SPACE_COUNTS = frozenset({"LT", "ST", "UT"})
+_NUMBER_VRS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
+
+
+def _no_case(text: str) -> str:
+    return text.casefold()
+
+
+def _case(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rules:
+    """The options of a `Matcher`, handed down into sequences."""
+
+    combined_datetime: bool
+    ignore_case: bool
+    empty_values: bool
+
+
+class Matcher:
+    """Says which data sets match an identifier.
+
+    ``combined_datetime``: a date key and its time key together name one range of moments, as
+    extended negotiation may agree (PS3.4 C.2.2.2.5.4). ``ignore_case``: also in VRs other than PN,
+    against the standard. ``empty_values``: a key ``""`` matches absent and empty attributes.
+    """
+
+    def __init__(
+        self,
+        identifier: Dataset,
+        *,
+        combined_datetime: bool = False,
+        ignore_case: bool = False,
+        empty_values: bool = False,
+    ) -> None:
+        rules = _Rules(
+            combined_datetime=combined_datetime, ignore_case=ignore_case, empty_values=empty_values
+        )
+        self._tests = list(_tests(identifier, rules))
+
+    @property
+    def universal(self) -> bool:
+        """Whether every data set matches."""
+        return not self._tests
+
+    def matches(self, candidate: Dataset) -> bool:
+        """Whether a data set matches all keys."""
+        return all(test(candidate) for test in self._tests)
+
+
+_Test: TypeAlias = Callable[[Dataset], bool]
+
+
+def _tests(identifier: Dataset, rules: _Rules) -> Iterator[_Test]:
+    """One test for each key that is not universal."""
+    combined: set[int] = set()
+    if rules.combined_datetime:
+        for date, time in _date_time_pairs(identifier):
+            combined |= {date.tag, time.tag}
+            yield _combined_test(date, time)
+    for element in identifier:
+        if element.tag in _NOT_KEYS or element.tag in combined or element.tag.element == 0:
+            continue
+        test = _element_test(element, rules)
+        if test is not None:
+            yield test
+
+
+def _element_test(element: DataElement, rules: _Rules) -> _Test | None:
+    """The test of one key; None when it is universal (PS3.4 C.2.2.2.3)."""
+    tag = int(element.tag)
+    if element.VR == "SQ":
+        return _sequence_test(tag, element.value or (), rules)
+    keys = values_of(element)
+    if rules.empty_values and keys == [EMPTY_VALUE_KEY]:
+        return lambda candidate: not values_of(candidate.get(tag))
+    if not keys or ("*" in keys and element.VR in _WILDCARD_VRS | {"PN"}):
+        return None
+    tests = [_value_test(str(element.VR), key, rules) for key in keys]
+
+    def matches(candidate: Dataset) -> bool:
+        return any(test(value) for value in values_of(candidate.get(tag)) for test in tests)
+
+    return matches
+
+
+def _sequence_test(tag: int, items: Iterable[Dataset], rules: _Rules) -> _Test | None:
+    """Sequence matching (PS3.4 C.2.2.2.6): any item of the candidate matches any of the key's."""
+    matchers = [
+        Matcher(
+            item,
+            combined_datetime=rules.combined_datetime,
+            ignore_case=rules.ignore_case,
+            empty_values=rules.empty_values,
+        )
+        for item in items
+    ]
+    if any(matcher.universal for matcher in matchers) or not matchers:
+        return None
+
+    def matches(candidate: Dataset) -> bool:
+        element = candidate.get(tag)
+        found = element.value if element is not None and element.VR == "SQ" else ()
+        return any(matcher.matches(item) for item in found or () for matcher in matchers)
+
+    return matches
+
+
+def values_of(element: DataElement | None) -> list[str]:
+    """The values of an element as text without padding; none when it is absent or empty.
+
+    A value that breaks the rules of its VR so that it cannot be decoded counts as none.
+    """
+    if element is None:
+        return []
+    try:
+        value: Any = element.value
+    except (ValueError, TypeError, OverflowError, NotImplementedError):
+        return []
+    if value is None or value == "":
+        return []
+    values = value if element.VM > 1 and not isinstance(value, str | bytes) else [value]
+    strip = str.rstrip if element.VR in _LEADING_SPACE_COUNTS else str.strip
+    texts = [strip(str(item), " \0") for item in values]
+    return [text for text in texts if text]
+
+
+def matches_value(vr: str, key: str, value: str) -> bool:
+    """Whether one value of an attribute matches one key that is not empty, by its VR."""
+    rules = _Rules(combined_datetime=False, ignore_case=False, empty_values=False)
+    return _value_test(vr, key, rules)(value)
+
+
+def _value_test(vr: str, key: str, rules: _Rules) -> ValueTest:
+    """The test of one value of a key (PS3.4 C.2.2.2.1, C.2.2.2.4, C.2.2.2.5)."""
+    if vr == "PN":
+        return person_name_matcher(key)
+    if vr in _MOMENT_TESTS:
+        return _MOMENT_TESTS[vr](key)
+    if vr in _NUMBER_VRS:
+        return _number_test(key)
+    fold = _no_case if rules.ignore_case else _case
+    wanted = fold(key)
+    if vr in _WILDCARD_VRS and has_wildcard(wanted):
+        test = compile_wildcard(wanted)
+        return lambda value: test(fold(value))
+    return lambda value: fold(value) == wanted
+
+
+def _number(text: str) -> int | float | None:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
+
+
+def _number_test(key: str) -> ValueTest:
+    wanted = _number(key)
+    if wanted is None:
+        return lambda value: value == key
+    return lambda value: _number(value) == wanted
+
+
+def _moment_test(
+    key: str, bounds_of: Callable[[str], Bounds | None], normalise: Callable[[str], str]
+) -> ValueTest:
+    """Range matching, or single value matching of the same moment in whatever form."""
+    try:
+        bounds = bounds_of(key)
+    except ValueError:
+        return lambda value: value == key
+    if bounds is None:
+        wanted = normalise(key)
+        return lambda value: normalise(value) == wanted if wanted else value == key
+
+    def within(value: str) -> bool:
+        form = normalise(value)
+        return bool(form) and bounds.hold(form)
+
+    return within
+
+
+_MOMENT_TESTS: dict[str, Callable[[str], ValueTest]] = {
+    "DA": lambda key: _moment_test(key, date_bounds, normalise_date),
+    "TM": lambda key: _moment_test(key, time_bounds, normalise_time),
+    "DT": lambda key: _moment_test(key, datetime_bounds, normalise_moment),
+}
+
+
+def _date_time_pairs(identifier: Dataset) -> Iterator[tuple[DataElement, DataElement]]:
+    """Date keys with their time keys, both readable, at least one of them a range."""
+    for date in identifier:
+        keyword = keyword_for_tag(date.tag)
+        if date.VR != "DA" or not keyword.endswith("Date"):
+            continue
+        time = identifier.get(tag_for_keyword(keyword.removesuffix("Date") + "Time") or -1)
+        if time is None or len(values_of(date)) != 1 or len(values_of(time)) != 1:
+            continue
+        if _combined_bounds(values_of(date)[0], values_of(time)[0]) is not None:
+            yield date, time
+
+
+def _combined_bounds(date: str, time: str) -> Bounds | None:
+    """One range from a date key and a time key, of which at least one is a range."""
+    try:
+        dates, times = date_bounds(date), time_bounds(time)
+    except ValueError:
+        return None
+    if dates is None and times is None:
+        return None
+    days = dates or Bounds(normalise_date(date), normalise_date(date))
+    hours = times or Bounds(normalise_time(time), normalise_time(time, high=True))
+    if not (days.low or days.high) or not (hours.low or hours.high):
+        return None
+    low = days.low + (hours.low or normalise_time("00")) if days.low else ""
+    high = days.high + (hours.high or normalise_time("23", high=True)) if days.high else ""
+    return Bounds(low=low, high=high)
+
+
+def _combined_test(date: DataElement, time: DataElement) -> _Test:
+    """Combined date-time matching (PS3.4 C.2.2.2.5.4); a missing time counts as midnight."""
+    bounds = _combined_bounds(values_of(date)[0], values_of(time)[0])
+    assert bounds is not None, "_date_time_pairs checks"
+    date_tag, time_tag = int(date.tag), int(time.tag)
+
+    def matches(candidate: Dataset) -> bool:
+        times = values_of(candidate.get(time_tag)) or [""]
+        moments = (normalise_datetime(day, times[0]) for day in values_of(candidate.get(date_tag)))
+        return any(moment and bounds.hold(moment) for moment in moments)
+
+    return matches

@@ -1,0 +1,135 @@
+"""Headers decoded, changed and put back in front of the bytes that follow them.
+
+Used where a plugin coerces an instance: pydicom sees the header alone, and pixel data with all that
+comes after stay byte for byte as they were.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from itertools import chain
+
+from pydicom import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import write_dataset
+from pydicom.sequence import Sequence
+from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
+
+from pacs_framework.dicom.charset import can_carry, encode_identifier_charset
+from pacs_framework.dicom.depth import DEPTH_LIMIT, too_deep
+from pacs_framework.dicom.header import Readable, SplitDataSet, split_data_set
+from pacs_framework.dicom.inflate import deflate
+from pacs_framework.dicom.transcode import convert_uncompressed
+from pacs_framework.dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT_VR
+from pacs_framework.dicom.walk import PIXEL_DATA_TAGS, EncodedDataSet
+from pacs_framework.errors import PluginError, UnreadableInstance
+
+__all__ = [
+    "PYDICOM_FAILURES",
+    "convert_uncompressed",
+    "encode_header",
+    "load_header",
+    "replace_header",
+]
+
+PYDICOM_FAILURES = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What pydicom raises where a data set is not what it expects."""
+
+
+def load_header(source: EncodedDataSet | Readable, transfer_syntax_uid: str) -> Dataset:
+    """The data set up to its pixel data, or all of it when it has none.
+
+    A stream is read from where it stands, and not much further than the header. Values are decoded
+    by pydicom when they are first looked at. Raises `UnreadableInstance`.
+    """
+    return _decode(split_data_set(source, transfer_syntax_uid))
+
+
+def _decode(split: SplitDataSet) -> Dataset:
+    header = split.header
+    if too_deep(header, len(header), implicit=split.implicit, little=split.little):
+        raise UnreadableInstance(f"sequences are nested more than {DEPTH_LIMIT} levels deep")
+    try:
+        return read_dataset(
+            io.BytesIO(header), is_implicit_VR=split.implicit, is_little_endian=split.little
+        )
+    except PYDICOM_FAILURES as error:
+        raise UnreadableInstance(f"the header cannot be decoded: {type(error).__name__}") from error
+
+
+def encode_header(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
+    """A header, in elements as pydicom encodes them, to stand in front of the raw rest.
+
+    A data set that was read in another VR encoding than the transfer syntax announces is written as
+    it was read, since that is how the rest goes on. Text that its Specific Character Set cannot
+    carry moves the whole header to one that can. For a deflated transfer syntax the bytes are not
+    deflated: header and rest are one stream (see `replace_header`).
+
+    Raises `PluginError` for pixel data in ``dataset`` and for what pydicom cannot encode.
+    """
+    if any(tag in dataset for tag in PIXEL_DATA_TAGS):
+        raise PluginError("a changed data set must not contain pixel data: they stay as they are")
+    implicit, little = dataset.original_encoding
+    target = DicomBytesIO()
+    target.is_implicit_VR = transfer_syntax_uid == IMPLICIT_VR if implicit is None else implicit
+    target.is_little_endian = transfer_syntax_uid != BIG_ENDIAN if little is None else little
+    try:
+        _carry_text(dataset)
+        write_dataset(target, dataset)
+    except PYDICOM_FAILURES as error:
+        # The message of pydicom may quote the value, which is the patient's.
+        raise PluginError(
+            f"the changed data set cannot be encoded: {type(error).__name__}"
+        ) from error
+    return target.getvalue()
+
+
+def _carry_text(dataset: Dataset) -> None:
+    """Choose another character set when text that was put in is beyond the present one."""
+    declared = dataset.get("SpecificCharacterSet") or ""
+    preferred = declared if isinstance(declared, str) else list(declared)
+    if not can_carry(_new_texts(dataset), preferred):
+        encode_identifier_charset(dataset, preferred)
+
+
+def _new_texts(dataset: Dataset) -> Iterator[str]:
+    """Text in elements that are decoded; what is still encoded is written as it was."""
+    pending = [dataset]
+    while pending:
+        current = pending.pop()
+        for tag in current.keys():  # noqa: SIM118 - iterating a Dataset decodes every element
+            element = current.get_item(tag)
+            if element is None or element.is_raw or not element.value:
+                continue
+            if isinstance(element.value, Sequence):
+                pending.extend(element.value)
+            elif element.VR in CUSTOMIZABLE_CHARSET_VR:
+                several = element.VM > 1
+                yield from (str(value) for value in (element.value if several else [element.value]))
+
+
+def replace_header(
+    source: EncodedDataSet | Readable, transfer_syntax_uid: str, dataset: Dataset
+) -> Iterator[bytes]:
+    """The data set of ``source`` with ``dataset`` as its header, piece by piece.
+
+    For a deflated transfer syntax it is inflated and deflated again on the way. Raises
+    `UnreadableInstance` and `PluginError`, both before the first piece.
+    """
+    split = split_data_set(source, transfer_syntax_uid)
+    pieces = chain([encode_header(dataset, transfer_syntax_uid)], split.tail)
+    return deflate(pieces) if transfer_syntax_uid in DEFLATED else pieces

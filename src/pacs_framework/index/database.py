@@ -1,0 +1,179 @@
+"""Opening the index: engine, connections, and the one way to write.
+
+SQLite (``sqlite:////var/lib/pacs/index.db``) and PostgreSQL (``postgresql+psycopg://…``) take the
+same code path. Every write transaction of an archive goes through `Database.writing` or through
+`pacs_framework.index.writer.IndexWriter`; both take the archive-wide write lock, so that the order
+of commits is the order of sequence numbers in the change feed, and a reader of it never skips one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from pacs_framework.errors import ConfigurationError, IndexUnavailable
+from pacs_framework.index.migrate import migrate
+from pacs_framework.index.write_lock import FileWriteLock, NoWriteLock, WriteLock
+
+if TYPE_CHECKING:
+    from sqlalchemy.pool import PoolProxiedConnection
+
+__all__ = ["ADVISORY_LOCK", "Database", "open_database", "unavailable"]
+
+ADVISORY_LOCK = 0x5041_4353
+"""Key of the advisory lock in PostgreSQL that every write transaction takes ("PACS")."""
+
+_SQLITE_PRAGMAS = (
+    "PRAGMA busy_timeout = 30000",  # ms; only a foreign tool on the file makes us wait like this
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -32768",  # KiB
+    "PRAGMA wal_autocheckpoint = 4000",  # pages
+)
+_WRITING = "pacs_writing"
+
+
+class Database:
+    """The open index. Safe to share between threads, not across a fork."""
+
+    def __init__(self, engine: Engine, write_lock: WriteLock) -> None:
+        self.engine = engine
+        self.write_lock = write_lock
+
+    @property
+    def url(self) -> URL:
+        """Where the index is; shows without its password."""
+        return self.engine.url
+
+    @property
+    def dialect(self) -> Dialect:
+        """What SQLAlchemy compiles statements for."""
+        return self.engine.dialect
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether this is PostgreSQL, else SQLite."""
+        return self.dialect.name == "postgresql"
+
+    def reading(self) -> Connection:
+        """A connection that reads one consistent state (SQLite) or committed rows (PostgreSQL).
+
+        Raises `IndexUnavailable`.
+        """
+        try:
+            return self.engine.connect()
+        except DBAPIError as error:
+            raise unavailable(error.orig) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One write transaction: committed on a clean exit, rolled back on an exception.
+
+        Raises `IndexUnavailable` where the database fails.
+        """
+        with self.write_lock:
+            try:
+                with self.engine.connect() as bare:
+                    connection = bare.execution_options(**{_WRITING: True})
+                    with connection.begin():
+                        if self.is_postgresql:
+                            connection.execute(
+                                sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK))
+                            )
+                        yield connection
+            except DBAPIError as error:
+                raise unavailable(error.orig) from error
+
+    def bare_connection(self) -> PoolProxiedConnection:
+        """A connection of the driver itself, in autocommit mode, for the writer."""
+        connection = self.engine.raw_connection()
+        if self.is_postgresql:
+            driver: Any = connection.driver_connection
+            driver.autocommit = True
+        return connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+        self.write_lock.close()
+
+
+def unavailable(cause: BaseException | None) -> IndexUnavailable:
+    """What a failure of the driver is reported as: its kind, never its text, which holds values."""
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
+    kind = type(cause).__name__ if cause is not None else "failure"
+    return IndexUnavailable(f"the index failed: {kind} {code}".rstrip() + "; nothing was committed")
+
+
+def open_database(url: str, *, migrated: bool = True) -> Database:
+    """Open the index at ``url``, made or brought up to date when needed.
+
+    The folder of an SQLite file is made. ``migrated=False`` leaves the tables as they are.
+    Raises `ConfigurationError` for a URL that cannot be used and for a schema that this version
+    does not know, `IndexUnavailable` when the database does not answer.
+    """
+    parsed = _parse(url)
+    database = (
+        _open_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _open_server(parsed)
+    )
+    if migrated:
+        try:
+            with database.writing() as connection:
+                migrate(connection)
+        except BaseException:
+            database.close()
+            raise
+    return database
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise ConfigurationError(
+            f"index url {url!r} cannot be used ({type(error).__name__}); write "
+            f"sqlite:////path/index.db or postgresql+psycopg://user@host/database"
+        ) from error
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ConfigurationError(
+            f"index url {parsed!r}: the index runs on sqlite and postgresql+psycopg only"
+        )
+    return parsed
+
+
+def _open_sqlite(url: URL) -> Database:
+    if not url.database or url.database == ":memory:":
+        raise ConfigurationError(f"index url {url!r} names no file; write sqlite:////path/index.db")
+    path = Path(url.database)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, pool_size=16, max_overflow=48)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(engine, FileWriteLock(path.with_name(path.name + ".lock")))
+
+
+def _open_server(url: URL) -> Database:
+    engine = sa.create_engine(url, pool_size=16, max_overflow=48, pool_pre_ping=True)
+    return Database(engine, NoWriteLock())
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """Transactions begin where we say so; every connection has the same settings."""
+    connection.isolation_level = None
+    for pragma in _SQLITE_PRAGMAS:
+        connection.execute(pragma).close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes the write lock of SQLite at once, not in the middle of its transaction."""
+    writing = connection.get_execution_options().get(_WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,128 @@
+"""Reading single instances back, and all of them page by page."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from pacs_framework.index import schema
+from pacs_framework.index.database import Database, unavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Row
+
+__all__ = ["IndexedInstance", "Lookup"]
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedInstance:
+    """What the index knows of one instance and its object (see `pacs_framework.index.schema`).
+
+    ``size`` counts the bytes of the object, of which ``dataset_offset`` stand before the data set.
+    """
+
+    patient_id: str
+    issuer_of_patient_id: str
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    storage_key: str
+    version: str
+    dataset_offset: int
+    size: int
+    prefix_digest: bytes
+    dataset_digest: bytes
+    received: dt.datetime
+
+
+_i = schema.instance.c
+_SELECT = sa.select(
+    schema.patient.c.patient_id,
+    schema.patient.c.issuer_of_patient_id,
+    schema.study.c.study_instance_uid,
+    schema.series.c.series_instance_uid,
+    _i.sop_instance_uid,
+    _i.sop_class_uid,
+    _i.transfer_syntax_uid,
+    _i.storage_key,
+    _i.version,
+    _i.dataset_offset,
+    _i.size,
+    _i.prefix_digest,
+    _i.dataset_digest,
+    _i.received,
+    _i.id,
+).select_from(schema.instance.join(schema.series).join(schema.study).join(schema.patient))
+
+
+class Lookup:
+    """Single look-ups in one index. Every method raises `IndexUnavailable`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def instance(self, sop_instance_uid: str) -> IndexedInstance | None:
+        """The instance of this UID, if it is in the index."""
+        rows = self._rows(_SELECT.where(_i.sop_instance_uid == sop_instance_uid))
+        return _instance(rows[0]) if rows else None
+
+    def instances(self) -> Iterator[IndexedInstance]:
+        """Every instance, in the order of its row, a page of them in memory at a time."""
+        last = 0
+        while rows := self._rows(_SELECT.where(_i.id > last).order_by(_i.id).limit(_PAGE)):
+            yield from map(_instance, rows)
+            last = rows[-1].id
+
+    def count(self) -> int:
+        """How many instances there are."""
+        return int(self._rows(sa.select(sa.func.count()).select_from(schema.instance))[0][0])
+
+    def named(self, storage_keys: Iterable[str]) -> set[str]:
+        """Which of ``storage_keys`` the index names, by what is committed now."""
+        keys = list(storage_keys)
+        return {
+            row[0]
+            for start in range(0, len(keys), _PAGE)
+            for row in self._rows(
+                sa.select(_i.storage_key).where(_i.storage_key.in_(keys[start : start + _PAGE]))
+            )
+        }
+
+    def obsolete(self) -> list[str]:
+        """Keys of objects that were replaced and perhaps not deleted yet."""
+        return [row[0] for row in self._rows(sa.select(schema.obsolete.c.storage_key))]
+
+    def _rows(self, statement: sa.Select[Any]) -> list[Row[Any]]:
+        try:
+            with self._database.reading() as connection:
+                return list(connection.execute(statement))
+        except DBAPIError as error:
+            raise unavailable(error.orig) from error
+
+
+def _instance(row: Row[Any]) -> IndexedInstance:
+    return IndexedInstance(
+        patient_id=row.patient_id,
+        issuer_of_patient_id=row.issuer_of_patient_id,
+        study_instance_uid=row.study_instance_uid,
+        series_instance_uid=row.series_instance_uid,
+        sop_instance_uid=row.sop_instance_uid,
+        sop_class_uid=row.sop_class_uid,
+        transfer_syntax_uid=row.transfer_syntax_uid,
+        storage_key=row.storage_key,
+        version=row.version,
+        dataset_offset=row.dataset_offset,
+        size=row.size,
+        prefix_digest=bytes(row.prefix_digest),
+        dataset_digest=bytes(row.dataset_digest),
+        received=row.received.replace(tzinfo=dt.UTC),
+    )

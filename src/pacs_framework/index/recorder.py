@@ -1,0 +1,216 @@
+"""Writing a batch of entries inside a transaction: instances, their parents, their changes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from pacs_framework.archive.changes import ChangeKind
+from pacs_framework.dicom.attributes import Level, indexed_at
+from pacs_framework.errors import DuplicateInstance
+from pacs_framework.index import schema
+from pacs_framework.index.entry import DuplicatePolicy, Entry, Stored, StoredAs
+from pacs_framework.index.parents import Parents
+from pacs_framework.index.prepared import Cursor, Prepared
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+    from sqlalchemy.engine import Dialect
+
+    from pacs_framework.archive.incoming import Origin
+
+__all__ = ["LARGEST_BATCH", "Recorder"]
+
+_BATCH_SIZES = (1, 4, 16, 64)  # the look-up of duplicates is prepared for these many at once
+LARGEST_BATCH = _BATCH_SIZES[-1]
+
+_IMAGE_COLUMNS = tuple((a.column, a.keyword) for a in indexed_at(Level.IMAGE))
+_CHANGE_UIDS = (
+    ("patient_id", "PatientID"),
+    ("issuer_of_patient_id", "IssuerOfPatientID"),
+    ("study_instance_uid", "StudyInstanceUID"),
+    ("series_instance_uid", "SeriesInstanceUID"),
+    ("sop_instance_uid", "SOPInstanceUID"),
+    ("sop_class_uid", "SOPClassUID"),
+)
+_ORIGIN_COLUMNS = ("door", "calling_aet", "called_aet", "address", "association_id", "tls_subject")
+_NEW = Stored(outcome=StoredAs.NEW)
+
+Outcome = Stored | DuplicateInstance
+
+
+class Recorder:
+    """The statements that record entries, and what this process knows of their parents."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._parents = Parents(dialect)
+        self._find = {size: _find_existing(size, dialect) for size in _BATCH_SIZES}
+        self._insert = Prepared(
+            sa.insert(schema.instance).inline(), dialect, column_keys=_all_but_id(schema.instance)
+        )
+        self._update = Prepared(
+            sa.update(schema.instance).where(schema.instance.c.id == sa.bindparam("row_id")),
+            dialect,
+            column_keys=[*_all_but_id(schema.instance), "row_id"],
+        )
+        self._insert_change = Prepared(
+            sa.insert(schema.change).inline(),
+            dialect,
+            column_keys=[c.name for c in schema.change.c if c.name != "sequence"],
+        )
+        self._insert_obsolete = Prepared(sa.insert(schema.obsolete).inline(), dialect)
+        self._emptied = _Emptied(dialect)
+
+    def record(self, cursor: Cursor, entries: Sequence[Entry]) -> list[Outcome]:
+        """Write ``entries``, each of another SOP Instance UID; one outcome for each, in order.
+
+        An outcome counts only when the transaction is committed; after a rollback call `forget`.
+        """
+        existing = self._existing(cursor, [e.attributes["SOPInstanceUID"] for e in entries])
+        now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        rows: list[dict[str, Any]] = []
+        changes: list[dict[str, Any]] = []
+        outcomes: list[Outcome] = []
+        for entry in entries:
+            found = existing.get(entry.attributes["SOPInstanceUID"])
+            if found is None:
+                rows.append(self._row(cursor, entry))
+                outcome: Outcome = _NEW
+            else:
+                outcome = self._again(cursor, entry, found)
+            outcomes.append(outcome)
+            if isinstance(outcome, Stored) and outcome.keeps_object and not _is_own(entry, found):
+                changes.append(_change_row(entry, outcome, now))
+        self._insert.run_many(cursor, rows)
+        self._insert_change.run_many(cursor, changes)
+        return outcomes
+
+    def forget(self) -> None:
+        """Believe nothing about the rows in the database."""
+        self._parents.forget()
+
+    def _existing(self, cursor: Cursor, uids: list[str]) -> dict[str, Any]:
+        """The rows that have one of ``uids``, by UID."""
+        size = next(size for size in _BATCH_SIZES if size >= len(uids))
+        padded = uids + uids[-1:] * (size - len(uids))
+        self._find[size].run(cursor, {f"uid_{n}": uid for n, uid in enumerate(padded)})
+        return {row[1]: row for row in cursor.fetchall()}
+
+    def _row(self, cursor: Cursor, entry: Entry) -> dict[str, Any]:
+        """The row of an instance, its parents made."""
+        attributes = entry.attributes
+        row: dict[str, Any] = {column: attributes[keyword] for column, keyword in _IMAGE_COLUMNS}
+        row["series_fk"] = self._parents.series_of(cursor, attributes)
+        row["transfer_syntax_uid"] = entry.transfer_syntax_uid
+        row["storage_key"] = entry.storage_key
+        row["version"] = entry.version
+        row["dataset_offset"] = entry.dataset_offset
+        row["size"] = entry.size
+        row["prefix_digest"] = entry.prefix_digest
+        row["dataset_digest"] = entry.dataset_digest
+        row["received"] = entry.received.replace(tzinfo=None)
+        return row
+
+    def _again(self, cursor: Cursor, entry: Entry, found: Any) -> Outcome:
+        """Treat an instance whose UID is there already, by the policy of its door."""
+        row_id, uid, series_id, storage_key, digest, transfer_syntax_uid = found
+        if _is_own(entry, found):
+            return _NEW
+        if entry.duplicates is DuplicatePolicy.REJECT:
+            return DuplicateInstance(
+                f"SOP Instance UID {uid!r} exists and the duplicate policy is 'reject'"
+            )
+        if (
+            bytes(digest) == entry.dataset_digest
+            and transfer_syntax_uid == entry.transfer_syntax_uid
+        ):
+            return Stored(outcome=StoredAs.IDENTICAL)
+        if entry.duplicates is DuplicatePolicy.IGNORE:
+            return Stored(outcome=StoredAs.IGNORED)
+        row = self._row(cursor, entry)
+        self._update.run(cursor, {**row, "row_id": row_id})
+        self._insert_obsolete.run(cursor, {"storage_key": storage_key})
+        if row["series_fk"] != series_id:
+            self._emptied.remove(cursor, series_id)
+            self._parents.forget()
+        return Stored(outcome=StoredAs.REPLACED, superseded_key=storage_key)
+
+
+class _Emptied:
+    """Removes the parents that a moved instance left without children."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        patient, study, series = schema.patient, schema.study, schema.series
+        self._series = _delete_childless(series, schema.instance.c.series_fk, "study_fk", dialect)
+        self._study = _delete_childless(study, series.c.study_fk, "patient_fk", dialect)
+        self._patient = _delete_childless(patient, study.c.patient_fk, "id", dialect)
+
+    def remove(self, cursor: Cursor, series_id: int) -> None:
+        """The series, then its study, then its patient, as far up as nothing is left below."""
+        row_id = series_id
+        for statement in (self._series, self._study, self._patient):
+            statement.run(cursor, {"row_id": row_id})
+            gone = cursor.fetchall()
+            if not gone:
+                return
+            row_id = gone[0][0]
+
+
+def _is_own(entry: Entry, found: Any) -> bool:
+    """Whether the row is this very entry's: its commit was carried out, but not answered."""
+    return found is not None and found[3] == entry.storage_key
+
+
+def _all_but_id(table: Table) -> list[str]:
+    return [column.name for column in table.c if column.name != "id"]
+
+
+def _find_existing(size: int, dialect: Dialect) -> Prepared:
+    c = schema.instance.c
+    uids = [sa.bindparam(f"uid_{n}", type_=c.sop_instance_uid.type) for n in range(size)]
+    statement = sa.select(
+        c.id,
+        c.sop_instance_uid,
+        c.series_fk,
+        c.storage_key,
+        c.dataset_digest,
+        c.transfer_syntax_uid,
+    ).where(c.sop_instance_uid.in_(uids))
+    return Prepared(statement, dialect)
+
+
+def _delete_childless(
+    table: Table, child_key: sa.Column[Any], answer: str, dialect: Dialect
+) -> Prepared:
+    children = sa.select(sa.literal_column("1")).where(child_key == table.c.id).exists()
+    statement = (
+        sa.delete(table)
+        .where(table.c.id == sa.bindparam("row_id"), ~children)
+        .returning(table.c[answer])
+    )
+    return Prepared(statement, dialect)
+
+
+def _change_row(entry: Entry, outcome: Stored, now: dt.datetime) -> dict[str, Any]:
+    """The row of the change feed that tells of a new or replaced instance."""
+    replaced = outcome.outcome is StoredAs.REPLACED
+    row: dict[str, Any] = {column: entry.attributes[keyword] for column, keyword in _CHANGE_UIDS}
+    row.update(_origin_columns(entry.origin))
+    row["kind"] = (ChangeKind.REPLACED if replaced else ChangeKind.STORED).value
+    row["at"] = now
+    return row
+
+
+@lru_cache(maxsize=1024)
+def _origin_columns(origin: Origin) -> dict[str, str]:
+    """The columns of an origin, cut to what they hold; all instances of an association share it."""
+    columns = schema.change.c
+    row: dict[str, str] = {}
+    for name in _ORIGIN_COLUMNS:
+        text = str(getattr(origin, name)).replace("\0", "\ufffd")
+        row[name] = text[: columns[name].type.length]
+    return row

@@ -1,0 +1,131 @@
+"""The DIMSE-C operations as requestor (PS3.7 section 9.1), on an established association."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pynetdicom import sop_class
+
+from pacs_framework.dicom.status import is_pending
+from pacs_framework.network.association import Association, Response
+from pacs_framework.network.channel import DataSource
+from pacs_framework.network.errors import AssociationError
+from pacs_framework.network.service import AcceptedContext, CommandField
+
+__all__ = ["c_echo", "c_find", "c_get", "c_move", "c_store"]
+
+_VERIFICATION = str(sop_class.Verification)  # type: ignore[attr-defined]
+_MEDIUM = 0x0000  # Priority (0000,0700); LOW is 2, HIGH is 1
+
+
+def c_echo(association: Association) -> int:
+    """C-ECHO; the status (PS3.7 9.1.5). Raises AssociationError without a verification context."""
+    context = association.context_for(_VERIFICATION)
+    if context is None:
+        raise AssociationError("the peer did not accept the Verification SOP Class")
+    message_id = association.send_request(context, CommandField.C_ECHO, {})
+    return association.receive_response(message_id).status
+
+
+def c_store(
+    association: Association,
+    *,
+    context: AcceptedContext,
+    sop_class_uid: str,
+    sop_instance_uid: str,
+    data: DataSource | bytes,
+    priority: int = _MEDIUM,
+    move_originator: tuple[str, int] | None = None,
+) -> Response:
+    """C-STORE of one data set in the transfer syntax of ``context`` (PS3.7 9.1.1).
+
+    ``move_originator`` is the AE title and message id of the C-MOVE that this is part of.
+    """
+    aet, message = move_originator or (None, None)
+    message_id = association.send_request(
+        context,
+        CommandField.C_STORE,
+        {
+            "AffectedSOPClassUID": sop_class_uid,
+            "AffectedSOPInstanceUID": sop_instance_uid,
+            "Priority": priority,
+            "MoveOriginatorApplicationEntityTitle": aet,
+            "MoveOriginatorMessageID": message,
+        },
+        data,
+    )
+    return association.receive_response(message_id)
+
+
+def _responses(
+    association: Association, context: AcceptedContext, message_id: int
+) -> Iterator[Response]:
+    """Pending responses, then the final one. Closing the generator early sends C-CANCEL and waits
+    for the final response, so that the association can be used on.
+    """
+    final = False
+    try:
+        while not final:
+            response = association.receive_response(message_id)
+            final = not is_pending(response.status)
+            yield response
+    except GeneratorExit:
+        if not final:
+            association.cancel(context, message_id)
+            while is_pending(association.receive_response(message_id).status):
+                pass
+        raise
+
+
+def c_find(
+    association: Association,
+    *,
+    context: AcceptedContext,
+    identifier: bytes,
+    priority: int = _MEDIUM,
+) -> Iterator[Response]:
+    """C-FIND (PS3.7 9.1.2): each match as a pending response with its data set, then the final.
+
+    ``identifier`` is encoded in the transfer syntax of ``context``. ``close()`` of the iterator
+    cancels.
+    """
+    message_id = association.send_request(
+        context, CommandField.C_FIND, {"Priority": priority}, identifier
+    )
+    return _responses(association, context, message_id)
+
+
+def c_move(
+    association: Association,
+    *,
+    context: AcceptedContext,
+    identifier: bytes,
+    destination: str,
+    priority: int = _MEDIUM,
+) -> Iterator[Response]:
+    """C-MOVE to the AE ``destination`` (PS3.7 9.1.4): progress, then the final response."""
+    message_id = association.send_request(
+        context,
+        CommandField.C_MOVE,
+        {"Priority": priority, "MoveDestination": destination},
+        identifier,
+    )
+    return _responses(association, context, message_id)
+
+
+def c_get(
+    association: Association,
+    *,
+    context: AcceptedContext,
+    identifier: bytes,
+    priority: int = _MEDIUM,
+) -> Iterator[Response]:
+    """C-GET (PS3.7 9.1.3): progress, then the final response.
+
+    The instances arrive as C-STORE requests and go to the services given to `connect`, while this
+    iterator is advanced.
+    """
+    message_id = association.send_request(
+        context, CommandField.C_GET, {"Priority": priority}, identifier
+    )
+    return _responses(association, context, message_id)

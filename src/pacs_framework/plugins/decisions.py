@@ -1,0 +1,150 @@
+"""DECIDE hooks: plugins judge in order, the first refusal ends it, a failure is a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+from pydicom import Dataset
+
+from pacs_framework.archive.incoming import Coercion, Refusal
+from pacs_framework.dicom.status import Status
+from pacs_framework.errors import PluginError
+from pacs_framework.network.decisions import (
+    AssociationRequest,
+    Narrowing,
+    Rejection,
+    RejectReason,
+    RejectResult,
+)
+from pacs_framework.plugins.coerced import coerced_instance
+from pacs_framework.plugins.dispatch import log_failure
+
+if TYPE_CHECKING:
+    from pacs_framework.archive.incoming import IncomingInstance
+    from pacs_framework.plugins.dispatch import HookCall
+
+__all__ = ["judge_association", "judge_instance"]
+
+log = structlog.get_logger(__name__)
+
+# Goes to the peer as Error Comment: which plugin it was is for the log of this side only.
+_FAILED = Refusal(reason="a plugin failed on this instance", status=Status.PROCESSING_FAILURE)
+
+
+def judge_instance(
+    calls: Sequence[HookCall], instance: IncomingInstance
+) -> Refusal | Coercion | None:
+    """Ask the plugins about an instance (``on_store``); each sees what those before it changed.
+
+    Returns the first refusal, or the data set after all coercions with their reasons, or None.
+    """
+    coercion: Coercion | None = None
+    last = calls[-1]
+    for call in calls:
+        try:
+            answer = _instance_answer(call, instance)
+            if isinstance(answer, Coercion):
+                coercion = _after(coercion, answer)
+                if call is not last:
+                    instance = coerced_instance(instance, answer.dataset)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it fails closed
+            log_failure(call, error, sop_instance_uid=instance.sop_instance_uid)
+            return _FAILED
+        if isinstance(answer, Refusal):
+            _log_refusal(call, answer, instance)
+            return answer
+    return coercion
+
+
+def _instance_answer(call: HookCall, instance: IncomingInstance) -> Refusal | Coercion | None:
+    answer = call(instance=instance)
+    if answer is None or isinstance(answer, Refusal):
+        return answer
+    if isinstance(answer, Coercion) and isinstance(answer.dataset, Dataset):
+        log.info(
+            "plugin coerced instance",
+            plugin=call.plugin.name,
+            reason=answer.reason,
+            sop_instance_uid=instance.sop_instance_uid,
+        )
+        return answer
+    call.count_error()
+    raise PluginError(f"{call.hook} returned a {type(answer).__name__!r}")
+
+
+def _after(earlier: Coercion | None, answer: Coercion) -> Coercion:
+    reasons = [each.reason for each in (earlier, answer) if each is not None and each.reason]
+    return Coercion(dataset=answer.dataset, reason="; ".join(reasons))
+
+
+def _log_refusal(call: HookCall, refusal: Refusal, instance: IncomingInstance) -> None:
+    log.info(
+        "plugin refused instance",
+        plugin=call.plugin.name,
+        reason=refusal.reason,
+        status=f"{refusal.status:04X}H",
+        sop_instance_uid=instance.sop_instance_uid,
+    )
+
+
+def judge_association(
+    calls: Sequence[HookCall], request: AssociationRequest
+) -> Rejection | Narrowing | None:
+    """Ask the plugins about an association (``on_association``, PS3.8 section 9.3).
+
+    Returns the first rejection, or the intersection of all narrowings with what was proposed, or
+    None.
+    """
+    kept: frozenset[int] | None = None
+    notes: list[str] = []
+    for call in calls:
+        try:
+            answer = _association_answer(call, request)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it fails closed
+            log_failure(call, error, calling_aet=request.calling_aet)
+            return _congestion(call)
+        if isinstance(answer, Rejection):
+            _log_rejection(call, answer, request)
+            return answer
+        if isinstance(answer, Narrowing):
+            kept = answer.context_ids if kept is None else kept & answer.context_ids
+            notes.append(f"{call.plugin.name}: {answer.note}" if answer.note else call.plugin.name)
+    if kept is None:
+        return None
+    proposed = frozenset(context.context_id for context in request.contexts)
+    return Narrowing(context_ids=kept & proposed, note="; ".join(notes))
+
+
+def _association_answer(
+    call: HookCall, request: AssociationRequest
+) -> Rejection | Narrowing | None:
+    answer = call(request=request)
+    if answer is None or isinstance(answer, Rejection):
+        return answer
+    if isinstance(answer, Narrowing):
+        return Narrowing(context_ids=frozenset(answer.context_ids), note=answer.note)
+    call.count_error()
+    raise PluginError(f"{call.hook} returned a {type(answer).__name__!r}")
+
+
+def _congestion(call: HookCall) -> Rejection:
+    return Rejection(
+        reason=RejectReason.TEMPORARY_CONGESTION,
+        result=RejectResult.TRANSIENT,
+        note=f"plugin {call.plugin.name!r} failed",
+    )
+
+
+def _log_rejection(call: HookCall, rejection: Rejection, request: AssociationRequest) -> None:
+    log.info(
+        "plugin rejected association",
+        plugin=call.plugin.name,
+        reason=rejection.reason.name,
+        result=rejection.result.name,
+        note=rejection.note,
+        calling_aet=request.calling_aet,
+        called_aet=request.called_aet,
+        address=request.address,
+    )

@@ -1,0 +1,189 @@
+"""The plugins of one archive: loaded, ordered, and called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import structlog
+
+from pacs_framework.config import PluginsSettings
+from pacs_framework.errors import PluginError
+from pacs_framework.hookspecs import HookKind
+from pacs_framework.plugins.blame import describe
+from pacs_framework.plugins.contract import Contract
+from pacs_framework.plugins.decisions import judge_association, judge_instance
+from pacs_framework.plugins.discovery import discover
+from pacs_framework.plugins.dispatch import HookCall, collect, notifier
+from pacs_framework.plugins.loader import adopt, check_names, load
+from pacs_framework.plugins.record import Plugin, PluginState
+from pacs_framework.plugins.table import PluginRow, row_of, text_table
+from pacs_framework.plugins.telemetry import HookFigures
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from pacs_framework.archive.archive import Archive
+    from pacs_framework.archive.changes import Change
+    from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
+    from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
+
+__all__ = ["PluginSet", "load_plugins"]
+
+log = structlog.get_logger(__name__)
+
+
+def load_plugins(
+    settings: PluginsSettings,
+    configured: Collection[str] = (),
+    *,
+    path: Sequence[str] | None = None,
+) -> PluginSet:
+    """Find, gate and import the installed plugins.
+
+    ``configured`` names the plugins that have a section ``[plugin.NAME]``. ``path`` are the
+    folders to look for distributions in, `sys.path` when None. What failed is a row of the result
+    (call `PluginSet.check` to stop on it); a name that no installed plugin has raises
+    `ConfigurationError`.
+    """
+    candidates = discover(path=path)
+    check_names(settings, configured, {candidate.name for candidate in candidates})
+    contract = Contract()
+    return PluginSet(load(candidates, contract, settings, configured), contract)
+
+
+class PluginSet:
+    """Every installed plugin in order, and the only way the kernel calls a hook.
+
+    A start goes: `check`, `config_models`, `bind_settings`, then `register` for each hook that
+    collects; after that the set does not change and is used from many threads.
+    """
+
+    def __init__(self, plugins: Sequence[Plugin], contract: Contract) -> None:
+        self._plugins = tuple(plugins)
+        self._contract = contract
+        self._calls: dict[str, tuple[HookCall, ...]] = {}
+        self._arrange()
+
+    @classmethod
+    def with_local(
+        cls, plugins: Mapping[str, object], settings: Mapping[str, BaseModel] | None = None
+    ) -> Self:
+        """A set of modules, objects or classes in this process, in the order given: for tests.
+
+        ``settings`` overrides the defaults of a plugin's model. Raises `PluginError` when one of
+        the plugins breaks the contract.
+        """
+        contract = Contract()
+        records = []
+        for name, entry in plugins.items():
+            record = Plugin(name=name, distribution="(local)", version="", configured=True)
+            adopt(record, entry, contract)
+            records.append(record)
+        local = cls(records, contract)
+        local.config_models()
+        local.bind_settings(settings or {})
+        return local
+
+    def _arrange(self) -> None:
+        """Note who is called for which hook; anew whenever a plugin has failed."""
+        calls: dict[str, list[HookCall]] = {name: [] for name in self._contract.hooks}
+        for plugin in self.active:
+            for implementation in plugin.implementations:
+                calls[implementation.hook.name].append(HookCall(plugin, implementation))
+        self._calls = {name: tuple(each) for name, each in calls.items()}
+
+    @property
+    def active(self) -> tuple[Plugin, ...]:
+        """The plugins that are called, in order."""
+        return tuple(each for each in self._plugins if each.state is PluginState.ACTIVE)
+
+    @property
+    def inactive(self) -> frozenset[str]:
+        """Names of installed plugins that are not called: failed, denied or not allowed."""
+        return frozenset(each.name for each in self._plugins) - {each.name for each in self.active}
+
+    def rows(self) -> tuple[PluginRow, ...]:
+        """Every installed plugin, in order, for ``pacs plugins``."""
+        return tuple(row_of(plugin) for plugin in self._plugins)
+
+    def figures(self) -> tuple[HookFigures, ...]:
+        """Calls, errors and time of every hook of every active plugin."""
+        return tuple(
+            stats.figures(plugin.name, hook)
+            for plugin in self.active
+            for hook, stats in plugin.stats.items()
+        )
+
+    def check(self) -> None:
+        """Raise `PluginError` with a table when a plugin failed that the configuration asks for."""
+        failed = [p for p in self._plugins if p.configured and p.state is PluginState.FAILED]
+        if failed:
+            table = text_table(row_of(plugin) for plugin in failed)
+            raise PluginError(f"plugins that the configuration asks for have failed:\n{table}")
+
+    def log_failures(self) -> None:
+        """Log each plugin that failed and is left out; for a start, once logging is set up."""
+        for plugin in self._plugins:
+            if plugin.state is PluginState.FAILED:
+                log.warning("plugin failed, left out", plugin=plugin.name, reason=plugin.reason)
+
+    # --- REGISTER -------------------------------------------------------------------------------
+
+    def register(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
+        """Call a REGISTER hook of every active plugin, in order: (name of the plugin, result).
+
+        A plugin that raises or returns what the hook does not know is FAILED and out of service.
+        Raises `PluginError` when the configuration asks for it, `ConfigurationError` when two
+        plugins provide one name.
+        """
+        assert self._contract.hooks[hook].kind is HookKind.REGISTER, hook
+        results = collect(self._calls[hook], arguments)
+        self._after_registration()
+        return [(plugin.name, result) for plugin, result in results]
+
+    def config_models(self) -> dict[str, type[BaseModel] | None]:
+        """The model of each active plugin's section; None for a plugin that has none.
+
+        Until `bind_settings`, each plugin has the defaults of its model.
+        """
+        for plugin, model in collect(self._calls["config_models"], {}):
+            try:
+                plugin.settings = model()
+                plugin.model = model
+            except Exception as error:  # noqa: BLE001 - validators of a plugin may raise anything
+                plugin.fail(f"config_models: defaults of {model.__name__}: {describe(error)}")
+        self._after_registration()
+        return {plugin.name: plugin.model for plugin in self.active}
+
+    def bind_settings(self, sections: Mapping[str, BaseModel]) -> None:
+        """Give each plugin its validated section, the ``settings`` of all its hooks."""
+        for plugin in self.active:
+            if plugin.name in sections:
+                plugin.settings = sections[plugin.name]
+
+    def _after_registration(self) -> None:
+        self._arrange()
+        self.check()
+
+    # --- DECIDE ---------------------------------------------------------------------------------
+
+    def decide_store(self, instance: IncomingInstance) -> Refusal | Coercion | None:
+        """Ask ``on_store`` of every plugin; see `judge_instance`."""
+        calls = self._calls["on_store"]
+        return judge_instance(calls, instance) if calls else None
+
+    def decide_association(self, request: AssociationRequest) -> Rejection | Narrowing | None:
+        """Ask ``on_association`` of every plugin; see `judge_association`."""
+        calls = self._calls["on_association"]
+        return judge_association(calls, request) if calls else None
+
+    # --- NOTIFY ---------------------------------------------------------------------------------
+
+    def notify_consumers(self, hook: str) -> dict[str, Callable[[Change, Archive], None]]:
+        """Name of the plugin → its consumer of the change feed.
+
+        A consumer counts and logs a failure and raises it again, for the feed to repeat.
+        """
+        assert self._contract.hooks[hook].kind is HookKind.NOTIFY, hook
+        return {call.plugin.name: notifier(call) for call in self._calls[hook]}

@@ -1,0 +1,91 @@
+"""What REGISTER hooks may return, and the names of what a plugin provides by them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from pacs_framework.errors import PluginError
+
+__all__ = ["provided_by"]
+
+
+def provided_by(hook: str, result: object) -> tuple[str, ...]:
+    """The names that ``result`` of the REGISTER hook ``hook`` provides.
+
+    Raises `PluginError` for a result that the hook does not know.
+    """
+    names = _NAMES[hook](result)
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise PluginError(f"{hook} returned {repeated[0]!r} twice")
+    return names
+
+
+def _config_model(result: object) -> tuple[str, ...]:
+    if not (isinstance(result, type) and issubclass(result, BaseModel)):
+        raise PluginError(f"config_models returned {_kind(result)}, not a pydantic model")
+    for name, field in result.model_fields.items():
+        if field.is_required():
+            raise PluginError(f"config_models: {result.__name__}.{name} has no default")
+        if not field.description:
+            raise PluginError(f"config_models: {result.__name__}.{name} has no description")
+    return ()
+
+
+def _schemes(result: object) -> tuple[str, ...]:
+    if not isinstance(result, Mapping):
+        raise PluginError(
+            f"storage_backends returned {_kind(result)}, not a mapping of scheme to function"
+        )
+    for scheme, factory in result.items():
+        if not (isinstance(scheme, str) and callable(factory)):
+            raise PluginError(
+                f"storage_backends returned {scheme!r}: {_kind(factory)}, "
+                f"not a scheme with the function that opens it"
+            )
+    return tuple(result)
+
+
+# The next two by their shape: plugins stand beside the network and below the command line.
+
+
+def _services(result: object) -> tuple[str, ...]:
+    services = _items("dimse_services", result)
+    for service in services:
+        if not _is_named(service, "serve"):
+            raise PluginError(f"dimse_services returned {_kind(service)}, not a DimseService")
+    return tuple(service.name for service in services)
+
+
+def _commands(result: object) -> tuple[str, ...]:
+    commands = _items("cli_commands", result)
+    for command in commands:
+        if not _is_named(command, "invoke"):
+            raise PluginError(f"cli_commands returned {_kind(command)}, not a named click command")
+    return tuple(command.name for command in commands)
+
+
+def _is_named(value: object, method: str) -> bool:
+    named = isinstance(getattr(value, "name", None), str)
+    return named and callable(getattr(value, method, None)) and not isinstance(value, type)
+
+
+def _items(hook: str, result: object) -> list[Any]:
+    if isinstance(result, str) or not isinstance(result, Sequence):
+        raise PluginError(f"{hook} returned {_kind(result)}, not a sequence")
+    return list(result)
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__!r}"
+
+
+_NAMES: dict[str, Callable[[object], tuple[str, ...]]] = {
+    "config_models": _config_model,
+    "storage_backends": _schemes,
+    "dimse_services": _services,
+    "cli_commands": _commands,
+}

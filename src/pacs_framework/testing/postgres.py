@@ -1,0 +1,135 @@
+"""A PostgreSQL of one's own for a test run: made, started and removed again."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import threading
+from itertools import count
+from pathlib import Path
+from typing import IO, Self
+
+__all__ = ["PostgresMissing", "PrivatePostgres"]
+
+_USER = "pacs"
+_READY = "database system is ready to accept connections"
+_STOP_SECONDS = 30
+_UNPRIVILEGED = ("postgres", "nobody")
+
+
+class PostgresMissing(Exception):  # noqa: N818 - it is a reason to skip, not an error
+    """PostgreSQL cannot be started here; the message says why."""
+
+
+class PrivatePostgres:
+    """A server in a temporary folder that listens on a Unix socket there, and on no port.
+
+    A context manager. Raises `PostgresMissing` where there are no binaries, or no user to run them
+    (PostgreSQL does not run as root). Nothing it stores is durable: it is for tests.
+    """
+
+    def __init__(self) -> None:
+        self._initdb = _binary("initdb")
+        self._postgres = _binary("postgres")
+        self._as_user = _as_user()
+        self._numbers = count(1)
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="pacs-pg-"))
+        try:
+            self._start()
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._process.terminate()
+        self._process.wait(_STOP_SECONDS)
+        self._drain.join(_STOP_SECONDS)
+        self._log.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def url(self, database: str = "postgres") -> str:
+        """The URL of a database on this server, for ``[index] url``."""
+        return f"postgresql+psycopg://{_USER}@/{database}?host={self._folder}"
+
+    def new_database(self) -> str:
+        """Make an empty database; its URL."""
+        import psycopg  # noqa: PLC0415 - an optional dependency of the kernel
+
+        name = f"pacs_{next(self._numbers)}"
+        options = f"host={self._folder} user={_USER} dbname=postgres"
+        with psycopg.connect(options, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+    def _start(self) -> None:
+        if self._as_user:
+            shutil.chown(self._folder, self._as_user)
+        data = self._folder / "data"
+        self._run(
+            [self._initdb, "-D", data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync"],
+        )
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self._folder),
+            "fsync": "off",
+            "max_connections": "300",
+        }
+        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+        self._process = subprocess.Popen(
+            [self._postgres, "-D", data, *options],
+            stderr=subprocess.PIPE,
+            text=True,
+            user=self._as_user,
+            cwd=self._folder,
+        )
+        assert self._process.stderr is not None
+        self._log = self._process.stderr
+        self._wait_until_ready(self._log)
+        self._drain = threading.Thread(target=self._log.read, daemon=True)
+        self._drain.start()
+
+    def _run(self, command: list[str | Path]) -> None:
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            user=self._as_user,
+            cwd=self._folder,
+        )
+        if done.returncode:
+            raise PostgresMissing(f"initdb failed: {done.stderr.strip()[-300:]}")
+
+    def _wait_until_ready(self, log: IO[str]) -> None:
+        said: list[str] = []
+        for line in log:
+            said.append(line)
+            if _READY in line:
+                return
+        raise PostgresMissing(f"postgres ended at start: {''.join(said)[-300:]}")
+
+
+def _binary(name: str) -> str:
+    """A program of PostgreSQL, on PATH or where Debian keeps it."""
+    debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    found = shutil.which(name) or (str(debian[-1]) if debian else None)
+    if found is None:
+        raise PostgresMissing(f"PostgreSQL's {name!r} is not installed")
+    return found
+
+
+def _as_user() -> str | None:
+    """Whom to run as: ourselves, or somebody unprivileged when we are root."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    for name in _UNPRIVILEGED:
+        if name in known:
+            return name
+    raise PostgresMissing("PostgreSQL does not run as root, and there is no user 'nobody'")

@@ -1,0 +1,104 @@
+"""A whole archive in a process of its own, started with ``pacs serve`` as a user starts it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+__all__ = ["ServedArchive", "served"]
+
+_LISTENING = re.compile(r"listening on (\S+):(\d+)")
+_STOP_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedArchive:
+    """A running ``pacs serve``: where it listens, where its data and its log are."""
+
+    host: str
+    port: int
+    aet: str
+    data: Path
+    config: Path
+    log: Path
+    process: subprocess.Popen[str]
+
+    def kill(self) -> None:
+        """Kill it as a power cut would: no signal handler runs."""
+        self.process.kill()
+        self.process.wait(_STOP_SECONDS)
+
+    def stop(self) -> int:
+        """Ask it to stop; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(_STOP_SECONDS)
+
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run any ``pacs`` command, such as ``store HOST PORT PATH``."""
+        command = [*_PACS, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+
+    def command(self, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run a command on the same archive, such as ``verify --json``."""
+        return self.run(name, "--config", self.config, *arguments)
+
+    def log_text(self) -> str:
+        """What it has logged so far."""
+        return self.log.read_text(encoding="utf-8")
+
+
+_PACS = (sys.executable, "-m", "pacs_framework.cli")
+
+
+@contextmanager
+def served(
+    folder: Path, *, config: str = "", aet: str = "PACS", options: Sequence[str] = ()
+) -> Iterator[ServedArchive]:
+    """Run an archive on a free port with its data in ``folder``; stopped when the block ends.
+
+    ``config`` is TOML that is added to the generated file. Starting twice on one folder continues
+    with its data. Raises RuntimeError with the log when the archive does not come up.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file, log = folder / "pacs.toml", folder / "log.txt"
+    file.write_text(f'[archive]\naet = "{aet}"\ndata = "{folder / "data"}"\n{config}', "utf-8")
+    command = [*_PACS, "serve", "--config", str(file), "--port", "0", *options]
+    with (
+        log.open("a", encoding="utf-8") as errors,
+        subprocess.Popen(  # noqa: S603 - our own command
+            command, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            host, port = _wait_until_listening(process.stdout, log)
+            yield ServedArchive(
+                host=host,
+                port=port,
+                aet=aet,
+                data=folder / "data",
+                config=file,
+                log=log,
+                process=process,
+            )
+        finally:
+            process.stdout.close()
+            if process.poll() is None:
+                process.terminate()
+
+
+def _wait_until_listening(output: IO[str], log: Path) -> tuple[str, int]:
+    said = []
+    for line in output:
+        said.append(line)
+        if found := _LISTENING.search(line):
+            return found[1], int(found[2])
+    raise RuntimeError(f"the archive did not start:\n{''.join(said)}\n{log.read_text('utf-8')}")

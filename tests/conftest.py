@@ -1,0 +1,42 @@
+"""Fixtures of the kernel's tests: an index of each kind, storage, and a whole archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pacs_framework.index.database import Database, open_database
+from pacs_framework.testing.postgres import PostgresMissing, PrivatePostgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """A private PostgreSQL for the whole run."""
+    try:
+        server = PrivatePostgres()
+        server.__enter__()
+    except PostgresMissing as missing:
+        pytest.skip(str(missing))
+    yield server
+    server.__exit__()
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
+)
+def index_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty index, once on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'index.db'}"
+    server: PrivatePostgres = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+@pytest.fixture
+def database(index_url: str) -> Iterator[Database]:
+    """An open index, migrated, once on each engine."""
+    opened = open_database(index_url)
+    yield opened
+    opened.close()

@@ -1,0 +1,103 @@
+"""The migrations and the schema are one."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from pacs_framework.errors import ConfigurationError
+from pacs_framework.index.database import Database, open_database
+from pacs_framework.index.schema import metadata
+
+
+def test_migrations_make_exactly_the_schema(database: Database) -> None:
+    """Alembic finds nothing to add, to remove or to change after all migrations."""
+    with database.reading() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrations_make_the_same_tables_on_sqlite_as_the_schema(tmp_path: Path) -> None:
+    """To the letter: AUTOINCREMENT, constraints and partial indexes included."""
+    made = open_database(f"sqlite:///{tmp_path / 'migrated.db'}")
+    direct = sa.create_engine(f"sqlite:///{tmp_path / 'direct.db'}")
+    metadata.create_all(direct)
+    query = sa.text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'")
+    try:
+        with made.reading() as one, direct.connect() as other:
+            tables = [
+                {name: sorted(re.split(r"[,\s()]+", sql or "")) for name, sql in c.execute(query)}
+                for c in (one, other)
+            ]
+        assert {k: v for k, v in tables[0].items() if "alembic" not in k} == tables[1]
+    finally:
+        made.close()
+        direct.dispose()
+
+
+def test_opening_again_changes_nothing(database: Database, index_url: str) -> None:
+    """An index of this version is opened as it is."""
+    again = open_database(index_url)
+    with again.reading() as connection:
+        assert MigrationContext.configure(connection).get_current_heads() == ("kernel0001",)
+    again.close()
+
+
+def test_two_nodes_that_start_together_migrate_once(index_url: str) -> None:
+    """The write lock stands around the migration, so the second finds the work done."""
+    gate = threading.Barrier(4)
+    failures: list[BaseException] = []
+
+    def start() -> None:
+        gate.wait()
+        try:
+            open_database(index_url).close()
+        except BaseException as error:  # noqa: BLE001 - whatever went wrong in the thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_an_index_of_a_newer_version_is_refused(database: Database, index_url: str) -> None:
+    """A revision that this version does not know stops the start, and says what to do."""
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'kernel9999'"))
+    with pytest.raises(ConfigurationError, match=r"'kernel9999', which this version .* install"):
+        open_database(index_url)
+
+
+def test_tables_without_a_revision_are_refused(index_url: str) -> None:
+    """Tables that no migration made are not touched."""
+    engine = sa.create_engine(index_url)
+    metadata.create_all(engine)
+    engine.dispose()
+    with pytest.raises(ConfigurationError, match="tables without a schema revision"):
+        open_database(index_url)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://localhost/pacs", "cannot be used|sqlite and postgresql"),
+        ("nonsense", "cannot be used"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+    ],
+)
+def test_a_url_that_is_none_of_ours_is_refused(url: str, message: str) -> None:
+    """The message shows the URL and a right one."""
+    with pytest.raises(ConfigurationError, match=message):
+        open_database(url)

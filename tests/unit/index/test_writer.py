@@ -1,0 +1,345 @@
+"""What the index makes of entries: duplicates, parents, changes, batches and failures."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from pacs_framework.archive.changes import ChangeKind
+from pacs_framework.errors import DuplicateInstance, IndexUnavailable, PacsError
+from pacs_framework.index import schema
+from pacs_framework.index.changes import ChangeReader
+from pacs_framework.index.database import Database
+from pacs_framework.index.entry import DuplicatePolicy, Entry, StoredAs
+from pacs_framework.index.lookup import Lookup
+from pacs_framework.index.writer import IndexWriter
+
+MakeEntry = Callable[..., Entry]
+
+
+def rows(database: Database, table: sa.Table) -> list[dict[str, Any]]:
+    with database.reading() as connection:
+        return [dict(row._mapping) for row in connection.execute(sa.select(table))]
+
+
+def kinds(database: Database) -> list[ChangeKind]:
+    return [change.kind for change in ChangeReader(database).after(0, 1000)]
+
+
+def test_a_new_instance_has_its_row_its_parents_and_one_change(
+    database: Database, writer: IndexWriter, entry: MakeEntry
+) -> None:
+    made = entry(1, StudyDate="20260102", StudyTime="0304", Modality="MR")
+    assert writer.store(made).outcome is StoredAs.NEW
+
+    assert [row["patient_name"] for row in rows(database, schema.patient)] == ["Doe^Jane"]
+    assert [row["study_date"] for row in rows(database, schema.study)] == ["20260102"]
+    assert [row["modality"] for row in rows(database, schema.series)] == ["MR"]
+    facts = Lookup(database).instance("1.2.3.4.1")
+    assert facts is not None
+    for name in ("storage_key", "version", "dataset_offset", "size", "received"):
+        assert getattr(facts, name) == getattr(made, name)
+    assert facts.dataset_digest == made.dataset_digest
+    assert facts.prefix_digest == made.prefix_digest
+    (change,) = ChangeReader(database).after(0, 10)
+    assert change.kind is ChangeKind.STORED
+    assert change.sop_instance_uid == "1.2.3.4.1"
+    assert change.origin == made.origin
+
+
+@pytest.mark.parametrize("policy", [DuplicatePolicy.IGNORE, DuplicatePolicy.REPLACE])
+def test_the_same_bytes_again_are_identical_and_no_change(
+    database: Database, writer: IndexWriter, entry: MakeEntry, policy: DuplicatePolicy
+) -> None:
+    writer.store(entry(1))
+    again = writer.store(entry(1, version=2, duplicates=policy))
+    assert again.outcome is StoredAs.IDENTICAL
+    assert not again.keeps_object
+    assert [row["storage_key"] for row in rows(database, schema.instance)] == ["objects/1-1"]
+    assert kinds(database) == [ChangeKind.STORED]
+
+
+def test_ignore_keeps_the_first_content(
+    database: Database, writer: IndexWriter, entry: MakeEntry
+) -> None:
+    writer.store(entry(1))
+    assert writer.store(entry(1, version=2, content="other")).outcome is StoredAs.IGNORED
+    assert [row["storage_key"] for row in rows(database, schema.instance)] == ["objects/1-1"]
+    assert kinds(database) == [ChangeKind.STORED]
+
+
+@pytest.mark.parametrize("content", ["", "other"])
+def test_reject_raises_for_any_second_instance(
+    database: Database, writer: IndexWriter, entry: MakeEntry, content: str
+) -> None:
+    writer.store(entry(1))
+    with pytest.raises(DuplicateInstance, match=r"'1\.2\.3\.4\.1' exists and the duplicate policy"):
+        writer.store(entry(1, version=2, content=content, duplicates=DuplicatePolicy.REJECT))
+    assert len(rows(database, schema.instance)) == 1
+    assert kinds(database) == [ChangeKind.STORED]
+
+
+def test_replace_names_the_new_object_and_notes_the_old_one(
+    database: Database, writer: IndexWriter, entry: MakeEntry
+) -> None:
+    writer.store(entry(1))
+    stored = writer.store(
+        entry(1, version=2, content="other", duplicates=DuplicatePolicy.REPLACE, ContentDate="2")
+    )
+    assert stored.outcome is StoredAs.REPLACED
+    assert stored.superseded_key == "objects/1-1"
+    (row,) = rows(database, schema.instance)
+    assert (row["storage_key"], row["content_date"]) == ("objects/1-2", "2")
+    assert kinds(database) == [ChangeKind.STORED, ChangeKind.REPLACED]
+    assert Lookup(database).obsolete() == ["objects/1-1"]
+    writer.deleted("objects/1-1")
+    writer.store(entry(2))
+    assert Lookup(database).obsolete() == []
+
+
+def test_an_instance_that_moves_takes_its_emptied_parents_along(
+    database: Database, writer: IndexWriter, entry: MakeEntry
+) -> None:
+    """Replaced by one of another patient, study and series: nothing empty stays behind."""
+    writer.store(entry(1))
+    moved = {"PatientID": "P2", "StudyInstanceUID": "1.9", "SeriesInstanceUID": "1.9.1"}
+    writer.store(
+        entry(1, version=2, content="moved", duplicates=DuplicatePolicy.REPLACE, **moved)
+    )
+    assert [row["patient_id"] for row in rows(database, schema.patient)] == ["P2"]
+    assert [row["study_instance_uid"] for row in rows(database, schema.study)] == ["1.9"]
+    assert [row["series_instance_uid"] for row in rows(database, schema.series)] == ["1.9.1"]
+
+
+def test_parents_with_other_children_stay(
+    database: Database, writer: IndexWriter, entry: MakeEntry
+) -> None:
+    writer.store(entry(1))
+    writer.store(entry(2, SeriesInstanceUID="1.2.3.5"))
+    moved = {"SeriesInstanceUID": "1.2.3.5"}
+    writer.store(
+        entry(1, version=2, content="moved", duplicates=DuplicatePolicy.REPLACE, **moved)
+    )
+    assert [row["series_instance_uid"] for row in rows(database, schema.series)] == ["1.2.3.5"]
+    assert len(rows(database, schema.study)) == 1
+    assert len(rows(database, schema.patient)) == 1
+
+
+def test_the_issuer_tells_patients_apart(
+    database: Database, writer: IndexWriter, entry: MakeEntry
+) -> None:
+    """One PatientID of two issuers is two patients, also within one Study Instance UID."""
+    writer.store(entry(1, IssuerOfPatientID="A"))
+    writer.store(entry(2, IssuerOfPatientID="B"))
+    assert len(rows(database, schema.patient)) == 2
+    assert len(rows(database, schema.study)) == 2
+
+
+def test_the_first_value_wins_and_a_later_one_fills_what_is_empty(
+    database: Database, writer: IndexWriter, entry: MakeEntry
+) -> None:
+    writer.store(entry(1, StudyDescription="first", StudyDate="20260102", PatientName=""))
+    writer.store(entry(2, StudyDescription="second", StudyTime="1011", PatientName="Roe^Ann"))
+    writer.store(entry(3, StudyDescription="third", StudyTime="12", PatientName="Poe^Edgar"))
+    (study,) = rows(database, schema.study)
+    assert study["study_description"] == "first"
+    assert study["study_time"] == "1011"
+    assert study["study_datetime_search"].startswith("20260102") 
+    assert "1011" in study["study_datetime_search"]
+    (patient,) = rows(database, schema.patient)
+    assert patient["patient_name"] == "Roe^Ann"
+    assert patient["patient_name_search"] == "roe^ann"
+
+
+def test_sixteen_first_stores_of_one_patient_make_one_patient(
+    database: Database, entry: MakeEntry
+) -> None:
+    """Through writers of their own, as sixteen processes would; study and series likewise."""
+    gate = threading.Barrier(16)
+    writers = [IndexWriter(database) for _ in range(16)]
+    failures: list[BaseException] = []
+
+    def store(number: int) -> None:
+        gate.wait()
+        try:
+            writers[number].store(entry(number))
+        except BaseException as error:  # noqa: BLE001 - whatever went wrong in the thread
+            failures.append(error)
+
+    run_all(store, range(16))
+    assert failures == []
+    assert len(rows(database, schema.patient)) == 1
+    assert len(rows(database, schema.study)) == 1
+    assert len(rows(database, schema.series)) == 1
+    assert len(rows(database, schema.instance)) == 16
+    assert [c.sequence for c in ChangeReader(database).after(0, 99)] == list(range(1, 17))
+    for writer in writers:
+        writer.close()
+
+
+def test_threads_that_wait_share_one_commit(
+    database: Database, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything that has queued up while the lock was taken is one transaction."""
+    commits: list[None] = []
+    writer = IndexWriter(database, on_commit=lambda: commits.append(None))
+    hold_until_queued(writer, database, 16, monkeypatch)
+    run_all(lambda number: writer.store(entry(number)), range(16))
+    assert len(commits) == 1
+    assert len(rows(database, schema.instance)) == 16
+    writer.close()
+
+
+def test_one_uid_twice_in_the_queue_is_decided_one_after_the_other(
+    database: Database, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = IndexWriter(database)
+    hold_until_queued(writer, database, 8, monkeypatch)
+    outcomes: list[StoredAs] = []
+    run_all(lambda n: outcomes.append(writer.store(entry(1, version=n + 1)).outcome), range(8))
+    assert sorted(outcomes) == [StoredAs.IDENTICAL] * 7 + [StoredAs.NEW]
+    assert kinds(database) == [ChangeKind.STORED]
+    writer.close()
+
+
+def test_a_bad_entry_fails_alone(
+    database: Database, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others of its batch are stored, and it alone gets the error, without its values."""
+    writer = IndexWriter(database)
+    hold_until_queued(writer, database, 5, monkeypatch)
+    bad = dataclasses.replace(entry(3), storage_key=None)  # type: ignore[arg-type]
+    failed: dict[int, PacsError] = {}
+
+    def store(number: int) -> None:
+        try:
+            writer.store(bad if number == 3 else entry(number))
+        except PacsError as error:
+            failed[number] = error
+
+    run_all(store, range(5))
+    assert set(failed) == {3}
+    assert "does not take the instance: " in str(failed[3])
+    assert "Doe" not in str(failed[3])
+    assert len(rows(database, schema.instance)) == 4
+    assert len(kinds(database)) == 4
+    assert writer.store(entry(9)).outcome is StoredAs.NEW
+    writer.close()
+
+
+def test_a_parent_that_another_process_removed_is_made_again(
+    database: Database, writer: IndexWriter, entry: MakeEntry
+) -> None:
+    """A remembered id is never believed over the database."""
+    writer.store(entry(1))
+    elsewhere = IndexWriter(database)
+    away = {"SeriesInstanceUID": "1.7.7", "StudyInstanceUID": "1.7", "PatientID": "P7"}
+    elsewhere.store(entry(1, version=2, content="b", duplicates=DuplicatePolicy.REPLACE, **away))
+    elsewhere.store(entry(5, SeriesInstanceUID="1.8.8", StudyInstanceUID="1.8", PatientID="P8"))
+    elsewhere.close()
+    assert writer.store(entry(2)).outcome is StoredAs.NEW
+    facts = Lookup(database).instance("1.2.3.4.2")
+    assert facts is not None
+    assert (facts.patient_id, facts.series_instance_uid) == ("P1", "1.2.3.4")
+
+
+def test_an_entry_whose_commit_was_carried_out_but_not_answered_is_new(
+    database: Database, writer: IndexWriter, entry: MakeEntry
+) -> None:
+    """Told by the storage key: written again it is neither a duplicate nor a second change."""
+    writer.store(entry(1))
+    again = writer.store(entry(1, duplicates=DuplicatePolicy.REJECT))
+    assert again.outcome is StoredAs.NEW
+    assert len(kinds(database)) == 1
+
+
+def test_names_tells_what_the_index_names(
+    database: Database, writer: IndexWriter, entry: MakeEntry
+) -> None:
+    for number in range(100):
+        writer.store(entry(number))
+    keys = [f"objects/{number}-1" for number in range(0, 200, 2)]
+    assert writer.names(keys) == {f"objects/{number}-1" for number in range(0, 100, 2)}
+
+
+def test_a_failed_commit_leaves_nothing_and_the_next_one_works(
+    database: Database, writer: IndexWriter, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the parents that were made in the failed transaction are not believed in."""
+    driver = database.dialect.loaded_dbapi
+    with monkeypatch.context() as patched:
+
+        def fail(*_: object) -> None:
+            raise driver.OperationalError("no room")
+
+        patched.setattr(writer._recorder._insert_change, "run_many", fail)
+        with pytest.raises(IndexUnavailable, match="OperationalError.*nothing was committed"):
+            writer.store(entry(1))
+    assert rows(database, schema.patient) == []
+    assert writer.store(entry(1)).outcome is StoredAs.NEW
+
+
+@pytest.mark.postgresql
+def test_a_connection_that_the_server_closed_is_replaced(
+    request: pytest.FixtureRequest, entry: MakeEntry
+) -> None:
+    """A restart of the database costs no instance."""
+    from pacs_framework.index.database import open_database  # noqa: PLC0415
+
+    database = open_database(request.getfixturevalue("postgres").new_database())
+    writer = IndexWriter(database)
+    writer.store(entry(1))
+    with database.reading() as connection:
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    assert writer.store(entry(2)).outcome is StoredAs.NEW
+    writer.close()
+    database.close()
+
+
+def run_all(work: Callable[[int], object], numbers: Iterable[int]) -> None:
+    threads = [threading.Thread(target=work, args=(number,)) for number in numbers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def hold_until_queued(
+    writer: IndexWriter, database: Database, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first leader gets the write lock only when ``number`` tickets are in the queue."""
+    queued = threading.Semaphore(0)
+    lock = database.write_lock
+    first = iter([True])
+
+    class SignallingQueue(deque[Any]):
+        def append(self, ticket: Any) -> None:
+            super().append(ticket)
+            queued.release()
+
+    class HeldLock:
+        def __enter__(self) -> None:
+            if next(first, False):
+                for _ in range(number):
+                    queued.acquire()
+            lock.__enter__()
+
+        def __exit__(self, *exc: object) -> None:
+            lock.__exit__(*exc)
+
+        def close(self) -> None:
+            lock.close()
+
+    monkeypatch.setattr(writer, "_queue", SignallingQueue())
+    monkeypatch.setattr(database, "write_lock", HeldLock())

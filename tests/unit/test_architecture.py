@@ -1,0 +1,125 @@
+"""The walls of the house, drawn from the imports as they are written."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+KERNEL = ROOT / "src" / "pacs_framework"
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+
+# What a room may import of the kernel, besides itself. DESIGN: "Who may know whom".
+GROUND = {"errors", "dicom", "storage"}
+MAY_KNOW = {
+    "hookspecs": set[str](),
+    "errors": {"dicom"},
+    "storage": {"errors"},
+    "dicom": {"errors", "archive.incoming"},
+    "config": {"errors", "dicom"},
+    "logs": {"errors", "config"},
+    "network": {"errors", "dicom"},
+    "index": {"errors", "dicom", "archive.incoming", "archive.changes"},
+    "archive": GROUND | {"index", "network.peers"},
+    "plugins": {"hookspecs", "errors", "config", "archive.incoming", "network.decisions", "dicom"},
+}
+ROOF = {"app", "cli", "testing", "__init__"}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Modules that ``file`` imports at run time, without those under TYPE_CHECKING."""
+    tree = ast.parse(file.read_text("utf-8"))
+    hints = {
+        node
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if node in hints:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def room_of(module: str) -> str:
+    return module.removeprefix("pacs_framework.").split(".")[0]
+
+
+def kernel_files() -> list[tuple[str, Path]]:
+    return [
+        (file.relative_to(KERNEL).parts[0].removesuffix(".py"), file)
+        for file in sorted(KERNEL.rglob("*.py"))
+    ]
+
+
+def test_every_room_of_the_kernel_is_drawn() -> None:
+    """A new room needs its line here and its row in docs/explanation/architecture.md."""
+    rooms = {room for room, _ in kernel_files()}
+    assert rooms == set(MAY_KNOW) | ROOF
+    page = (ROOT / "docs/explanation/architecture.md").read_text("utf-8")
+    for room in rooms - {"__init__"}:
+        assert f"`{room}" in page, room
+
+
+def test_the_kernel_imports_no_plugin() -> None:
+    """The kernel imports no plugin, ever."""
+    crossing = [
+        f"{file}: {module}"
+        for _, file in kernel_files()
+        for module in imports(file)
+        if module.startswith("pacs_")
+        and room_of(module)
+        and not module.startswith("pacs_framework")
+    ]
+    assert crossing == []
+
+
+def test_rooms_know_only_whom_they_may() -> None:
+    """``network`` knows no archive, ``archive`` no network; the ground floor knows nobody above."""
+    crossing = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for room, file in kernel_files()
+        if room not in ROOF
+        for module in imports(file)
+        if module.startswith("pacs_framework.") and not allowed(room, module)
+    ]
+    assert crossing == []
+
+
+def allowed(room: str, module: str) -> bool:
+    inner = module.removeprefix("pacs_framework.")
+    known = MAY_KNOW[room] | {room}
+    return any(inner == name or inner.startswith(f"{name}.") for name in known)
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
+def test_a_plugin_imports_no_sibling_and_nothing_private(plugin: Path) -> None:
+    """Plugins import public names of the kernel, and no sibling."""
+    package = plugin.name.replace("-", "_")
+    files = list((plugin / "src").rglob("*.py"))
+    assert files
+    for file in files:
+        for module in imports(file):
+            parts = module.split(".")
+            assert not (
+                parts[0].startswith("pacs_") and parts[0] not in {"pacs_framework", package}
+            ), f"{file}: {module}"
+            if parts[0] == "pacs_framework":
+                assert not any(part.startswith("_") for part in parts), f"{file}: {module}"
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
+def test_every_plugin_has_the_full_shape(plugin: Path) -> None:
+    """One shape for all: a page of its own, a typed package, tests."""
+    package = plugin / "src" / plugin.name.replace("-", "_")
+    assert (plugin / "README.md").read_text("utf-8").startswith(f"# {plugin.name}\n")
+    assert len((plugin / "README.md").read_text("utf-8").splitlines()) > 10
+    assert (package / "py.typed").exists()
+    assert (package / "plugin.py").exists()
+    assert list((plugin / "tests").glob("test_*.py"))
