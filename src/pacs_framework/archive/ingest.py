@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from pacs_framework.archive.coercing import coerced_spool
+from pacs_framework.archive.coercing import coerce
 from pacs_framework.archive.incoming import Coercion, FileMeta, IncomingInstance, Origin, Refusal
 from pacs_framework.archive.inspection import Inspected, inspect
 from pacs_framework.archive.spool import Spool
@@ -29,6 +29,8 @@ from pacs_framework.index.entry import DuplicatePolicy, Entry, Stored, StoredAs
 from pacs_framework.storage import ObjectName
 
 if TYPE_CHECKING:
+    from pydicom import Dataset
+
     from pacs_framework.archive.journal import Journal, Mark
     from pacs_framework.index.writer import IndexWriter
     from pacs_framework.storage import StorageBackend
@@ -131,21 +133,17 @@ class Reception:
                 transfer_syntax_uid=meta.transfer_syntax_uid,
                 size=spool.dataset_size,
                 attributes=inspected.attributes,
-                load_dataset=lambda: load_header(spool.dataset(), meta.transfer_syntax_uid),
+                load_dataset=lambda: _load(spool, meta.transfer_syntax_uid),
             )
         )
         if answer is None:
             return inspected, False
         if isinstance(answer, Refusal):
             raise RefusedByPolicy(answer.reason, status=answer.status)
-        return self._coerce(answer, inspected), True
-
-    def _coerce(self, coercion: Coercion, inspected: Inspected) -> Inspected:
-        arrived = self._spool
-        changed = coerced_spool(self._door, arrived, self._origin, self._meta, coercion, inspected)
+        changed = coerce(spool, meta, answer, self._origin, self._door.spool)
         self._spool, self._meta = changed.spool, changed.meta
-        arrived.close()
-        return changed.inspected
+        spool.close()
+        return changed.inspected, True
 
     def _keep(self, inspected: Inspected) -> Stored:
         """Storage, then index; the journal knows the key in between."""
@@ -227,6 +225,11 @@ class Reception:
             _log.warning("an object is left to the next start", key=key, error=str(error))
         else:
             mark.settle()
+
+
+def _load(spool: Spool, transfer_syntax_uid: str) -> Dataset:
+    with spool.reading() as source:
+        return load_header(source, transfer_syntax_uid)
 
 
 def _name(inspected: Inspected, received: dt.datetime, version: str) -> ObjectName:

@@ -6,8 +6,8 @@ import errno
 import hashlib
 import mmap
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,12 +76,15 @@ class Spool:
         mapped.madvise(mmap.MADV_RANDOM)
         return memoryview(mapped)[len(self.prefix) :]
 
-    def open(self) -> BinaryIO:
-        """The file, from the first byte of the data set on, when it is in a file."""
-        assert self.path is not None
-        file = self.path.open("rb")
-        file.seek(len(self.prefix))
-        return file
+    @contextmanager
+    def reading(self) -> Iterator[memoryview | BinaryIO]:
+        """The data set, to read from its start to its end without mapping it."""
+        if self.path is None:
+            yield self.dataset()
+            return
+        with self.path.open("rb") as file:
+            file.seek(len(self.prefix))
+            yield file
 
     def close(self) -> None:
         """Drop everything. Harmless when called twice, or after the file was moved away."""

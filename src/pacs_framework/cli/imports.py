@@ -16,7 +16,6 @@ from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, progress
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import PacsError
-from pacs_framework.logs import configure_logging
 
 __all__ = ["command"]
 
@@ -50,7 +49,6 @@ def command(
         pacs import --data ./pacs-data ~/studies
     """
     configured = choice.configured()
-    configure_logging(configured.settings.log)
     files = list(_files(paths))
     with App(configured, listen=False, feed=False) as app:
         taken = (_take(app.archive, file) for file in files)

@@ -7,8 +7,9 @@ import importlib
 import click
 
 from pacs_framework import __version__
-from pacs_framework.config import PluginsSettings
+from pacs_framework.config import LogSettings, PluginsSettings
 from pacs_framework.errors import PacsError
+from pacs_framework.logs import configure_logging
 from pacs_framework.plugins import load_plugins
 
 __all__ = ["main"]
@@ -74,3 +75,5 @@ def main() -> None:
 
     Completion: eval "$(_PACS_COMPLETE=bash_source pacs)"
     """
+    # A command tells what went wrong and keeps quiet otherwise; `serve` sets up its own log.
+    configure_logging(LogSettings(level="warning"), cache=False)

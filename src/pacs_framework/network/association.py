@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import PacsError
 from pacs_framework.network.associate import CommonExtendedNegotiation
-from pacs_framework.network.channel import Channel, DataSource, PeerReleased
+from pacs_framework.network.channel import Channel, PeerReleased
 from pacs_framework.network.dimse import (
     DATASET,
     NO_DATASET,
@@ -43,6 +43,9 @@ from pacs_framework.network.router import Router
 from pacs_framework.network.service import AcceptedContext, CommandField, DimseService, Peer
 from pacs_framework.network.state import Event, State
 from pacs_framework.network.wire import Wire
+
+if TYPE_CHECKING:
+    from pacs_framework.network.channel import DataSource
 
 __all__ = ["Association", "Response", "current_wire", "new_association_id"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from pacs_framework.errors import OutOfResources, QueryError
 from pacs_framework.network.dimse import (
@@ -32,12 +32,14 @@ from pacs_framework.network.events import (
 from pacs_framework.network.pdu import AbortReason, AbortSource
 from pacs_framework.network.service import CommandField
 from pacs_framework.network.wire import BLOCK_SIZE, Wire, borrow_block, return_block
-from pacs_framework.storage import ByteSource
 
-__all__ = ["Channel", "DataSource", "PeerReleased"]
+if TYPE_CHECKING:
+    from pacs_framework.storage import ByteSource
 
-DataSource = ByteSource | Iterable[bytes | memoryview]
-"""A data set on its way out: an open object, or pieces of any size."""
+    DataSource = ByteSource | Iterable[bytes | memoryview]
+    """A data set on its way out: an open object, or pieces of any size."""
+
+__all__ = ["Channel", "PeerReleased"]
 
 _LARGEST_FRAGMENT = (1 << 17) - 6
 _BYTES_ABSURD = 2  # times the limit of a message, then the association is aborted
@@ -264,11 +266,7 @@ class Channel:
         later it aborts the association, because a message cannot be taken back.
         """
         # An open file is iterable too, by lines: what can read blocks does so.
-        source = (
-            cast("ByteSource", data)
-            if hasattr(data, "readinto")
-            else _Pieces(data)
-        )
+        source = cast("ByteSource", data) if hasattr(data, "readinto") else _Pieces(data)
         blocks = [borrow_block(), borrow_block()]
         try:
             self._send_blocks(context_id, command, source, blocks)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pynetdicom import sop_class
 
 from pacs_framework.dicom.status import is_pending
 from pacs_framework.network.association import Association, Response
-from pacs_framework.network.channel import DataSource
 from pacs_framework.network.errors import AssociationError
 from pacs_framework.network.service import AcceptedContext, CommandField
+
+if TYPE_CHECKING:
+    from pacs_framework.network.channel import DataSource
 
 __all__ = ["c_echo", "c_find", "c_get", "c_move", "c_store"]
 

@@ -1,0 +1,128 @@
+"""Write the generated pages of docs/reference from the code, or check that they are fresh.
+
+    python tools/reference.py [--check]
+
+hooks.md from the docstrings of the hook specifications, configuration.md from the models of all
+sections, commands.md from ``--help``, plugins.md from what is installed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pluggy
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+_OUR_PLUGINS = sorted(ROOT.glob("plugins/*/pyproject.toml"))
+NOTE = "<!-- Written by tools/reference.py (make docs) from the code. Do not edit. -->\n"
+
+
+def hooks() -> str:
+    """Every hook in the order of the specifications, heading equal to ``name(arg, arg)``."""
+    from pacs_framework import hookspecs
+    from pacs_framework.hookspecs import kind_of
+
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    parts = ["# Hooks\n", NOTE, inspect.cleandoc(hookspecs.__doc__ or ""), ""]
+    functions = [f for f in vars(hookspecs).values() if hasattr(f, "pacs_hook_kind")]
+    for function in functions:
+        assert hasattr(manager.hook, function.__name__)
+        names = ", ".join(inspect.signature(function).parameters)
+        doc = inspect.cleandoc(function.__doc__ or "")
+        parts += [f"## {function.__name__}({names})\n", f"*{kind_of(function).upper()}*\n", doc, ""]
+    return "\n".join(parts)
+
+
+def configuration() -> str:
+    """The commented TOML of ``pacs config``."""
+    from pacs_framework.config import PluginsSettings, render_config
+    from pacs_framework.plugins import load_plugins
+
+    ours = {
+        path.parent.name.removeprefix("pacs-") for path in ROOT.glob("plugins/*/pyproject.toml")
+    }
+    models = load_plugins(PluginsSettings()).config_models()
+    text = render_config({name: models[name] for name in sorted(ours & models.keys())})
+    return f"# Configuration\n\n{NOTE}\n{_CONFIGURATION}\n```toml\n{text}```\n"
+
+
+_CONFIGURATION = """\
+One TOML file (`--config FILE` or `PACS_CONFIG`) and environment variables: `PACS_` and the section
+and key in upper case with two underscores between them (`PACS_NETWORK__PORT=104`,
+`PACS_PLUGIN__STORE__ACCEPT='["CT"]'`). The command line wins over the environment, the environment
+over the file. An unknown key or section stops the start and names the nearest known one; `pacs
+check --config FILE` does only that. This is what `pacs config` prints:
+"""
+
+
+def commands() -> str:
+    """``--help`` of every command."""
+    from pacs_framework.cli.main import main
+
+    parts = ["# Commands\n", NOTE]
+    with click.Context(main, info_name="pacs") as top:
+        parts += [_help(main, top)]
+        for name in main.list_commands(top):
+            command = main.get_command(top, name)
+            assert command is not None, name
+            with click.Context(command, info_name=name, parent=top) as context:
+                parts += [f"## pacs {name}\n", _help(command, context)]
+    return "\n".join(parts)
+
+
+def _help(command: click.Command, context: click.Context) -> str:
+    context.terminal_width = context.max_content_width = 100
+    return f"```\n{command.get_help(context)}\n```\n"
+
+
+def plugins() -> str:
+    """One row for each plugin of this repository."""
+    import importlib_metadata
+
+    rows = ["| plugin | version | what it does |", "|---|---|---|"]
+    for path in _OUR_PLUGINS:
+        name = path.parent.name
+        facts = importlib_metadata.metadata(name)
+        page = f"../../plugins/{name}/README.md"
+        summary = facts["Summary"].removesuffix(" (plugin of pacs-framework)")
+        rows.append(f"| [{name}]({page}) | {facts['Version']} | {summary} |")
+    return "\n".join(["# Plugins of this repository\n", NOTE, *rows, ""])
+
+
+PAGES = {
+    "hooks.md": hooks,
+    "configuration.md": configuration,
+    "commands.md": commands,
+    "plugins.md": plugins,
+}
+
+
+def stale() -> Iterator[str]:
+    """The names of the pages whose file is not what the code says."""
+    for name, page in PAGES.items():
+        file = REFERENCE / name
+        if not file.exists() or file.read_text("utf-8") != page():
+            yield name
+
+
+def main(arguments: list[str]) -> None:
+    """Write all pages, or with ``--check`` name those that are stale and exit 1."""
+    os.environ.pop("PACS_CONFIG", None)
+    if arguments == ["--check"]:
+        names = list(stale())
+        sys.exit(f"stale: {', '.join(names)}; run `make docs`" if names else 0)
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        (REFERENCE / name).write_text(page(), "utf-8")
+        print(f"docs/reference/{name}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
