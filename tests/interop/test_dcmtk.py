@@ -16,7 +16,8 @@ from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.testing.process import ServedArchive
 from pacs_framework.testing.sockets import wait_for_listener
 
-pytestmark = pytest.mark.interop
+# Some real files are odd, and pydicom says so.
+pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 Dcmtk = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -66,10 +67,11 @@ def test_echoscu_is_answered(archive: ServedArchive, dcmtk: Dcmtk) -> None:
 def test_storescu_stores_what_dcmtk_reads_back_unchanged(
     archive: ServedArchive, dcmtk: Dcmtk, real_files: list[Path], tmp_path: Path
 ) -> None:
-    """Uncompressed files by storescu, one association each; then got back by getscu."""
-    plain = [f for f in real_files if not syntax_of(f).is_compressed]
+    """Little-endian files by storescu, one association each; then got back by getscu."""
+    plain = [f for f in real_files if syntax_of(f).is_little_endian]
+    plain = [f for f in plain if not syntax_of(f).is_compressed]
     for file in plain:
-        done = dcmtk("storescu", "-aec", archive.aet, archive.host, archive.port, file)
+        done = dcmtk("storescu", "-R", "-aec", archive.aet, archive.host, archive.port, file)
         assert done.returncode == 0, f"{file.name}: {done.stderr}"
     out = get_everything(archive, dcmtk, plain, tmp_path)
     sent = {sop_instance_uid(f): pydicom.dcmread(f) for f in plain}
@@ -86,10 +88,16 @@ def test_dcmsend_stores_every_transfer_syntax(
 ) -> None:
     done = dcmtk("dcmsend", "-aec", archive.aet, "-v", archive.host, archive.port, *real_files)
     assert done.returncode == 0, done.stderr
-    stored = [p for p in (archive.data / "objects").rglob("*") if p.is_file()]
-    syntaxes = Counter(str(syntax_of(p)) for p in stored)
-    assert syntaxes == Counter(str(syntax_of(f)) for f in real_files)
+    stored = [syntax_of(file) for file in archive.objects()]
+    assert len(stored) == len(real_files)
+    # dcmsend itself turns all that is not compressed into explicit little endian.
+    sent = [syntax_of(file) for file in real_files]
+    assert compressed(stored) == compressed(sent)
     assert archive.command("verify").returncode == 0
+
+
+def compressed(syntaxes: list[UID]) -> Counter[str]:
+    return Counter(syntax.name for syntax in syntaxes if syntax.is_compressed)
 
 
 def syntax_of(file: Path) -> UID:
@@ -154,11 +162,11 @@ def test_movescu_moves_to_storescp_byte_for_byte(
     flag: str,
 ) -> None:
     if flag == "-P":  # a Patient Root retrieval names its patient, and some files have none
-        real_files = [f for f in real_files if pydicom.dcmread(f).PatientID]
+        real_files = [f for f in real_files if pydicom.dcmread(f).get("PatientID")]
     pacs_store(archive, real_files)
     keys = {sop_instance_uid(f): pydicom.dcmread(f, stop_before_pixels=True) for f in real_files}
     with storescp(tmp_path / "moved", receiver_port) as folder:
-        for study, patient in {(d.StudyInstanceUID, d.PatientID) for d in keys.values()}:
+        for study, patient in {(d.StudyInstanceUID, d.get("PatientID")) for d in keys.values()}:
             extra = ["-k", f"PatientID={patient}"] if flag == "-P" else []
             done = dcmtk(
                 "movescu", flag, "-aec", archive.aet, "-aem", "RECEIVER", archive.host,

@@ -84,7 +84,7 @@ class Archive:
         self.lookup = Lookup(database)
         self.query = QueryService(database, storage)
         self.retrieve = RetrieveService(database, storage)
-        self.objects = ObjectReader(storage, limit=spool, new_path=self._new_path)
+        self.objects = self.object_reader(limit=spool)
         self._door = Door(
             storage=storage,
             writer=self.writer,
@@ -125,6 +125,10 @@ class Archive:
     def open_file(self, sop_instance_uid: str) -> ByteSource:
         """The whole object: a DICOM file (PS3.10). Raises as `open` does."""
         return self._open(sop_instance_uid, with_prefix=True)[1]
+
+    def object_reader(self, *, limit: int) -> ObjectReader:
+        """Reads objects as instances, up to ``limit`` bytes of one in memory, else by a file."""
+        return ObjectReader(self.storage, limit=limit, new_path=self._new_path)
 
     def close(self) -> None:
         """Give everything back but the database and the storage. No instance may be coming in."""

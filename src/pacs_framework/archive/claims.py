@@ -59,9 +59,13 @@ def abandoned(parent: Path) -> Iterator[Path]:
 
 
 def living(parent: Path) -> Iterator[Path]:
-    """The folders below ``parent``, of whichever process."""
+    """The folders below ``parent`` whose process lives."""
     for lock_path in sorted(parent.glob("*" + _SUFFIX)):
-        yield _folder_of(lock_path)
+        lock = _try_lock(lock_path)
+        if lock is not None:
+            os.close(lock)
+        elif lock_path.exists():
+            yield _folder_of(lock_path)
 
 
 def _folder_of(lock_path: Path) -> Path:

@@ -135,7 +135,7 @@ def read_journal(folder: Path) -> Iterator[Pending]:
 
 
 def keys_under_way(parent: Path) -> set[str]:
-    """Every key in any journal below ``parent``: what living processes may be committing."""
+    """Every key in the journals of living processes: what they may be committing just now."""
     return {pending.key for folder in living(parent) for pending in read_journal(folder)}
 
 

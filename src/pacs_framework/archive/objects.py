@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pacs_framework.archive.inspection import inspect
 from pacs_framework.archive.spool import Spool
 from pacs_framework.archive.versions import received_at
 from pacs_framework.dicom.part10 import read_prefix
+from pacs_framework.errors import UnreadableInstance
 from pacs_framework.index.entry import DuplicatePolicy, Entry
 
 if TYPE_CHECKING:
@@ -51,14 +53,17 @@ class ObjectReader:
         finally:
             spool.close()
 
-    def entry(self, key: str, origin: Origin) -> Entry:
+    def entry(
+        self, key: str, origin: Origin, duplicates: DuplicatePolicy = DuplicatePolicy.IGNORE
+    ) -> Entry:
         """The index entry of an object, by what it says of itself.
 
         What it says must hold: raises `InstanceError` where it does not, and `StorageError`.
         """
+        version = self._storage.version_of(key)
+        received = _received(version)
         with self.read(key) as (meta, spool):
             inspected = inspect(spool.dataset(), meta)
-            version = self._storage.version_of(key)
             return Entry(
                 attributes=inspected.attributes,
                 transfer_syntax_uid=meta.transfer_syntax_uid,
@@ -68,7 +73,14 @@ class ObjectReader:
                 size=spool.size,
                 prefix_digest=spool.prefix_digest,
                 dataset_digest=spool.dataset_digest,
-                received=received_at(version),
+                received=received,
                 origin=origin,
-                duplicates=DuplicatePolicy.IGNORE,
+                duplicates=duplicates,
             )
+
+
+def _received(version: str) -> dt.datetime:
+    try:
+        return received_at(version)
+    except ValueError as error:
+        raise UnreadableInstance("the key of the object holds no version of an archive") from error

@@ -16,6 +16,7 @@ from pydicom.charset import (
     CODES_TO_ENCODINGS,
     STAND_ALONE_ENCODINGS,
     default_encoding,
+    encode_string,
     python_encoding,
 )
 from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
@@ -134,10 +135,11 @@ def can_carry(texts: Iterable[str], character_set: str | Sequence[str]) -> bool:
     encodings = _codecs_of(terms)
     if len(encodings) == 1 and encodings[0] != "shift_jis":
         return all(_encodes(text, encodings[0]) for text in texts)
+    texts = list(texts)
     return all(
         any(_has_code(character, encoding) for encoding in encodings)
         for character in set("".join(texts))
-    )
+    ) and all(decode_text(encode_string(text, encodings), encodings) == text for text in texts)
 
 
 def _encodes(text: str, encoding: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import lru_cache
+from mmap import mmap
 from struct import Struct
 from typing import BinaryIO, NamedTuple
 
@@ -20,7 +21,7 @@ from pacs_framework.dicom.uids import (
     IMPLICIT_VR,
     is_valid_uid,
 )
-from pacs_framework.dicom.walk import BIG, LITTLE, Walk
+from pacs_framework.dicom.walk import BIG, LITTLE, EncodedDataSet, Walk
 from pacs_framework.errors import UnreadableInstance
 
 __all__ = ["Prefix", "make_prefix", "read_prefix"]
@@ -106,7 +107,7 @@ class Prefix(NamedTuple):
     dataset_offset: int
 
 
-def read_prefix(source: bytes | memoryview | BinaryIO) -> Prefix:
+def read_prefix(source: EncodedDataSet | BinaryIO) -> Prefix:
     """Read what stands in front of the data set of a file (PS3.10 section 7.1).
 
     A file may lack the preamble, or its meta information may be incomplete, missing or about
@@ -116,7 +117,10 @@ def read_prefix(source: bytes | memoryview | BinaryIO) -> Prefix:
 
     Raises `UnreadableInstance` for what is no DICOM file.
     """
-    head = bytes(source[:_HEAD]) if isinstance(source, bytes | memoryview) else source.read(_HEAD)
+    if isinstance(source, bytes | bytearray | memoryview | mmap):
+        head = bytes(source[:_HEAD])
+    else:
+        head = source.read(_HEAD)
     has_preamble = head[_PREAMBLE : _PREAMBLE + 4] == _MAGIC
     start = _PREAMBLE + 4 if has_preamble else 0
     values, offset = _read_group_2(head, start)

@@ -60,5 +60,5 @@ def _check(connection: Connection, present: set[str], known: set[str]) -> None:
     if not present and sa.inspect(connection).has_table("instance"):
         raise ConfigurationError(
             f"the index at {where} holds tables without a schema revision; "
-            f"point [index] url at an empty database, or run `pacs reindex`"
+            f"point [index] url at an empty database"
         )

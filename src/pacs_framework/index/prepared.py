@@ -30,7 +30,7 @@ class Cursor(Protocol):
     def executemany(self, operation: Any, parameters: Any, /) -> Any:
         """Run one statement with each set of parameters."""
 
-    def fetchall(self) -> list[Any]:
+    def fetchall(self) -> Sequence[Any]:
         """The rows that are left of the last answer."""
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 
@@ -65,10 +65,13 @@ class Recorder:
         self._insert_obsolete = Prepared(sa.insert(schema.obsolete).inline(), dialect)
         self._emptied = _Emptied(dialect)
 
-    def record(self, cursor: Cursor, entries: Sequence[Entry]) -> list[Outcome]:
+    def record(
+        self, cursor: Cursor, entries: Sequence[Entry], *, announce: bool = True
+    ) -> list[Outcome]:
         """Write ``entries``, each of another SOP Instance UID; one outcome for each, in order.
 
         An outcome counts only when the transaction is committed; after a rollback call `forget`.
+        ``announce=False`` writes no changes: for an index that is made anew.
         """
         existing = self._existing(cursor, [e.attributes["SOPInstanceUID"] for e in entries])
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
@@ -86,7 +89,8 @@ class Recorder:
             if isinstance(outcome, Stored) and outcome.keeps_object and not _is_own(entry, found):
                 changes.append(_change_row(entry, outcome, now))
         self._insert.run_many(cursor, rows)
-        self._insert_change.run_many(cursor, changes)
+        if announce:
+            self._insert_change.run_many(cursor, changes)
         return outcomes
 
     def forget(self) -> None:
@@ -212,5 +216,5 @@ def _origin_columns(origin: Origin) -> dict[str, str]:
     row: dict[str, str] = {}
     for name in _ORIGIN_COLUMNS:
         text = str(getattr(origin, name)).replace("\0", "\ufffd")
-        row[name] = text[: columns[name].type.length]
+        row[name] = text[: cast("sa.String", columns[name].type).length]
     return row

@@ -13,7 +13,8 @@ from typing import Protocol
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from pacs_framework.network.associate import APPLICATION_CONTEXT, AssociateRequest, encode_accept
+from pacs_framework.network.associate import APPLICATION_CONTEXT, AssociateRequest
+from pacs_framework.network.associate_writer import encode_accept
 from pacs_framework.network.association import Association, current_wire, new_association_id
 from pacs_framework.network.decisions import (
     AssociationRequest,

@@ -20,12 +20,8 @@ from pacs_framework.dicom.status import Status
 from pacs_framework.errors import PacsError
 from pacs_framework.network.associate import CommonExtendedNegotiation
 from pacs_framework.network.channel import Channel, PeerReleased
-from pacs_framework.network.dimse import (
-    DATASET,
-    NO_DATASET,
-    CommandReceived,
-    encode_command,
-)
+from pacs_framework.network.command_set import DATASET, NO_DATASET, encode_command
+from pacs_framework.network.dimse import CommandReceived
 from pacs_framework.network.errors import (
     AssociationAborted,
     ProtocolError,

@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 def listening_socket(address: tuple[str, int]) -> socket.socket:
-    """A socket that listens on host and port, to give to a `Listener` or to share between processes.
+    """A socket that listens on host and port, for a `Listener` or to share between processes.
 
     Raises ConfigurationError when the address cannot be bound.
     """

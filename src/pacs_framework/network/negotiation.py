@@ -14,8 +14,8 @@ from pacs_framework.network.associate import (
     AssociateRequest,
     Proposal,
     ResultItem,
-    encode_items,
 )
+from pacs_framework.network.associate_writer import encode_items
 from pacs_framework.network.decisions import ProposedContext
 from pacs_framework.network.router import Router
 from pacs_framework.network.service import AcceptedContext

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from pacs_framework.dicom.status import Status, is_pending
 from pacs_framework.network.channel import Channel
-from pacs_framework.network.dimse import (
+from pacs_framework.network.command_set import (
     DATASET,
     NO_DATASET,
     RESPONSE,
-    CommandReceived,
     encode_command,
     encode_response,
     shortened,
 )
+from pacs_framework.network.dimse import CommandReceived
 from pacs_framework.network.service import AcceptedContext, CommandField
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from pacs_framework.network.associate import AssociateAnswer, encode_request
+from pacs_framework.network.associate import AssociateAnswer
+from pacs_framework.network.associate_writer import encode_request
 from pacs_framework.network.association import Association, current_wire, new_association_id
 from pacs_framework.network.decisions import ProposedContext, UserIdentity
 from pacs_framework.network.errors import (

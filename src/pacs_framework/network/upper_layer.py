@@ -8,8 +8,7 @@ while `artim_running` is true, anew when `artim_starts` has grown. The tables in
 
 from __future__ import annotations
 
-from pacs_framework.network.associate import (
-    FIXED_PART,
+from pacs_framework.network.associate_reader import (
     decode_accept,
     decode_request,
     speaks_our_version,
@@ -30,10 +29,8 @@ from pacs_framework.network.events import (
     RequestUnacceptable,
     UpperLayerEvent,
 )
+from pacs_framework.network.frames import DATA_BEGUN, BodyReceived, FrameReader, Garbled
 from pacs_framework.network.pdu import (
-    PDATA_OVERHEAD,
-    PDU_HEADER,
-    PDV_HEADER,
     RELEASE_RP,
     RELEASE_RQ,
     AbortReason,
@@ -44,15 +41,7 @@ from pacs_framework.network.pdu import (
 )
 from pacs_framework.network.state import EFFECTS, TRANSITIONS, Action, Event, Send, State
 
-__all__ = ["LARGEST_ASSOCIATE", "UpperLayer"]
-
-LARGEST_ASSOCIATE = 1 << 20
-"""Bytes of the longest A-ASSOCIATE-RQ or -AC we read: 128 contexts with all transfer syntaxes and
-the largest user identity stay far below."""
-
-_SHORT_BODY = 4
-_COMMAND = 0x01
-_LAST = 0x02
+__all__ = ["UpperLayer"]
 
 _RECEIVED = {
     PduType.ASSOCIATE_RQ: Event.ASSOCIATE_RQ_RECEIVED,
@@ -69,49 +58,32 @@ _WRONG_VERSION = Rejection(
     note="the protocol version lacks bit 0",
 )
 
-# What the next bytes are.
-_FRAME, _BODY, _ITEM, _DATA, _SKIPPED = range(5)
-
 
 class UpperLayer:
     """PS3.8 for one association; ``max_pdu`` is the limit that we announce, 0 for none."""
 
     __slots__ = (
-        "_body_type",
-        "_context_id",
-        "_control",
-        "_deaf",
-        "_held",
+        "_delivering",
+        "_frames",
         "_output",
-        "_pdu_left",
-        "_pdv_left",
-        "_phase",
         "_reason",
         "artim_running",
         "artim_starts",
         "is_requestor",
-        "max_pdu",
         "must_close",
         "state",
     )
 
     def __init__(self, *, is_requestor: bool, max_pdu: int) -> None:
         self.is_requestor = is_requestor
-        self.max_pdu = max_pdu
         self.state = State.IDLE
         self.artim_running = False
         self.artim_starts = 0
         self.must_close = False
+        self._frames = FrameReader(max_pdu=max_pdu)
+        self._delivering = False
         self._output = bytearray()
         self._reason = AbortReason.NOT_SPECIFIED
-        self._phase = _FRAME
-        self._held = bytearray()
-        self._body_type = PduType.ABORT
-        self._pdu_left = 0
-        self._pdv_left = 0
-        self._context_id = 0
-        self._control = 0
-        self._deaf = False
 
     # --- what the driver asks for -----------------------------------------------------------
 
@@ -153,7 +125,7 @@ class UpperLayer:
         """What the peer sent is wrong above the PDU frame: A-P-ABORT (event 19)."""
         events: list[UpperLayerEvent] = []
         self._refuse(error.reason, str(error), events)
-        self._deaf = True
+        self._frames.stop()
         for event in events:
             if isinstance(event, ProviderAborted):
                 return event
@@ -188,137 +160,29 @@ class UpperLayer:
     @property
     def mid_pdu(self) -> bool:
         """Whether a PDU has begun to arrive and is not complete."""
-        return self._phase != _FRAME or bool(self._held)
+        return self._frames.mid_pdu
 
     # --- what arrives -----------------------------------------------------------------------
 
     def receive(self, data: memoryview) -> list[UpperLayerEvent]:
         """What the bytes mean; `DataReceived` holds views of ``data``, all else is copied."""
         events: list[UpperLayerEvent] = []
-        position, end = 0, len(data)
-        while position < end and not self._deaf:
-            position = self._PHASES[self._phase](self, data, position, events)
+        for frame in self._frames.feed(data):
+            if type(frame) is DataReceived:
+                if self._delivering:
+                    events.append(frame)
+            elif frame is DATA_BEGUN:
+                action = self._received(Event.DATA_RECEIVED, "P-DATA-TF", events)
+                self._delivering = action in _DELIVERING
+            elif isinstance(frame, BodyReceived):
+                self._take_body(frame.kind, frame.body, events)
+            elif isinstance(frame, Garbled):
+                self._refuse(frame.reason, frame.message, events)
         return events
-
-    def _hold(self, data: memoryview, position: int, size: int) -> int:
-        """Keep bytes back until ``size`` are together."""
-        stop = min(len(data), position + size - len(self._held))
-        self._held += data[position:stop]
-        return stop
-
-    def _read_frame(self, data: memoryview, position: int, events: list[UpperLayerEvent]) -> int:
-        if not self._held and len(data) - position >= PDU_HEADER.size:
-            kind, length = PDU_HEADER.unpack_from(data, position)
-            position += PDU_HEADER.size
-        else:
-            position = self._hold(data, position, PDU_HEADER.size)
-            if len(self._held) < PDU_HEADER.size:
-                return position
-            kind, length = PDU_HEADER.unpack(self._held)
-            self._held.clear()
-        if kind == PduType.P_DATA_TF:
-            self._begin_data(length, events)
-        else:
-            self._begin_body(kind, length, events)
-        return position
-
-    def _begin_data(self, length: int, events: list[UpperLayerEvent]) -> None:
-        if self.max_pdu and length > self.max_pdu:
-            self._garbled(f"P-DATA-TF of {length} bytes, announced were {self.max_pdu}", events)
-            return
-        if length < PDATA_OVERHEAD:
-            self._garbled(f"P-DATA-TF of {length} bytes holds no data value", events)
-            return
-        self._pdu_left = length
-        action = self._received(Event.DATA_RECEIVED, "P-DATA-TF", events)
-        self._phase = _ITEM if action in (Action.DT_2, Action.AR_6) else _SKIPPED
-
-    def _begin_body(self, kind: int, length: int, events: list[UpperLayerEvent]) -> None:
-        if kind not in _RECEIVED:
-            self._garbled(f"PDU type {kind:#04x} is unknown", events, AbortReason.UNRECOGNIZED_PDU)
-            return
-        associate = kind in (PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC)
-        low, high = (FIXED_PART, LARGEST_ASSOCIATE) if associate else (_SHORT_BODY, _SHORT_BODY)
-        if not low <= length <= high:
-            self._garbled(f"{PduType(kind).name} of {length} bytes", events)
-            return
-        self._body_type = PduType(kind)
-        self._pdu_left = length
-        self._phase = _BODY
-
-    def _read_body(self, data: memoryview, position: int, events: list[UpperLayerEvent]) -> int:
-        position = self._hold(data, position, self._pdu_left)
-        if len(self._held) == self._pdu_left:
-            body = bytes(self._held)
-            self._held.clear()
-            self._phase = _FRAME
-            self._take_body(body, events)
-        return position
-
-    def _read_item(self, data: memoryview, position: int, events: list[UpperLayerEvent]) -> int:
-        if not self._held and len(data) - position >= PDV_HEADER.size:
-            length, context_id, control = PDV_HEADER.unpack_from(data, position)
-            position += PDV_HEADER.size
-        else:
-            position = self._hold(data, position, PDV_HEADER.size)
-            if len(self._held) < PDV_HEADER.size:
-                return position
-            length, context_id, control = PDV_HEADER.unpack(self._held)
-            self._held.clear()
-        if length < 2 or length + 4 > self._pdu_left:
-            self._garbled(f"a PDV of {length} bytes with {self._pdu_left} left in its PDU", events)
-            return position
-        self._pdv_left = length - 2
-        self._pdu_left -= length + 4
-        self._context_id = context_id
-        self._control = control
-        if self._pdv_left == 0:
-            self._hand_out(data[position:position], events)
-        else:
-            self._phase = _DATA
-        return position
-
-    def _read_data(self, data: memoryview, position: int, events: list[UpperLayerEvent]) -> int:
-        stop = min(len(data), position + self._pdv_left)
-        self._pdv_left -= stop - position
-        self._hand_out(data[position:stop], events)
-        return stop
-
-    def _hand_out(self, piece: memoryview, events: list[UpperLayerEvent]) -> None:
-        complete = self._pdv_left == 0
-        control = self._control
-        events.append(
-            DataReceived(
-                self._context_id,
-                bool(control & _COMMAND),
-                complete and bool(control & _LAST),
-                piece,
-            )
-        )
-        if complete:
-            self._end_item(events)
-
-    def _end_item(self, events: list[UpperLayerEvent]) -> None:
-        if self._pdu_left == 0:
-            self._phase = _FRAME
-        elif self._pdu_left < PDATA_OVERHEAD:
-            self._garbled(f"{self._pdu_left} stray bytes at the end of a P-DATA-TF", events)
-        else:
-            self._phase = _ITEM
-
-    def _skip(self, data: memoryview, position: int, events: list[UpperLayerEvent]) -> int:  # noqa: ARG002 - one of _PHASES
-        stop = min(len(data), position + self._pdu_left)
-        self._pdu_left -= stop - position
-        if self._pdu_left == 0:
-            self._phase = _FRAME
-        return stop
-
-    _PHASES = (_read_frame, _read_body, _read_item, _read_data, _skip)  # by _FRAME … _SKIPPED
 
     # --- what a complete PDU does -----------------------------------------------------------
 
-    def _take_body(self, body: bytes, events: list[UpperLayerEvent]) -> None:
-        kind = self._body_type
+    def _take_body(self, kind: PduType, body: bytes, events: list[UpperLayerEvent]) -> None:
         try:
             indication = self._read_indication(kind, body)
         except ProtocolError as error:
@@ -369,16 +233,6 @@ class UpperLayer:
         self._fire(Event.INVALID_PDU)
         events.append(ProviderAborted(reason=reason, message=message))
 
-    def _garbled(
-        self,
-        message: str,
-        events: list[UpperLayerEvent],
-        reason: AbortReason = AbortReason.INVALID_PDU_PARAMETER_VALUE,
-    ) -> None:
-        """As `_refuse`, where it is lost where the next PDU begins: nothing more is read."""
-        self._deaf = True
-        self._refuse(reason, message, events)
-
     def _fire(self, event: Event, given: bytes = b"") -> Action:
         transition = TRANSITIONS[event][self.state]
         if transition is None:
@@ -407,6 +261,7 @@ class UpperLayer:
         return encode_abort(AbortSource.SERVICE_PROVIDER, self._reason)
 
 
+_DELIVERING = frozenset((Action.DT_2, Action.AR_6))
 _ABORTING = frozenset((Action.AA_1, Action.AA_7, Action.AA_8))
 _INDICATING = frozenset(
     (

@@ -1,10 +1,10 @@
-"""A storage backend in memory, for tests: the contract kept, nothing durable."""
+"""A storage backend in memory: for tests that are about something else than storage."""
 
 from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pacs_framework.errors import ObjectNotFound
 from pacs_framework.storage import ByteSource, ObjectName, ObjectStat, ObjectWriter, StorageBackend
@@ -13,72 +13,77 @@ __all__ = ["MemoryStorage"]
 
 
 class MemoryStorage(StorageBackend):
-    """Objects in a dictionary. ``opened`` counts how often each key was opened."""
+    """Keeps every law but durability. ``before`` is called with the name of each step.
 
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.opened: dict[str, int] = {}
-        self._committed: dict[str, dt.datetime] = {}
+    The steps are ``begin``, ``write``, ``commit``, ``committed``, ``open`` and ``delete``; what it
+    raises comes out of that step, so a test can let any of them fail.
+    """
+
+    def __init__(self, before: Callable[[str], None] = lambda _step: None) -> None:
+        self.objects: dict[str, tuple[bytes, dt.datetime]] = {}
+        self.before = before
 
     def key_for(self, name: ObjectName) -> str:
-        """SOP Instance UID and version."""
+        """UID and version."""
         return f"{name.sop_instance_uid}/{name.version}"
 
     def version_of(self, key: str) -> str:
-        """What stands behind the UID."""
+        """What follows the UID."""
         return key.rpartition("/")[2]
 
-    def begin(self, key: str, *, size: int | None = None) -> ObjectWriter:  # noqa: ARG002 - no limit here
-        """Start an object."""
+    def begin(self, key: str, *, size: int | None = None) -> ObjectWriter:
+        """Start an object; ``size`` is not needed."""
+        self.before("begin")
         return _Writer(self, key)
 
-    def keep(self, key: str, data: bytes) -> None:
-        """Commit a whole object."""
-        self._committed[key] = dt.datetime.now(dt.UTC)
-        self.objects[key] = data
-
     def open(self, key: str, *, offset: int = 0, length: int | None = None) -> ByteSource:
-        """Read an object. Raises `ObjectNotFound`."""
-        data = self._data(key)
-        self.opened[key] = self.opened.get(key, 0) + 1
-        return io.BytesIO(data[offset:] if length is None else data[offset : offset + length])
+        """A copy of the bytes as they are now."""
+        self.before("open")
+        end = None if length is None else offset + length
+        return io.BytesIO(self._object(key)[0][offset:end])
 
     def stat(self, key: str) -> ObjectStat:
-        """Size and time. Raises `ObjectNotFound`."""
-        return ObjectStat(key=key, size=len(self._data(key)), committed=self._committed[key])
+        """Size and time of the commit."""
+        data, committed = self._object(key)
+        return ObjectStat(key=key, size=len(data), committed=committed)
 
     def delete(self, key: str) -> None:
-        """Remove an object."""
+        """Forget the object."""
+        self.before("delete")
         self.objects.pop(key, None)
 
     def list(self) -> Iterator[ObjectStat]:
-        """Every object."""
-        return (self.stat(key) for key in tuple(self.objects))
+        """Everything that was there when it was called."""
+        for key, (data, committed) in list(self.objects.items()):
+            yield ObjectStat(key=key, size=len(data), committed=committed)
 
-    def free_space(self) -> int | None:
-        """Unlimited."""
-        return None
+    def free_space(self) -> None:
+        """No limit but the machine's."""
 
-    def _data(self, key: str) -> bytes:
-        try:
-            return self.objects[key]
-        except KeyError:
-            raise ObjectNotFound(f"no object {key!r}") from None
+    def _object(self, key: str) -> tuple[bytes, dt.datetime]:
+        if key not in self.objects:
+            raise ObjectNotFound(f"no object {key!r}")
+        return self.objects[key]
 
 
 class _Writer(ObjectWriter):
-    """Collects an object until its commit."""
-
     def __init__(self, storage: MemoryStorage, key: str) -> None:
         self._storage = storage
         self._key = key
         self._data = bytearray()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._storage.before("write")
         self._data += data
 
     def commit(self) -> None:
-        self._storage.keep(self._key, bytes(self._data))
+        self._storage.before("commit")
+        self._storage.objects[self._key] = (bytes(self._data), dt.datetime.now(dt.UTC))
+        try:
+            self._storage.before("committed")
+        except BaseException:
+            del self._storage.objects[self._key]
+            raise
 
     def abort(self) -> None:
         self._data.clear()

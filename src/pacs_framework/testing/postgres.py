@@ -20,7 +20,7 @@ _STOP_SECONDS = 30
 _UNPRIVILEGED = ("postgres", "nobody")
 
 
-class PostgresMissing(Exception):  # noqa: N818 - it is a reason to skip, not an error
+class PostgresMissing(Exception):
     """PostgreSQL cannot be started here; the message says why."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -50,6 +51,10 @@ class ServedArchive:
         """Run a command on the same archive, such as ``verify --json``."""
         return self.run(name, "--config", self.config, *arguments)
 
+    def objects(self) -> list[Path]:
+        """The DICOM files of the default storage."""
+        return sorted((self.data / "objects").rglob("*.dcm"))
+
     def log_text(self) -> str:
         """What it has logged so far."""
         return self.log.read_text(encoding="utf-8")
@@ -60,21 +65,30 @@ _PACS = (sys.executable, "-m", "pacs_framework.cli")
 
 @contextmanager
 def served(
-    folder: Path, *, config: str = "", aet: str = "PACS", options: Sequence[str] = ()
+    folder: Path,
+    *,
+    config: str = "",
+    aet: str = "PACS",
+    options: Sequence[str] = (),
+    plugins: Path | None = None,
 ) -> Iterator[ServedArchive]:
     """Run an archive on a free port with its data in ``folder``; stopped when the block ends.
 
-    ``config`` is TOML that is added to the generated file. Starting twice on one folder continues
+    ``config`` is TOML that is added to the generated file; ``plugins`` a folder of further
+    distributions (`pacs_framework.testing.distributions`). Starting twice on one folder continues
     with its data. Raises RuntimeError with the log when the archive does not come up.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file, log = folder / "pacs.toml", folder / "log.txt"
     file.write_text(f'[archive]\naet = "{aet}"\ndata = "{folder / "data"}"\n{config}', "utf-8")
     command = [*_PACS, "serve", "--config", str(file), "--port", "0", *options]
+    environment = dict(os.environ)
+    if plugins is not None:
+        environment["PYTHONPATH"] = str(plugins)
     with (
         log.open("a", encoding="utf-8") as errors,
         subprocess.Popen(  # noqa: S603 - our own command
-            command, stdout=subprocess.PIPE, stderr=errors, text=True
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
         ) as process,
     ):
         assert process.stdout is not None

@@ -196,9 +196,7 @@ class StorageSuite:
     def test_list_and_stat_tell_key_size_and_time(self, backend: StorageBackend) -> None:
         """Of every object, once."""
         before = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=5)
-        sizes = {
-            put(backend, backend.key_for(object_name(n)), b"x" * n): n for n in range(1, 20)
-        }
+        sizes = {put(backend, backend.key_for(object_name(n)), b"x" * n): n for n in range(1, 20)}
         listed = list(backend.list())
         assert {found.key: found.size for found in listed} == sizes
         assert len(listed) == len(sizes)

@@ -16,7 +16,6 @@ from pacs_framework.dicom.scan import decode_attributes, scan_header
 from pacs_framework.dicom.walk import PIXEL_DATA_TAGS
 from pacs_framework.errors import UnreadableInstance
 
-
 TRUNCATED = {"rtplan_truncated.dcm", "MR_truncated.dcm"}
 
 
@@ -83,7 +82,7 @@ def test_the_offset_of_the_pixel_data_is_where_pydicom_stops(instances, split, c
 
 @pytest.mark.parametrize("name", sorted(TRUNCATED))
 def test_a_truncated_file_is_found(bundled, name):
-    with pytest.raises(UnreadableInstance, match="offset .* needs .* bytes more"):
+    with pytest.raises(UnreadableInstance, match=r"offset .* needs .* bytes more"):
         scan_header(*bundled(name))
 
 

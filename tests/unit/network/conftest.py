@@ -13,12 +13,8 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import build_context
 
-from pacs_framework.network.associate import (
-    AssociateAnswer,
-    ResultItem,
-    encode_accept,
-    encode_items,
-)
+from pacs_framework.network.associate import AssociateAnswer, ResultItem
+from pacs_framework.network.associate_writer import encode_accept, encode_items
 from pacs_framework.network.events import AssociateIndicated
 from pacs_framework.network.upper_layer import UpperLayer
 

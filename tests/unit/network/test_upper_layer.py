@@ -25,6 +25,7 @@ from pacs_framework.network.events import (
     RequestUnacceptable,
     UpperLayerEvent,
 )
+from pacs_framework.network.frames import LARGEST_ASSOCIATE
 from pacs_framework.network.pdu import (
     RELEASE_RP,
     RELEASE_RQ,
@@ -35,7 +36,7 @@ from pacs_framework.network.pdu import (
     encode_reject,
 )
 from pacs_framework.network.state import Event, State
-from pacs_framework.network.upper_layer import LARGEST_ASSOCIATE, UpperLayer
+from pacs_framework.network.upper_layer import UpperLayer
 
 ABORT_AS_USER = bytes.fromhex("07000000000400000000")
 REJECTION = Rejection(reason=RejectReason.LOCAL_LIMIT_EXCEEDED, result=RejectResult.TRANSIENT)
@@ -221,11 +222,10 @@ def test_the_peers_abort_is_told_with_source_and_reason(established: UpperLayer)
         pytest.param(bytes.fromhex("040000000000"), 6, id="P-DATA without a value"),
         pytest.param(bytes.fromhex("04000000000600000001 0103"), 6, id="PDV shorter than 2"),
         pytest.param(bytes.fromhex("04000000000600000003 0103"), 6, id="PDV beyond its PDU"),
-        pytest.param(p_data((1, 3, b"ab"))[:5] + b"\x0b" + bytes.fromhex("000000040103616200000000"), 6,
-                     id="stray bytes behind a PDV"),
+        pytest.param(bytes.fromhex("04000000000b 00000004 0103 6162 000000"), 6, id="stray bytes"),
         pytest.param(struct.pack(">BxI", 4, 16385), 6, id="longer than announced"),
-        pytest.param(struct.pack(">BxI", 1, 67), 6, id="A-ASSOCIATE-RQ too short"),
-        pytest.param(struct.pack(">BxI", 1, LARGEST_ASSOCIATE + 1), 6, id="A-ASSOCIATE-RQ too long"),
+        pytest.param(struct.pack(">BxI", 1, 67), 6, id="RQ too short"),
+        pytest.param(struct.pack(">BxI", 1, LARGEST_ASSOCIATE + 1), 6, id="RQ too long"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_aborted_as_provider(
@@ -316,14 +316,15 @@ def test_an_empty_last_fragment_ends_a_message(established: UpperLayer) -> None:
     assert event == DataReceived(1, False, True, memoryview(b""))
 
 
-def test_without_a_limit_a_pdu_may_be_of_any_length(established: UpperLayer) -> None:
+def test_without_a_limit_a_pdu_may_be_of_any_length() -> None:
     """Maximum length 0 means unlimited; the pieces pass through as they come."""
-    established.max_pdu = 0
+    upper = UpperLayer(is_requestor=False, max_pdu=0)
+    upper.state = State.ESTABLISHED
     header = data_header(1, 2, 4_000_000_000)
-    (event,) = fed(established, header + b"x" * 100)
+    (event,) = fed(upper, header + b"x" * 100)
     assert isinstance(event, DataReceived)
     assert (len(event.data), event.last) == (100, False)
-    assert established.mid_pdu
+    assert upper.mid_pdu
 
 
 @pytest.mark.parametrize("kind", [1, 2, 4, 5, 7, 0x77])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +16,7 @@ from pacs_framework.archive.incoming import IncomingInstance, Origin
 from pacs_framework.config import PluginsSettings
 from pacs_framework.plugins import PluginRow, PluginSet, load_plugins
 from pacs_framework.plugins.coerced import indexed_text
-
-RANGE = ("pacs-framework>=0.1,<0.2",)
+from pacs_framework.testing.distributions import API_RANGE, install_distribution
 
 
 @dataclass
@@ -34,24 +32,19 @@ class Site:
         plugins: Mapping[str, str],
         *,
         version: str = "1.0",
-        requires: Sequence[str] = RANGE,
+        requires: Sequence[str] = API_RANGE,
         folder: Path | None = None,
         metadata: bool = True,
     ) -> None:
         """Install ``distribution`` whose plugins are name → source of the plugin's module."""
-        folder = folder or self.folder
-        stem = distribution.replace("-", "_")
-        info = folder / f"{stem}-{version}.dist-info"
-        info.mkdir(parents=True)
-        lines = [f"{name} = {stem}_{name.replace('-', '_')}" for name in plugins]
-        (info / "entry_points.txt").write_text("\n".join(["[pacs.plugins]", *lines, ""]))
-        if metadata:
-            head = ["Metadata-Version: 2.1", f"Name: {distribution}", f"Version: {version}"]
-            head += [f"Requires-Dist: {line}" for line in requires]
-            (info / "METADATA").write_text("\n".join([*head, "", ""]))
-        for name, source in plugins.items():
-            module = folder / f"{stem}_{name.replace('-', '_')}.py"
-            module.write_text(textwrap.dedent(source))
+        install_distribution(
+            folder or self.folder,
+            distribution,
+            plugins,
+            version=version,
+            requires=requires,
+            metadata=metadata,
+        )
 
     def load(self, configured: Sequence[str] = (), **lists: Any) -> PluginSet:
         """What the archive makes of the installed plugins."""

@@ -1,0 +1,1 @@
+"""The client of the bench: prepared bytes over plain sockets, in a process of its own."""

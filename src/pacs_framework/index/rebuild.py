@@ -1,0 +1,205 @@
+"""An index in the making: filled in one transaction, and in place of the old one only at the end.
+
+On SQLite a new file is made beside the old one and takes its name at the end; on PostgreSQL the
+rows are replaced in one transaction. Until then the old index is as it was. What the storage cannot
+tell is kept where the old index can still be read: the change feed, and its consumers' cursors.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from pacs_framework.index import schema
+from pacs_framework.index.database import Database, open_database
+from pacs_framework.index.entry import Entry
+from pacs_framework.index.prepared import Cursor, Prepared
+from pacs_framework.index.recorder import Outcome, Recorder
+from pacs_framework.index.session import WriteSession
+from pacs_framework.index.write_lock import FileWriteLock
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Dialect
+
+__all__ = ["Rebuild", "rebuilding"]
+
+_log = structlog.get_logger(__name__)
+
+_PAGE = 500
+_BESIDE = ("", "-wal", "-shm")  # the files of an SQLite database
+_CHILDREN_FIRST = (
+    schema.instance,
+    schema.series,
+    schema.study,
+    schema.patient,
+    schema.obsolete,
+)
+_found = sa.Table(
+    "object_found",
+    sa.MetaData(),
+    sa.Column("version", sa.Text(), primary_key=True),
+    sa.Column("storage_key", sa.Text(), primary_key=True),
+    prefixes=["TEMPORARY"],
+)
+
+
+class Rebuild:
+    """The index that is being made: `note` the objects, go through `keys`, `add` their entries."""
+
+    def __init__(self, cursor: Cursor, dialect: Dialect) -> None:
+        self._cursor = cursor
+        self._recorder = Recorder(dialect)
+        self._note = Prepared(
+            sa.insert(_found).inline(), dialect, column_keys=["version", "storage_key"]
+        )
+        self._next = Prepared(_next_keys(), dialect)
+        cursor.execute(str(sa.schema.CreateTable(_found).compile(dialect=dialect)))
+
+    def note(self, objects: Iterable[tuple[str, str]]) -> None:
+        """Version and key of objects that are in the storage."""
+        rows = [{"version": version, "storage_key": key} for version, key in objects]
+        self._note.run_many(self._cursor, rows)
+
+    def keys(self) -> Iterator[str]:
+        """The keys that were noted, by version, a page of them in memory at a time."""
+        last = ("", "")
+        while True:
+            self._next.run(self._cursor, {"version_": last[0], "key_": last[1]})
+            page = self._cursor.fetchall()
+            if not page:
+                return
+            yield from (row[1] for row in page)
+            last = (page[-1][0], page[-1][1])
+
+    def add(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """Index ``entries``, each of another SOP Instance UID; their changes are history."""
+        return self._recorder.record(self._cursor, entries, announce=False)
+
+
+@contextmanager
+def rebuilding(url: str) -> Iterator[Rebuild]:
+    """Make the index at ``url`` anew; on a clean exit it is in place, else the old one stays.
+
+    On SQLite no archive may be running on the index. Raises `ConfigurationError` and
+    `IndexUnavailable`.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        with _new_file(parsed, Path(parsed.database)) as rebuild:
+            yield rebuild
+        return
+    database = open_database(url)
+    try:
+        with _transaction(database) as cursor:
+            for table in _CHILDREN_FIRST:
+                cursor.execute(str(sa.delete(table).compile(dialect=database.dialect)))
+            yield Rebuild(cursor, database.dialect)
+    finally:
+        database.close()
+
+
+@contextmanager
+def _transaction(database: Database) -> Iterator[Cursor]:
+    """One write transaction. Raises `IndexUnavailable`."""
+    session = WriteSession(database)
+    try:
+        with session.transaction() as cursor:
+            yield cursor
+    except session.errors as error:
+        raise session.explain(error) from error
+    finally:
+        session.close()
+
+
+@contextmanager
+def _new_file(url: URL, path: Path) -> Iterator[Rebuild]:
+    """A database beside the one at ``path``, which it replaces on a clean exit."""
+    new = path.with_name(path.name + ".new")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileWriteLock(path.with_name(path.name + ".lock"))
+    try:
+        with lock:
+            _remove(new)
+            try:
+                with _filled(url.set(database=str(new)), url if path.exists() else None) as made:
+                    yield made
+                _swap(new, path)
+            finally:
+                _remove(new)
+    finally:
+        lock.close()
+
+
+@contextmanager
+def _filled(new: URL, old: URL | None) -> Iterator[Rebuild]:
+    database = open_database(new.render_as_string(hide_password=False))
+    try:
+        with _transaction(database) as cursor:
+            if old is not None:
+                _carry_over(old, cursor, database.dialect)
+            yield Rebuild(cursor, database.dialect)
+        with database.engine.connect() as connection:
+            driver = connection.connection
+            driver.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        database.close()
+
+
+def _carry_over(old: URL, cursor: Cursor, dialect: Dialect) -> None:
+    """The change feed and the cursors of the index that is replaced, as far as it is readable."""
+    engine = sa.create_engine(old)
+    try:
+        with engine.connect() as connection:
+            for table in (schema.change, schema.cursor):
+                insert = Prepared(sa.insert(table).inline(), dialect, column_keys=table.c.keys())
+                rows = connection.execute(sa.select(table)).mappings()
+                for some in rows.partitions(_PAGE):
+                    insert.run_many(cursor, [dict(row) for row in some])
+    except DBAPIError as error:
+        _log.warning(
+            "the change feed of the old index is lost, consumers begin anew",
+            error=type(error.orig).__name__,
+        )
+        for table in (schema.change, schema.cursor):
+            cursor.execute(str(sa.delete(table)))
+    finally:
+        engine.dispose()
+
+
+def _swap(new: Path, path: Path) -> None:
+    """Put the new file in place of the old one, whose log must not be taken for the new one's."""
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    for suffix in _BESIDE[1:]:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    new.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _remove(path: Path) -> None:
+    for suffix in (*_BESIDE, ".lock"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _next_keys() -> sa.Select[tuple[str, str]]:
+    """A page of what was noted, after a given place."""
+    c = _found.c
+    version, key = sa.bindparam("version_", type_=sa.Text()), sa.bindparam("key_", type_=sa.Text())
+    return (
+        sa.select(c.version, c.storage_key)
+        .where(sa.or_(c.version > version, sa.and_(c.version == version, c.storage_key > key)))
+        .order_by(c.version, c.storage_key)
+        .limit(sa.literal_column(str(_PAGE)))
+    )
