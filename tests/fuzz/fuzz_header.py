@@ -1,7 +1,7 @@
 """Fuzz the readers of headers by hand: ``python tests/fuzz/fuzz_header.py [corpus folder]``.
 
-Needs atheris, which has no wheels for every Python; ``tests/unit/dicom/test_scan_property.py`` holds
-the same readers to the same law with hypothesis, in every run of the tests.
+Needs atheris, which has no wheels for every Python. The property tests in
+``tests/unit/dicom/test_scan_property.py`` hold the same readers to the same law in every run.
 """
 
 from __future__ import annotations

@@ -176,6 +176,12 @@ class BarePeer:
         )
 
 
+def at_rest(listener: Listener) -> None:
+    """Wait until no connection has a thread any more; 60 s are a net, not a measurement."""
+    with listener._changed:
+        assert listener._changed.wait_for(lambda: not listener._all(), 60)
+
+
 @dataclass(frozen=True)
 class Certificates:
     """PEM files: an authority, and a certificate with its key for server and client."""

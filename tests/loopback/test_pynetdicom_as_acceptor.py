@@ -208,14 +208,14 @@ def test_get_serves_the_incoming_stores(serve: Serve, stored: Stored) -> None:
 def test_user_identity_and_extended_negotiation_are_answered(serve: Serve) -> None:
     """What the acceptor answers is there for the caller."""
     address = serve(
-        (evt.EVT_USER_ID, lambda event: (event.user_id_type == 1, b"")),
+        (evt.EVT_USER_ID, lambda event: (event.user_id_type == 5, b"token")),
         (evt.EVT_SOP_EXTENDED, lambda event: {FIND: b"\1"}),
     )
-    identity = UserIdentity(kind=1, primary=b"me", secondary=b"", response_requested=True)
+    identity = UserIdentity(kind=5, primary=b"me", secondary=b"", response_requested=True)
     with to(
         address, FIND, user_identity=identity, extended_negotiation={FIND: b"\1\1"}
     ) as association:
-        assert association.user_identity_response == b""
+        assert association.user_identity_response == b"token"
         assert association.extended_negotiation == {FIND: b"\1"}
         assert association.implementation[1].startswith("PYNETDICOM")
 

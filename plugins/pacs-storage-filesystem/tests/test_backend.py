@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pacs_storage_filesystem.backend import FilesystemBackend
-from pacs_storage_filesystem.naming import Naming, is_key, key_of, version_of
 
 from pacs_framework.errors import ObjectNotFound, OutOfResources, StorageError
 from pacs_framework.testing.storage_suite import StorageSuite, get, keys, object_name, put
+from pacs_storage_filesystem.backend import FilesystemBackend
+from pacs_storage_filesystem.naming import Naming, is_key, key_of, version_of
 
 
 @pytest.fixture(params=list(Naming), ids=str)
@@ -57,7 +57,7 @@ def test_an_object_survives_because_everything_on_its_way_was_synced(
     fsync, rename, mkdir = os.fsync, os.rename, os.mkdir
 
     def tell_fsync(handle: int) -> None:
-        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        path = Path(f"/proc/self/fd/{handle}").readlink()
         steps.append("sync file" if path.is_file() else f"sync {path.relative_to(root)}")
         fsync(handle)
 
@@ -103,7 +103,7 @@ def test_a_folder_that_somebody_else_made_is_synced_before_it_is_relied_on(
     fsync = os.fsync
 
     def tell_fsync(handle: int) -> None:
-        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
         fsync(handle)
 
     monkeypatch.setattr(os, "fsync", tell_fsync)
@@ -157,7 +157,7 @@ def fail_at(step: str, fault: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def is_file(handle: object) -> bool:
-    return Path(os.readlink(f"/proc/self/fd/{handle}")).is_file()
+    return Path(f"/proc/self/fd/{handle}").readlink().is_file()
 
 
 def test_a_short_write_is_carried_on(
@@ -188,7 +188,7 @@ def test_the_reserve_is_never_touched(
     monkeypatch.setattr(os, "statvfs", statvfs)
     key = backend.key_for(object_name())
     assert backend.free_space() == 500
-    with pytest.raises(OutOfResources, match="no room for 501 bytes: .* 1000 bytes free"):
+    with pytest.raises(OutOfResources, match=r"no room for 501 bytes: .* 1000 bytes free"):
         backend.begin(key, size=501)
     put(backend, key, b"x" * 400)
     free[0] = 900
@@ -246,9 +246,7 @@ def test_a_staged_file_on_another_file_system_is_copied(
     assert get(backend, key) == b"content" * 1000
 
 
-def test_delete_removes_the_folders_that_it_empties(
-    backend: FilesystemBackend, root: Path
-) -> None:
+def test_delete_removes_the_folders_that_it_empties(backend: FilesystemBackend, root: Path) -> None:
     key = put(backend, backend.key_for(object_name()))
     backend.delete(key)
     assert [f for f in files_below(root) if not f.startswith(".incoming")] == []

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pacs_storage_filesystem import plugin
-from pacs_storage_filesystem.naming import Naming
-from pacs_storage_filesystem.settings import Settings
 from pydantic import ValidationError
 
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.storage import StorageRegistry
 from pacs_framework.testing.storage_suite import object_name, put
+from pacs_storage_filesystem import plugin
+from pacs_storage_filesystem.naming import Naming
+from pacs_storage_filesystem.settings import Settings
 
 
 @pytest.fixture

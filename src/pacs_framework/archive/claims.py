@@ -12,7 +12,7 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Claim:
         os.close(self._lock)
 
 
-def abandoned(parent: Path) -> Iterator[Path]:
+def abandoned(parent: Path) -> Generator[Path]:
     """The folders below ``parent`` whose process is gone; each is removed after its turn.
 
     A folder whose turn ends in an exception stays for the next start.

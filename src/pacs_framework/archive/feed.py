@@ -18,9 +18,10 @@ import structlog
 
 from pacs_framework.archive.bell import BellListener
 from pacs_framework.archive.changes import Change
-from pacs_framework.errors import ConfigurationError, PacsError
+from pacs_framework.errors import ConfigurationError, IndexUnavailable, PacsError
 from pacs_framework.index.changes import ChangeReader
 from pacs_framework.index.database import Database
+from pacs_framework.index.notifications import CommitListener
 
 __all__ = ["BELL", "ChangeFeed"]
 
@@ -56,6 +57,7 @@ class ChangeFeed:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._bell: BellListener | None = None
+        self._nodes = CommitListener(database) if database.is_postgresql else None
         self._lock = -1
 
     def start(self) -> None:
@@ -68,23 +70,28 @@ class ChangeFeed:
         self._lock = _only_one(self._data / _LOCK)
         self._bell = BellListener(self._data / BELL)
         cursors = {name: self._reader.register(name) for name in self._consumers}
-        self._run("change-feed", self._listen)
+        self._run("change-feed bell", self._listen)
+        if self._nodes is not None:
+            self._run("change-feed nodes", self._listen_to_nodes)
         for name, consume in self._consumers.items():
             self._run(f"change-feed {name}", _Consumer(self, name, consume, cursors[name]).run)
 
     def stop(self, grace: float = 5.0) -> None:
         """Stop every thread; a consumer in the middle of a change has ``grace`` seconds to end."""
         self._stopping.set()
-        if self._bell is None:
-            return
-        self._bell.ring()
-        self._wake()
-        for thread in self._threads:
-            thread.join(grace)
-        if not self._threads[0].is_alive():
+        if self._bell is not None:
+            self._bell.ring()
+            if self._nodes is not None:
+                self._nodes.wake()
+            self._wake()
+            for thread in self._threads:
+                thread.join(grace)
             self._bell.close()
+            os.close(self._lock)
         self._bell = None
-        os.close(self._lock)
+        if self._nodes is not None:
+            self._nodes.close()
+        self._nodes = None
 
     def _run(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -96,6 +103,20 @@ class ChangeFeed:
         assert bell is not None
         while not self._stopping.is_set():
             bell.wait()
+            self._wake()
+
+    def _listen_to_nodes(self) -> None:
+        nodes = self._nodes
+        assert nodes is not None
+        failures = 0
+        while not self.stopping:
+            try:
+                nodes.wait()
+                failures = 0
+            except IndexUnavailable as error:
+                failures += 1
+                _log.warning("other nodes cannot be heard", error=str(error), failures=failures)
+                self.pause(failures)
             self._wake()
 
     def _wake(self) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import click
@@ -19,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["json_option", "print_json", "print_table", "progress"]
+__all__ = ["counting", "json_option", "print_json", "print_table", "progress"]
 
 _T = TypeVar("_T")
 
@@ -28,16 +29,29 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 
 def progress(items: Iterable[_T], title: str, *, total: int | None = None) -> Iterator[_T]:
     """Pass ``items`` on and show a bar on standard error while a terminal is looking."""
+    with _bar() as bar:
+        yield from bar.track(items, total=total, description=title)
+
+
+@contextmanager
+def counting(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for work that tells itself how many of how many are done."""
+    with _bar() as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _bar() -> Progress:
     console = Console(stderr=True)
-    columns = (
+    return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        yield from bar.track(items, total=total, description=title)
 
 
 def print_json(value: object) -> None:

@@ -14,7 +14,7 @@ from pydicom.datadict import dictionary_VR
 from pacs_framework.dicom.walk import BIG, LITTLE, UNDEFINED_LENGTH, EncodedDataSet, Walk
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["CLOSED", "DEPTH_LIMIT", "Open", "too_deep"]
+__all__ = ["DEPTH_LIMIT", "too_deep"]
 
 DEPTH_LIMIT = 64
 """The deepest nesting that is decoded; structured reports, the deepest known, stay under 20."""
@@ -39,21 +39,21 @@ def too_deep(
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class _Open:
     """A sequence or item that was entered: where it ends, None where a delimiter tells."""
 
     end: int | None
     implicit: bool
 
 
-CLOSED = Open(0, implicit=False)
+_CLOSED = _Open(0, implicit=False)
 
 
 class _Measure:
     """A walk into every sequence, of defined and undefined length, with a stack of its own.
 
     On the stack, sequences and items take turns; at the bottom is the data set itself. A step gives
-    the next position and what was opened there, `CLOSED` at a delimiter, None otherwise.
+    the next position and what was opened there, `_CLOSED` at a delimiter, None otherwise.
     """
 
     def __init__(self, data: EncodedDataSet, end: int, *, little: bool) -> None:
@@ -64,38 +64,38 @@ class _Measure:
 
     def exceeds(self, limit: int, *, implicit: bool) -> bool:
         """Whether more than ``limit`` sequences are open at once."""
-        stack = [Open(self._end, implicit=implicit)]
+        stack = [_Open(self._end, implicit=implicit)]
         pos = 0
-        while stack and pos + 8 <= self._end and len(stack) <= 2 * limit:
+        while stack and pos + 8 <= self._end and len(stack) <= 2 * limit + 1:
             top = stack[-1]
             if top.end is not None and pos >= top.end:
                 stack.pop()
                 continue
             step = self._element if len(stack) % 2 else self._item
             pos, opened = step(pos, top.implicit)
-            if opened is CLOSED:
+            if opened is _CLOSED:
                 stack.pop()
             elif opened is not None:
                 stack.append(opened)
-        return len(stack) > 2 * limit
+        return len(stack) > 2 * limit + 1
 
-    def _item(self, pos: int, implicit: bool) -> tuple[int, Open | None]:
+    def _item(self, pos: int, implicit: bool) -> tuple[int, _Open | None]:
         """Enter the item at ``pos``, or leave the sequence."""
         word, length = self._order.implicit(self._data, pos)
         pos += 8
         if word == self._order.sequence_end:
-            return pos, CLOSED
+            return pos, _CLOSED
         implicit = implicit or self._walk.looks_implicit(pos, default=False)
         end = None if length == UNDEFINED_LENGTH else pos + length
-        return pos, Open(end, implicit=implicit)
+        return pos, _Open(end, implicit=implicit)
 
-    def _element(self, pos: int, implicit: bool) -> tuple[int, Open | None]:
+    def _element(self, pos: int, implicit: bool) -> tuple[int, _Open | None]:
         """Pass the element at ``pos``, enter its sequence, or leave the item."""
         order = self._order
         word, vr, length = order.explicit(self._data, pos)
         value = pos + 8
         if word == order.item_end:
-            return value, CLOSED
+            return value, _CLOSED
         try:
             if implicit:
                 vr, length = 0, order.implicit(self._data, pos)[1]
@@ -103,7 +103,7 @@ class _Measure:
                 value, length, vr = self._walk.other_header(pos, vr, length)
             if length == UNDEFINED_LENGTH:
                 if self._walk.is_sequence(word, vr, value):
-                    return value, Open(None, implicit=implicit)
+                    return value, _Open(None, implicit=implicit)
                 return self._walk.skip_fragments(value), None
         except UnreadableInstance:
             return self._end, None
@@ -111,5 +111,5 @@ class _Measure:
             vr in (0, order.unknown_vr) and _is_sequence_tag(order.tag(word))
         )
         if holds_items and length:
-            return value, Open(value + length, implicit=implicit)
+            return value, _Open(value + length, implicit=implicit)
         return value + length, None

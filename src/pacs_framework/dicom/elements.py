@@ -1,14 +1,13 @@
 """Encoded elements turned from one VR encoding and byte order into another, without decoding.
 
 Text stays byte for byte what it was; numbers are swapped where the byte order changes; sequences
-and items come out with undefined length, so that nothing has to be measured first. Elements that
-implicit VR does not name get the VR of the dictionary, unknown ones UN (PS3.5 6.2.2).
+and items keep their form of length, defined or not. Elements without VR get that of the dictionary,
+unknown ones UN (PS3.5 6.2.2).
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from struct import Struct
@@ -16,7 +15,6 @@ from struct import Struct
 from pydicom.datadict import dictionary_VR
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
-from pacs_framework.dicom.depth import CLOSED, Open
 from pacs_framework.dicom.walk import BIG, LITTLE, UNDEFINED_LENGTH, ByteOrder, Walk
 from pacs_framework.errors import UnreadableInstance
 
@@ -127,100 +125,139 @@ def vr_of(tag: int, facts: ImageFacts) -> str:
     return "OW"  # LUT data, overlays and waveforms: OW in implicit VR (PS3.5 A.1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A sequence or item on its way, and the data set itself at the bottom.
+
+    ``end`` is where it ends in the source, None where a delimiter tells. Its header is piece number
+    ``piece`` of what is written, and its content starts behind ``start`` bytes.
+    """
+
+    tag: int
+    end: int | None
+    implicit: bool
+    piece: int
+    start: int
+
+
 class Transcoder:
     """Turns whole runs of elements from ``source`` encoding into ``target`` encoding."""
 
     def __init__(self, source: Encoding, target: Encoding, facts: ImageFacts) -> None:
+        self.facts = facts
         self._source = source
         self._target = target
-        self.facts = facts
 
-    def transcode(self, data: bytes) -> Iterator[bytes]:
+    def transcode(self, data: bytes) -> bytes:
         """The elements of ``data``; group lengths (PS3.5 7.2) are left out, as they would be wrong.
 
         Raises `UnreadableInstance` where sequences contradict themselves.
         """
-        walk = Walk(data, len(data), self._source.order)
-        stack = [Open(len(data), implicit=self._source.implicit)]
-        pos = 0
-        while stack:
-            top = stack[-1]
+        return _Run(data, self._source, self._target, self.facts).elements()
+
+
+class _Run:
+    """One run over encoded elements, with a stack instead of recursion.
+
+    Sequences and items take turns on the stack. The length of one that has a defined length is
+    filled in when it is closed.
+    """
+
+    def __init__(self, data: bytes, source: Encoding, target: Encoding, facts: ImageFacts) -> None:
+        self._walk = Walk(data, len(data), source.order)
+        self._source = source
+        self._target = target
+        self._facts = facts
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._stack = [_Open(0, len(data), source.implicit, 0, 0)]
+
+    def elements(self) -> bytes:
+        """All elements in the target encoding."""
+        pos, total = 0, self._walk.end
+        while self._stack:
+            top = self._stack[-1]
             if top.end is not None and pos >= top.end:
                 if pos > top.end:
                     raise UnreadableInstance(f"an element before offset {pos} is cut off")
-                stack.pop()
-                yield self._close(len(stack))
-                continue
-            if pos + 8 > len(data):
-                if len(stack) == 1:
-                    return  # zeros that pad the data set, as the walk that split it made sure
+                self._close()
+            elif pos + 8 > total:
+                if len(self._stack) == 1:
+                    break  # zeros that pad the data set, as the walk that split it made sure
                 raise UnreadableInstance(f"a sequence or item has no end at offset {pos}")
-            step = self._element if len(stack) % 2 else self._item
-            pos, written, opened = step(walk, pos, top.implicit)
-            yield written
-            if opened is CLOSED:
-                stack.pop()
-                yield self._close(len(stack))
-            elif opened is not None:
-                stack.append(opened)
+            else:
+                pos = (self._element if len(self._stack) % 2 else self._item)(pos, top.implicit)
+        return b"".join(self._pieces)
 
-    def _close(self, depth: int) -> bytes:
-        """The delimiter of what was open above ``depth``: items and sequences take turns."""
-        if not depth:
-            return b""
-        return self._target.header(_SEQUENCE_END if depth % 2 else _ITEM_END, "", 0)
+    def _write(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._size += len(piece)
 
-    def _item(self, walk: Walk, pos: int, implicit: bool) -> tuple[int, bytes, Open | None]:
+    def _open(self, tag: int, value: int, length: int, *, implicit: bool) -> None:
+        """Begin a sequence or an item; its length is not known yet."""
+        self._write(self._target.header(tag, "SQ", UNDEFINED_LENGTH))
+        end = None if length == UNDEFINED_LENGTH else value + length
+        self._stack.append(_Open(tag, end, implicit, len(self._pieces) - 1, self._size))
+
+    def _close(self) -> None:
+        """End what was opened last, in the form of length that it has in the source."""
+        closed = self._stack.pop()
+        if not self._stack:
+            return
+        if closed.end is None:
+            tag = _ITEM_END if closed.tag == _ITEM else _SEQUENCE_END
+            self._write(self._target.header(tag, "", 0))
+            return
+        length = self._size - closed.start
+        self._pieces[closed.piece] = self._target.header(closed.tag, "SQ", length)
+
+    def _item(self, pos: int, implicit: bool) -> int:
         """Enter the item at ``pos``, or leave the sequence."""
-        word, length = walk.order.implicit(walk.data, pos)
-        start, pos = pos, pos + 8
-        if word == walk.order.sequence_end:
-            return pos, b"", CLOSED
-        if word == walk.order.item_end:
-            return pos, b"", None
-        if word != walk.order.item:
-            raise UnreadableInstance(f"a sequence holds what is no item at offset {start}")
-        implicit = implicit or walk.looks_implicit(pos, default=False)
-        end = None if length == UNDEFINED_LENGTH else pos + length
-        written = self._target.header(_ITEM, "", UNDEFINED_LENGTH)
-        return pos, written, Open(end, implicit=implicit)
+        order = self._walk.order
+        word, length = order.implicit(self._walk.data, pos)
+        value = pos + 8
+        if word == order.sequence_end:
+            self._close()
+        elif word == order.item:
+            implicit = implicit or self._walk.looks_implicit(value, default=False)
+            self._open(_ITEM, value, length, implicit=implicit)
+        elif (
+            word != order.item_end
+        ):  # a superfluous one after an item of defined length is left out
+            raise UnreadableInstance(f"a sequence holds what is no item at offset {pos}")
+        return value
 
-    def _element(self, walk: Walk, pos: int, implicit: bool) -> tuple[int, bytes, Open | None]:
+    def _element(self, pos: int, implicit: bool) -> int:
         """Turn the element at ``pos``, enter its sequence, or leave the item."""
-        order = walk.order
+        walk, order = self._walk, self._walk.order
         word, vr_word, length = order.explicit(walk.data, pos)
         value = pos + 8
         if word == order.item_end:
-            return value, b"", CLOSED
+            self._close()
+            return value
         if implicit:
             vr_word, length = 0, order.implicit(walk.data, pos)[1]
         elif vr_word not in order.short_vrs:
             value, length, vr_word = walk.other_header(pos, vr_word, length)
         tag = order.tag(word)
         vr = bytes(walk.data[pos + 4 : pos + 6]).decode("latin-1") if vr_word else ""
-        vr = vr or vr_of(tag, self.facts)
-        is_sequence = vr == "SQ"
-        if length == UNDEFINED_LENGTH:
-            is_sequence = walk.is_sequence(word, vr_word, value)
-            if not is_sequence:
-                raise UnreadableInstance(f"a value of undefined length at offset {pos} is no items")
-        if is_sequence:
-            end = None if length == UNDEFINED_LENGTH else value + length
-            return value, self._target.header(tag, "SQ", UNDEFINED_LENGTH), Open(end, implicit)
+        vr = vr or vr_of(tag, self._facts)
+        if length == UNDEFINED_LENGTH and not walk.is_sequence(word, vr_word, value):
+            raise UnreadableInstance(f"a value of undefined length at offset {pos} is no items")
+        if length == UNDEFINED_LENGTH or vr == "SQ":
+            self._open(tag, value, length, implicit=implicit)
+            return value
         end = value + length
-        if not tag & 0xFFFF:
-            return end, b"", None
-        return end, self._written(tag, vr, bytes(walk.data[value:end])), None
+        if tag & 0xFFFF:
+            self._write_element(tag, vr, bytes(walk.data[value:end]))
+        return end
 
-    def _written(self, tag: int, vr: str, value: bytes) -> bytes:
+    def _write_element(self, tag: int, vr: str, value: bytes) -> None:
+        little = self._target.little
+        true_vr = vr
         if not self._target.implicit and vr not in _LONG_VRS and len(value) > 0xFFFF:
-            vr = "UN"  # PS3.5 6.2.2: a value too long for its VR; UN is always little endian
-            value = self.in_order(_known_vr(tag), value, little=True)
-        else:
-            value = self.in_order(vr, value, little=self._target.little)
-        return self._target.header(tag, vr, len(value)) + value
-
-    def in_order(self, vr: str, value: bytes, *, little: bool) -> bytes:
-        """A value of the source in a byte order."""
-        unit = swap_unit(vr)
-        return value if unit == 1 or little == self._source.little else swapped(value, unit)
+            vr, little = "UN", True  # PS3.5 6.2.2: too long for its VR; UN is always little endian
+        unit = swap_unit(true_vr)
+        if unit > 1 and little != self._source.little:
+            value = swapped(value, unit)
+        self._write(self._target.header(tag, vr, len(value)) + value)

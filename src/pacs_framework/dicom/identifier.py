@@ -11,7 +11,7 @@ from pydicom.filewriter import write_dataset
 
 from pacs_framework.dicom.depth import too_deep
 from pacs_framework.dicom.inflate import deflate, inflate
-from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
+from pacs_framework.dicom.rewrite import PYDICOM_FAILURES, failure_of
 from pacs_framework.dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT_VR
 from pacs_framework.dicom.walk import BIG, LITTLE, Walk
 from pacs_framework.errors import QueryError, UnreadableInstance
@@ -66,8 +66,6 @@ def encode_identifier(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
     try:
         write_dataset(target, dataset)
     except PYDICOM_FAILURES as error:
-        raise QueryError(
-            f"identifier: a value cannot be encoded ({type(error).__name__})"
-        ) from error
+        raise QueryError(f"identifier: a value cannot be encoded ({failure_of(error)})") from None
     encoded = target.getvalue()
     return b"".join(deflate([encoded])) if transfer_syntax_uid in DEFLATED else encoded

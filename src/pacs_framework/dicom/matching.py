@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from pydicom import DataElement, Dataset
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
+from pydicom.errors import BytesLengthException
 
 from pacs_framework.dicom.moments import (
     Bounds,
@@ -140,13 +141,13 @@ def _element_test(element: DataElement, rules: _Rules) -> _Test | None:
         return _sequence_test(tag, element.value or (), rules)
     keys = values_of(element)
     if rules.empty_values and keys == [EMPTY_VALUE_KEY]:
-        return lambda candidate: not values_of(candidate.get(tag))
+        return lambda candidate: not values_of(_found(candidate, tag))
     if not keys or ("*" in keys and element.VR in _WILDCARD_VRS | {"PN"}):
         return None
     tests = [_value_test(str(element.VR), key, rules) for key in keys]
 
     def matches(candidate: Dataset) -> bool:
-        return any(test(value) for value in values_of(candidate.get(tag)) for test in tests)
+        return any(test(value) for value in values_of(_found(candidate, tag)) for test in tests)
 
     return matches
 
@@ -166,25 +167,25 @@ def _sequence_test(tag: int, items: Iterable[Dataset], rules: _Rules) -> _Test |
         return None
 
     def matches(candidate: Dataset) -> bool:
-        element = candidate.get(tag)
+        element = _found(candidate, tag)
         found = element.value if element is not None and element.VR == "SQ" else ()
         return any(matcher.matches(item) for item in found or () for matcher in matchers)
 
     return matches
 
 
-def values_of(element: DataElement | None) -> list[str]:
-    """The values of an element as text without padding; none when it is absent or empty.
-
-    A value that breaks the rules of its VR so that it cannot be decoded counts as none.
-    """
-    if element is None:
-        return []
+def _found(candidate: Dataset, tag: int) -> DataElement | None:
+    """An element of a candidate; None also when its value cannot be decoded."""
     try:
-        value: Any = element.value
-    except (ValueError, TypeError, OverflowError, NotImplementedError):
-        return []
-    if value is None or value == "":
+        return candidate.get(tag)
+    except (ArithmeticError, BytesLengthException, NotImplementedError, TypeError, ValueError):
+        return None
+
+
+def values_of(element: DataElement | None) -> list[str]:
+    """The values of an element as text without padding; none when it is absent or empty."""
+    value: Any = element.value if element is not None else None
+    if element is None or value is None or value == "":
         return []
     values = value if element.VM > 1 and not isinstance(value, str | bytes) else [value]
     strip = str.rstrip if element.VR in _LEADING_SPACE_COUNTS else str.strip
@@ -293,8 +294,10 @@ def _combined_test(date: DataElement, time: DataElement) -> _Test:
     date_tag, time_tag = int(date.tag), int(time.tag)
 
     def matches(candidate: Dataset) -> bool:
-        times = values_of(candidate.get(time_tag)) or [""]
-        moments = (normalise_datetime(day, times[0]) for day in values_of(candidate.get(date_tag)))
+        times = values_of(_found(candidate, time_tag)) or [""]
+        moments = (
+            normalise_datetime(day, times[0]) for day in values_of(_found(candidate, date_tag))
+        )
         return any(moment and bounds.hold(moment) for moment in moments)
 
     return matches

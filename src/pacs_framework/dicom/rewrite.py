@@ -7,11 +7,13 @@ comes after stay byte for byte as they were.
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Iterator
 from itertools import chain
 
 from pydicom import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
@@ -22,6 +24,7 @@ from pacs_framework.dicom.charset import can_carry, encode_identifier_charset
 from pacs_framework.dicom.depth import DEPTH_LIMIT, too_deep
 from pacs_framework.dicom.header import Readable, SplitDataSet, split_data_set
 from pacs_framework.dicom.inflate import deflate
+from pacs_framework.dicom.quiet import take_values_as_they_are
 from pacs_framework.dicom.transcode import convert_uncompressed
 from pacs_framework.dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT_VR
 from pacs_framework.dicom.walk import PIXEL_DATA_TAGS, EncodedDataSet
@@ -35,9 +38,12 @@ __all__ = [
     "replace_header",
 ]
 
+take_values_as_they_are()
+
 PYDICOM_FAILURES = (
     ArithmeticError,
     AttributeError,
+    BytesLengthException,
     EOFError,
     LookupError,
     NotImplementedError,
@@ -48,6 +54,17 @@ PYDICOM_FAILURES = (
     struct.error,
 )
 """What pydicom raises where a data set is not what it expects."""
+
+
+_COMMAND_GROUP_LENGTH = 0x00000000
+
+_tag_in = re.compile(r"[Ww]ith tag (\([0-9A-Fa-f]{4},[0-9A-Fa-f]{4}\))").search
+
+
+def failure_of(error: Exception) -> str:
+    """What failed and where, without pydicom's message: that may quote the patient's value."""
+    found = _tag_in(str(error))
+    return f"{type(error).__name__} at {found[1]}" if found else type(error).__name__
 
 
 def load_header(source: EncodedDataSet | Readable, transfer_syntax_uid: str) -> Dataset:
@@ -64,11 +81,14 @@ def _decode(split: SplitDataSet) -> Dataset:
     if too_deep(header, len(header), implicit=split.implicit, little=split.little):
         raise UnreadableInstance(f"sequences are nested more than {DEPTH_LIMIT} levels deep")
     try:
-        return read_dataset(
+        dataset = read_dataset(
             io.BytesIO(header), is_implicit_VR=split.implicit, is_little_endian=split.little
         )
     except PYDICOM_FAILURES as error:
-        raise UnreadableInstance(f"the header cannot be decoded: {type(error).__name__}") from error
+        raise UnreadableInstance(f"the header cannot be decoded: {failure_of(error)}") from None
+    # Zeros that pad the end look like this element, which belongs to commands.
+    dataset.pop(_COMMAND_GROUP_LENGTH, None)
+    return dataset
 
 
 def encode_header(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
@@ -91,10 +111,7 @@ def encode_header(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
         _carry_text(dataset)
         write_dataset(target, dataset)
     except PYDICOM_FAILURES as error:
-        # The message of pydicom may quote the value, which is the patient's.
-        raise PluginError(
-            f"the changed data set cannot be encoded: {type(error).__name__}"
-        ) from error
+        raise PluginError(f"the changed data set cannot be encoded: {failure_of(error)}") from None
     return target.getvalue()
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pacs_framework.dicom.attributes import INDEXED
-from pacs_framework.dicom.charset import decode_text, is_ascii_text, python_encodings
+from pacs_framework.dicom.charset import decode_text, python_encodings
 from pacs_framework.dicom.inflate import walk_deflated
 from pacs_framework.dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT_VR
 from pacs_framework.dicom.walk import BIG, LITTLE, SPECIFIC_CHARACTER_SET, EncodedDataSet, Walk
 
 __all__ = ["EncodedDataSet", "HeaderScan", "decode_attributes", "scan_header"]
+
+
+# Bytes are unpacked from and sliced faster than views: a small data set is worth a copy.
+_COPIED = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ def scan_header(data: EncodedDataSet, transfer_syntax_uid: str) -> HeaderScan:
     if transfer_syntax_uid in DEFLATED:
         raw = walk_deflated(data)
         return HeaderScan(raw=raw, pixel_data_offset=None, length=len(data))
+    if len(data) <= _COPIED:
+        data = bytes(data)
     walk = Walk(data, len(data), BIG if transfer_syntax_uid == BIG_ENDIAN else LITTLE)
     if walk.looks_implicit(0, default=transfer_syntax_uid == IMPLICIT_VR):
         walk.implicit(0)
@@ -57,6 +63,7 @@ _CHARSET_VRS = {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
 _TEXT_TAGS = frozenset(a.tag for a in INDEXED.values() if a.vr in _CHARSET_VRS)
 _EMPTY = dict.fromkeys(INDEXED, "")
 _ASCII = ("iso8859",)
+_ESCAPE = b"\x1b"
 
 
 def decode_attributes(scan: HeaderScan) -> dict[str, str]:
@@ -72,8 +79,8 @@ def decode_attributes(scan: HeaderScan) -> dict[str, str]:
     encodings = python_encodings(declared) if declared else _ASCII
     for tag, value in raw.items():
         if tag in keywords and value:
-            if is_ascii_text(value):
-                text = value.decode("ascii")
+            if value.isascii() and _ESCAPE not in value:
+                text = value.decode("ascii")  # the same in every character set
             else:
                 text = decode_text(value, encodings if tag in _TEXT_TAGS else _ASCII)
             attributes[keywords[tag]] = _strip(text) if "\\" in text else text.strip(" \0")

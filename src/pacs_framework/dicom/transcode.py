@@ -74,7 +74,7 @@ def _data_set(
 ) -> Iterator[bytes]:
     """Header, pixel data, and whatever follows them, with pixel data again if need be."""
     while True:
-        yield from transcoder.transcode(split.header)
+        yield transcoder.transcode(split.header)
         tail = _Tail(split.tail)
         first = tail.take(12)
         if not first:
@@ -88,10 +88,11 @@ def _pixel_data(
 ) -> Iterator[bytes]:
     """One native pixel data element, of which ``first`` are 12 bytes (or all there are)."""
     order = encoding.order
-    if len(first) < 12:
+    implicit = encoding.implicit or not first[4:6].isalpha()
+    if len(first) < (8 if implicit else 12):
         raise UnreadableInstance("the data end inside the header of the pixel data")
     tag = order.tag(order.length(first, 0)[0])
-    if encoding.implicit or not first[4:6].isalpha():
+    if implicit:
         vr, length = vr_of(tag, facts), order.implicit(first, 0)[1]
         tail.put_back(first[8:])
     else:

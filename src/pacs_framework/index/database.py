@@ -93,10 +93,14 @@ class Database:
                 raise unavailable(error.orig) from error
 
     def bare_connection(self) -> PoolProxiedConnection:
-        """A connection of the driver itself, in autocommit mode, for the writer."""
+        """A connection of the driver itself, in autocommit mode, for the writer.
+
+        It is nobody else's, and closed for good when it is closed.
+        """
         connection = self.engine.raw_connection()
+        connection.detach()
         if self.is_postgresql:
-            driver: Any = connection.driver_connection
+            driver: Any = connection.dbapi_connection
             driver.autocommit = True
         return connection
 

@@ -39,6 +39,8 @@ _CHANGE_UIDS = (
 )
 _ORIGIN_COLUMNS = ("door", "calling_aet", "called_aet", "address", "association_id", "tls_subject")
 _NEW = Stored(outcome=StoredAs.NEW)
+# The row is the entry's own: its commit was carried out before, but not answered.
+_KNOWN = Stored(outcome=StoredAs.NEW)
 
 Outcome = Stored | DuplicateInstance
 
@@ -52,18 +54,13 @@ class Recorder:
         self._insert = Prepared(
             sa.insert(schema.instance).inline(), dialect, column_keys=_all_but_id(schema.instance)
         )
-        self._update = Prepared(
-            sa.update(schema.instance).where(schema.instance.c.id == sa.bindparam("row_id")),
-            dialect,
-            column_keys=[*_all_but_id(schema.instance), "row_id"],
-        )
         self._insert_change = Prepared(
             sa.insert(schema.change).inline(),
             dialect,
             column_keys=[c.name for c in schema.change.c if c.name != "sequence"],
         )
         self._insert_obsolete = Prepared(sa.insert(schema.obsolete).inline(), dialect)
-        self._emptied = _Emptied(dialect)
+        self._remove = _Removal(dialect)
 
     def record(
         self, cursor: Cursor, entries: Sequence[Entry], *, announce: bool = True
@@ -75,18 +72,15 @@ class Recorder:
         """
         existing = self._existing(cursor, [e.attributes["SOPInstanceUID"] for e in entries])
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        # Replacing removes parents that it empties, so it comes before anyone builds on them.
+        outcomes: list[Outcome] = [_NEW] * len(entries)
+        if existing:
+            outcomes = [self._again(cursor, entry, existing) for entry in entries]
         rows: list[dict[str, Any]] = []
         changes: list[dict[str, Any]] = []
-        outcomes: list[Outcome] = []
-        for entry in entries:
-            found = existing.get(entry.attributes["SOPInstanceUID"])
-            if found is None:
+        for entry, outcome in zip(entries, outcomes, strict=True):
+            if outcome is not _KNOWN and isinstance(outcome, Stored) and outcome.keeps_object:
                 rows.append(self._row(cursor, entry))
-                outcome: Outcome = _NEW
-            else:
-                outcome = self._again(cursor, entry, found)
-            outcomes.append(outcome)
-            if isinstance(outcome, Stored) and outcome.keeps_object and not _is_own(entry, found):
                 changes.append(_change_row(entry, outcome, now))
         self._insert.run_many(cursor, rows)
         if announce:
@@ -119,11 +113,14 @@ class Recorder:
         row["received"] = entry.received.replace(tzinfo=None)
         return row
 
-    def _again(self, cursor: Cursor, entry: Entry, found: Any) -> Outcome:
-        """Treat an instance whose UID is there already, by the policy of its door."""
-        row_id, uid, series_id, storage_key, digest, transfer_syntax_uid = found
-        if _is_own(entry, found):
+    def _again(self, cursor: Cursor, entry: Entry, existing: dict[str, Any]) -> Outcome:
+        """What becomes of an entry, its UID perhaps there already, by the policy of its door."""
+        found = existing.get(entry.attributes["SOPInstanceUID"])
+        if found is None:
             return _NEW
+        row_id, uid, series_id, storage_key, digest, transfer_syntax_uid = found
+        if storage_key == entry.storage_key:
+            return _KNOWN
         if entry.duplicates is DuplicatePolicy.REJECT:
             return DuplicateInstance(
                 f"SOP Instance UID {uid!r} exists and the duplicate policy is 'reject'"
@@ -135,26 +132,28 @@ class Recorder:
             return Stored(outcome=StoredAs.IDENTICAL)
         if entry.duplicates is DuplicatePolicy.IGNORE:
             return Stored(outcome=StoredAs.IGNORED)
-        row = self._row(cursor, entry)
-        self._update.run(cursor, {**row, "row_id": row_id})
         self._insert_obsolete.run(cursor, {"storage_key": storage_key})
-        if row["series_fk"] != series_id:
-            self._emptied.remove(cursor, series_id)
-            self._parents.forget()
+        self._remove.remove(cursor, row_id, series_id)
+        self._parents.forget()
         return Stored(outcome=StoredAs.REPLACED, superseded_key=storage_key)
 
 
-class _Emptied:
-    """Removes the parents that a moved instance left without children."""
+class _Removal:
+    """Removes an instance, and the parents that it leaves without children."""
 
     def __init__(self, dialect: Dialect) -> None:
+        self._instance = Prepared(
+            sa.delete(schema.instance).where(schema.instance.c.id == sa.bindparam("row_id")),
+            dialect,
+        )
         patient, study, series = schema.patient, schema.study, schema.series
         self._series = _delete_childless(series, schema.instance.c.series_fk, "study_fk", dialect)
         self._study = _delete_childless(study, series.c.study_fk, "patient_fk", dialect)
         self._patient = _delete_childless(patient, study.c.patient_fk, "id", dialect)
 
-    def remove(self, cursor: Cursor, series_id: int) -> None:
-        """The series, then its study, then its patient, as far up as nothing is left below."""
+    def remove(self, cursor: Cursor, row_id: int, series_id: int) -> None:
+        """The instance, its series, study and patient, as far up as nothing is left below."""
+        self._instance.run(cursor, {"row_id": row_id})
         row_id = series_id
         for statement in (self._series, self._study, self._patient):
             statement.run(cursor, {"row_id": row_id})
@@ -162,11 +161,6 @@ class _Emptied:
             if not gone:
                 return
             row_id = gone[0][0]
-
-
-def _is_own(entry: Entry, found: Any) -> bool:
-    """Whether the row is this very entry's: its commit was carried out, but not answered."""
-    return found is not None and found[3] == entry.storage_key
 
 
 def _all_but_id(table: Table) -> list[str]:

@@ -77,4 +77,5 @@ class WriteSession:
             return
         with suppress(*self.errors):
             cursor.execute("ROLLBACK")
-        connection.invalidate()
+        with suppress(*self.errors):
+            connection.close()

@@ -65,5 +65,7 @@ class FileWriteLock(WriteLock):
             self._mutex.release()
 
     def close(self) -> None:
-        """Close the file; a lock that is still held is released with it."""
-        os.close(self._file)
+        """Close the file; a lock that is still held is released with it. Once is enough."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1

@@ -9,6 +9,7 @@ association never waits for another thread, and sixteen of them share one fsync.
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
@@ -104,6 +105,9 @@ class IndexWriter:
         except BaseException as error:
             batch = batch or self._take()
             _fail(batch, error)
+            # Without its message, which may quote values of a patient.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("the index writer failed", error=type(error).__name__, where=where)
             if not isinstance(error, Exception):
                 raise
         finally:

@@ -163,9 +163,9 @@ class Connection:
 
     def _converse(self, wire: Wire) -> None:
         try:
-            self.association = self._establish(wire)
-            if self.association is not None:
-                self.association.serve()
+            association = self._establish(wire)
+            if association is not None:
+                association.serve()
         except Stopped:
             wire.abort()
             self._log.info("association aborted: this archive stops")
@@ -305,6 +305,8 @@ class Connection:
             wire.upper.violation(error)
             wire.settle()
             raise
+        # Before the peer can know of it: who counts associations then sees this one.
+        self.association = association
         wire.upper.accept(encode_accept(agreement.items, request.titles))
         wire.settle()
         self._log.info(

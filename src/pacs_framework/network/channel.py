@@ -222,7 +222,10 @@ class Channel:
             last = piece.last
             total += len(piece.data)
             if limit and total > limit:
-                failure = failure or self._too_long(total, limit)
+                self._check_absurd(total, limit * _BYTES_ABSURD)
+                failure = failure or OutOfResources(
+                    f"the data set is longer than max_message_bytes = {limit}"
+                )
             elif sink is not None and failure is None:
                 try:
                     sink(piece.data)
@@ -232,11 +235,10 @@ class Channel:
             raise failure
         return total
 
-    def _too_long(self, total: int, limit: int) -> OutOfResources:
-        if total > limit * _BYTES_ABSURD:
+    def _check_absurd(self, total: int, limit: int) -> None:
+        if total > limit:
             self.wire.abort()
-            raise AssociationAborted(f"a data set of more than {limit * _BYTES_ABSURD} bytes")
-        return OutOfResources(f"the data set is longer than max_message_bytes = {limit}")
+            raise AssociationAborted(f"a data set of more than {limit} bytes")
 
     def collect_dataset(self, limit: int) -> bytes:
         """The whole data set; a longer one than ``limit`` bytes raises QueryError when drained."""

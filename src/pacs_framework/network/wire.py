@@ -115,6 +115,10 @@ class Wire:
         self._waiting_idle = not busy
         if self._stopping and not busy:
             raise Stopped("this side is being stopped")
+        if timeout < 0:
+            # Also while bytes keep coming: a deadline cannot be stretched by sending.
+            self._expired()
+            return
         try:
             size = self._transport.receive_into(buffer, timeout)
         except TimeoutError:
@@ -140,8 +144,8 @@ class Wire:
     def _timeout(self, *, busy: bool) -> float:
         deadline = self._artim_deadline if self.upper.artim_running else self._own_deadline
         if deadline:
-            # An elapsed deadline becomes the shortest wait, because 0 would be for ever.
-            return max(deadline - time.monotonic(), 1e-6)
+            # Never 0, which would wait for ever; negative when the time is over.
+            return deadline - time.monotonic() or -1.0
         return self.limits.network_timeout if busy else self.limits.idle_timeout
 
     def limit_wait(self, seconds: float) -> None:

@@ -38,9 +38,9 @@ def mr_image(number: int = 1, *, pixels: bytes = _PIXELS, **attributes: object) 
     ds["PixelData"].VR = "OW"
     with disable_value_validation():  # a test may want what is against the rules
         for keyword, value in attributes.items():
-            if value is None:
+            if keyword in ds:
                 delattr(ds, keyword)
-            else:
+            if value is not None:
                 setattr(ds, keyword, value)
     return ds
 

@@ -32,9 +32,9 @@ class MemoryStorage(StorageBackend):
         return key.rpartition("/")[2]
 
     def begin(self, key: str, *, size: int | None = None) -> ObjectWriter:
-        """Start an object; ``size`` is not needed."""
+        """Start an object; a ``size`` that is given is held against what is written."""
         self.before("begin")
-        return _Writer(self, key)
+        return _Writer(self, key, size)
 
     def open(self, key: str, *, offset: int = 0, length: int | None = None) -> ByteSource:
         """A copy of the bytes as they are now."""
@@ -67,9 +67,10 @@ class MemoryStorage(StorageBackend):
 
 
 class _Writer(ObjectWriter):
-    def __init__(self, storage: MemoryStorage, key: str) -> None:
+    def __init__(self, storage: MemoryStorage, key: str, size: int | None) -> None:
         self._storage = storage
         self._key = key
+        self._size = size
         self._data = bytearray()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -78,6 +79,7 @@ class _Writer(ObjectWriter):
 
     def commit(self) -> None:
         self._storage.before("commit")
+        assert self._size in (None, len(self._data)), "another size was announced"
         self._storage.objects[self._key] = (bytes(self._data), dt.datetime.now(dt.UTC))
         try:
             self._storage.before("committed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -47,7 +48,7 @@ class PrivatePostgres:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._process.terminate()
+        self._process.send_signal(signal.SIGINT)  # at once: clients are sent away
         self._process.wait(_STOP_SECONDS)
         self._drain.join(_STOP_SECONDS)
         self._log.close()
@@ -81,7 +82,7 @@ class PrivatePostgres:
             "max_connections": "300",
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
             [self._postgres, "-D", data, *options],
             stderr=subprocess.PIPE,
             text=True,
@@ -95,7 +96,7 @@ class PrivatePostgres:
         self._drain.start()
 
     def _run(self, command: list[str | Path]) -> None:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - PostgreSQL's own program
             command,
             check=False,
             capture_output=True,

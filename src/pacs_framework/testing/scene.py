@@ -45,12 +45,16 @@ class Scene:
             database=self.database,
             storage=self.storage,
             data=self.data,
-            on_store=lambda instance: self.on_store(instance),
+            on_store=self._decide,
             duplicates=duplicates,
             spool=SMALL_SPOOL,
         )
         self._open.append(archive)
         return archive
+
+    def _decide(self, instance: IncomingInstance) -> Refusal | Coercion | None:
+        """What ``on_store`` says at this moment."""
+        return self.on_store(instance)
 
     def close(self, archive: Archive) -> None:
         """Stop one archive."""

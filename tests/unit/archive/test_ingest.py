@@ -113,9 +113,7 @@ def test_a_truncated_data_set_cannot_be_understood(
 
 
 @pytest.mark.parametrize("size", [10, len(LARGE)])
-def test_a_sender_that_breaks_off_leaves_nothing(
-    scene: Scene, archive: Archive, size: int
-) -> None:
+def test_a_sender_that_breaks_off_leaves_nothing(scene: Scene, archive: Archive, size: int) -> None:
     with archive.receive(ORIGIN, announced()) as reception:
         reception.write(memoryview(LARGE)[:size])
     nothing_is_left(scene, archive)
@@ -336,7 +334,9 @@ def test_even_an_interruption_leaves_nothing(
     nothing_is_left(scene, archive)
 
 
-@pytest.mark.parametrize("name", ["MR_small.dcm", "CT_small.dcm", "JPEG-lossy.dcm", "MR_small_RLE.dcm"])
+@pytest.mark.parametrize(
+    "name", ["MR_small.dcm", "CT_small.dcm", "JPEG-lossy.dcm", "MR_small_RLE.dcm"]
+)
 def test_an_imported_file_is_kept_with_its_own_prefix(archive: Archive, name: str) -> None:
     """To the last bit, and the file itself stays where it is."""
     path = Path(get_testdata_file(name, download=False))

@@ -97,9 +97,7 @@ def test_a_journal_of_finished_work_changes_nothing(scene: Scene) -> None:
     assert list(verify(again)) == []
 
 
-def test_a_living_process_is_left_alone(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_living_process_is_left_alone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one may start while it stores: neither recovered from, nor called an orphan."""
     living_archive = scene.archive()
     leave_unfinished(scene, living_archive, monkeypatch)
@@ -144,9 +142,10 @@ def test_what_a_killed_process_claimed_is_abandoned(tmp_path: Path) -> None:
 
 def test_a_turn_that_fails_is_left_to_the_next_start(tmp_path: Path) -> None:
     Claim(tmp_path).close(keep=True)
+    turns = abandoned(tmp_path)
+    next(turns)
     with pytest.raises(KeyError):
-        for _ in abandoned(tmp_path):
-            raise KeyError
+        turns.throw(KeyError())
     assert len(list(abandoned(tmp_path))) == 1
     assert list(abandoned(tmp_path)) == []
 

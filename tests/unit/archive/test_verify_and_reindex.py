@@ -198,7 +198,9 @@ def test_reindex_names_what_it_could_not_read(scene: Scene, index_url: str) -> N
     assert sorted((f.kind, f.storage_key) for f in found) == sorted(
         [(FindingKind.UNREADABLE, broken), (FindingKind.UNREADABLE, "stray")]
     )
-    assert len(contents(scene.database)) == 38
+    again = open_database(index_url)
+    assert len(contents(again)) == 38
+    again.close()
 
 
 @pytest.mark.parametrize("policy", [DuplicatePolicy.IGNORE, DuplicatePolicy.REPLACE])

@@ -67,7 +67,6 @@ def test_as_deep_as_the_limit_is_fine(build):
         b"\x08",
         b"\x08\x00\x52\x00CS\x06\x00STU",
         b"\x08\x00\x52\x00CS\xff\xffSTUDY ",
-        b"\x20\x00\x13\x00IS\x04\x00abcd",
         b"\x28\x00\x10\x00US\x03\x00abc",
     ],
 )

@@ -117,6 +117,15 @@ def test_a_header_without_an_end_is_unreadable(encode):
         load_header(encode(dataset, EXPLICIT)[:-1], EXPLICIT)
 
 
+def test_zeros_that_pad_the_end_are_left_out_of_a_changed_header(encode):
+    dataset = Dataset()
+    dataset.PatientID = "1"
+    data = encode(dataset, EXPLICIT)
+    header = load_header(data + b"\0" * 100, EXPLICIT)
+    assert header == dataset
+    assert encode_header(header, EXPLICIT) == data
+
+
 def test_pixel_data_in_a_changed_header_are_refused():
     dataset = Dataset()
     dataset.PixelData = b"\0\0"
@@ -127,9 +136,9 @@ def test_pixel_data_in_a_changed_header_are_refused():
 def test_a_header_that_cannot_be_encoded_is_said_without_its_value():
     dataset = Dataset()
     dataset.add_new(0x00280010, "US", "secret")
-    with pytest.raises(PluginError, match="cannot be encoded") as caught:
+    with pytest.raises(PluginError, match=r"cannot be encoded: \w+ at \(0028,0010\)$") as caught:
         encode_header(dataset, EXPLICIT)
-    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 def test_text_beyond_the_character_set_moves_the_header_to_one_that_carries_it(encode, decode):
@@ -204,7 +213,7 @@ def test_every_uncompressed_syntax_becomes_every_other(encode, decode, image, so
     converted = b"".join(convert_uncompressed(io.BytesIO(data), source, target))
     found = decode(converted, target)
     swap = (source == BIG) != (target == BIG)
-    assert found.LargestImagePixelValue if False else found[0x00280120].value == -2000
+    assert found[0x00280120].value == -2000
     assert found.DiffusionBValue == 0.5
     assert found.FrameIncrementPointer == 0x00181063
     assert found.PatientName == "Doe^John"
@@ -217,7 +226,9 @@ def test_every_uncompressed_syntax_becomes_every_other(encode, decode, image, so
 
 
 @pytest.mark.parametrize("target", SYNTAXES)
-@pytest.mark.parametrize("name", ["CT_small.dcm", "rtplan.dcm", "nested_priv_SQ.dcm", "image_dfl.dcm"])
+@pytest.mark.parametrize(
+    "name", ["CT_small.dcm", "rtplan.dcm", "nested_priv_SQ.dcm", "image_dfl.dcm"]
+)
 @pytest.mark.filterwarnings("ignore")
 def test_real_files_are_converted_there_and_back(bundled, decode, name, target):
     data, source = bundled(name)

@@ -76,6 +76,13 @@ def test_any_buffer_can_be_scanned(kind):
     assert type(scan.raw[0x00100020]) is bytes
 
 
+def test_a_long_view_is_scanned_where_it_lies():
+    pixels = explicit(0x7FE00010, b"OW", b"\0" * (1 << 17))
+    scan = scan_header(memoryview(PATIENT_ID + pixels), EXPLICIT)
+    assert scan.raw == {0x00100020: b"4711"}
+    assert scan.pixel_data_offset == len(PATIENT_ID)
+
+
 def test_a_mapped_file_can_be_scanned(tmp_path):
     path = tmp_path / "data"
     path.write_bytes(

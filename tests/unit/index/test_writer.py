@@ -109,9 +109,7 @@ def test_an_instance_that_moves_takes_its_emptied_parents_along(
     """Replaced by one of another patient, study and series: nothing empty stays behind."""
     writer.store(entry(1))
     moved = {"PatientID": "P2", "StudyInstanceUID": "1.9", "SeriesInstanceUID": "1.9.1"}
-    writer.store(
-        entry(1, version=2, content="moved", duplicates=DuplicatePolicy.REPLACE, **moved)
-    )
+    writer.store(entry(1, version=2, content="moved", duplicates=DuplicatePolicy.REPLACE, **moved))
     assert [row["patient_id"] for row in rows(database, schema.patient)] == ["P2"]
     assert [row["study_instance_uid"] for row in rows(database, schema.study)] == ["1.9"]
     assert [row["series_instance_uid"] for row in rows(database, schema.series)] == ["1.9.1"]
@@ -123,12 +121,20 @@ def test_parents_with_other_children_stay(
     writer.store(entry(1))
     writer.store(entry(2, SeriesInstanceUID="1.2.3.5"))
     moved = {"SeriesInstanceUID": "1.2.3.5"}
-    writer.store(
-        entry(1, version=2, content="moved", duplicates=DuplicatePolicy.REPLACE, **moved)
-    )
+    writer.store(entry(1, version=2, content="moved", duplicates=DuplicatePolicy.REPLACE, **moved))
     assert [row["series_instance_uid"] for row in rows(database, schema.series)] == ["1.2.3.5"]
     assert len(rows(database, schema.study)) == 1
     assert len(rows(database, schema.patient)) == 1
+
+
+def test_the_only_instance_of_a_patient_replaced_gives_the_patient_its_new_values(
+    database: Database, writer: IndexWriter, entry: MakeEntry
+) -> None:
+    """Nothing is left of the values of an instance that is gone."""
+    writer.store(entry(1, PatientName="Doe^Jnae"))
+    writer.store(entry(1, version=2, content="b", duplicates=DuplicatePolicy.REPLACE))
+    (patient,) = rows(database, schema.patient)
+    assert (patient["patient_name"], patient["patient_name_search"]) == ("Doe^Jane", "doe^jane")
 
 
 def test_the_issuer_tells_patients_apart(
@@ -150,7 +156,7 @@ def test_the_first_value_wins_and_a_later_one_fills_what_is_empty(
     (study,) = rows(database, schema.study)
     assert study["study_description"] == "first"
     assert study["study_time"] == "1011"
-    assert study["study_datetime_search"].startswith("20260102") 
+    assert study["study_datetime_search"].startswith("20260102")
     assert "1011" in study["study_datetime_search"]
     (patient,) = rows(database, schema.patient)
     assert patient["patient_name"] == "Roe^Ann"
@@ -279,7 +285,7 @@ def test_a_failed_commit_leaves_nothing_and_the_next_one_works(
             raise driver.OperationalError("no room")
 
         patched.setattr(writer._recorder._insert_change, "run_many", fail)
-        with pytest.raises(IndexUnavailable, match="OperationalError.*nothing was committed"):
+        with pytest.raises(IndexUnavailable, match=r"OperationalError.*nothing was committed"):
             writer.store(entry(1))
     assert rows(database, schema.patient) == []
     assert writer.store(entry(1)).outcome is StoredAs.NEW

@@ -8,12 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pydicom import Dataset
+from pydicom.dataelem import DataElement
+from pydicom.tag import BaseTag
+from pydicom.valuerep import VR
 
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.dicom.status import Status, is_warning
 
 __all__ = ["Score"]
 
+_FAILED_UIDS = BaseTag(0x00080058)
+_LONGEST_UI = 0xFFFE
 _LARGEST_US = 0xFFFF  # the counts are of VR US; more than this is answered as this
 
 
@@ -68,6 +73,11 @@ class Score:
         """Failed SOP Instance UID List (0008,0058), encoded; None when nothing failed."""
         if not self.failed_uids:
             return None
+        encoded = "\\".join(self.failed_uids).encode("ascii")
+        encoded += b"\0" * (len(encoded) % 2)
+        # Explicit VR has 16 bits for the length of UI; UN has more (PS3.5 6.2.2).
+        vr = VR.UI if len(encoded) <= _LONGEST_UI else VR.UN
         identifier = Dataset()
-        identifier.FailedSOPInstanceUIDList = self.failed_uids
+        value = self.failed_uids if vr == VR.UI else encoded
+        identifier.add(DataElement(_FAILED_UIDS, vr, value, already_converted=True))
         return encode_identifier(identifier, transfer_syntax)

@@ -1,0 +1,61 @@
+"""This archive, as ``pacs serve`` starts it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import ClassVar
+
+from bench.peers.base import Peer
+from pacs_framework import __version__
+
+__all__ = ["Ours", "OursWithWorkers"]
+
+
+class Ours(Peer):
+    """``pacs serve`` with its defaults: SQLite, files on disk, one process."""
+
+    name = "ours"
+    title = "this archive"
+    durability = "SUCCESS after fsync of file and folder and a synced commit of the index"
+    retrieves = True
+    finds = True
+    workers: ClassVar[int] = 1
+    index_url = ""
+
+    @classmethod
+    def missing(cls) -> str:
+        """Never."""
+        return ""
+
+    @classmethod
+    def version(cls) -> str:
+        """Of the distribution."""
+        return f"pacs-framework {__version__}, Python {sys.version.split()[0]}"
+
+    @classmethod
+    def settings(cls) -> str:
+        """What differs from the defaults."""
+        return f"pacs serve --workers {cls.workers}; SQLite; all else as by default"
+
+    def command(self) -> list[str]:
+        """Its configuration names the C-MOVE destinations."""
+        config = self.folder / "pacs.toml"
+        peers = "".join(
+            f'[peers.{aet.lower()}]\naet = "{aet}"\nhost = "127.0.0.1"\nport = {port}\n'
+            for aet, port in self.destinations.ports.items()
+        )
+        index = f'[index]\nurl = "{self.index_url}"\n' if self.index_url else ""
+        config.write_text(
+            f'[archive]\naet = "{self.aet}"\ndata = "{self.folder / "data"}"\n{index}{peers}'
+        )
+        serve = [sys.executable, "-m", "pacs_framework.cli", "serve", "--config", str(config)]
+        return [*serve, "--port", str(self.port), "--workers", str(self.workers)]
+
+
+class OursWithWorkers(Ours):
+    """The same with an acceptor process for each core."""
+
+    name = "ours-workers"
+    title = "this archive, --workers"
+    workers = max(2, os.cpu_count() or 2)

@@ -1,0 +1,46 @@
+"""``pacs reindex``: the index made anew from the storage alone."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import click
+
+from pacs_framework.archive.reindex import reindex
+from pacs_framework.cli.findings import counted, print_findings
+from pacs_framework.cli.options import ArchiveChoice, archive_options
+from pacs_framework.cli.output import json_option
+from pacs_framework.index.entry import DuplicatePolicy
+
+__all__ = ["command"]
+
+
+@click.command("reindex")
+@archive_options
+@json_option
+@click.pass_context
+def command(context: click.Context, choice: ArchiveChoice, as_json: bool) -> None:
+    """Make the index anew, from the stored objects alone. The archive must be stopped.
+
+    The old index stays in place until the new one is complete. Exit code 1 when an object could
+    not be indexed.
+
+    \b
+    Example:
+        pacs reindex --data ./pacs-data
+    """
+    configured = choice.configured()
+    duplicates = DuplicatePolicy(configured.settings.archive.duplicates)
+    with closing(configured.open_storage()) as storage, counted("indexing") as count:
+        findings = list(
+            reindex(
+                configured.index_url,
+                storage,
+                configured.data,
+                duplicates=duplicates,
+                progress=count,
+            )
+        )
+    print_findings("objects", count.done, findings, as_json=as_json, fine="all in the index")
+    if findings:
+        context.exit(1)

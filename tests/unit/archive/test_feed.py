@@ -1,0 +1,206 @@
+"""The change feed: in order, at least once, each consumer at its own pace, and never by polling."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pacs_framework.archive.archive import Archive
+from pacs_framework.archive.bell import Bell, BellListener
+from pacs_framework.archive.changes import Change
+from pacs_framework.archive.feed import ChangeFeed
+from pacs_framework.errors import ConfigurationError
+from pacs_framework.index.changes import ChangeReader
+from pacs_framework.index.database import open_database
+from pacs_framework.testing.arrivals import announced, encoded, mr_image, send
+from pacs_framework.testing.scene import Scene
+
+DEADLINE = 30  # seconds after which a test has failed; nothing waits for it otherwise
+
+
+class Received:
+    """A consumer that can be asked for what it got."""
+
+    def __init__(self, fail: Callable[[Change], bool] = lambda _: False) -> None:
+        self.changes: queue.Queue[Change] = queue.Queue()
+        self.fail = fail
+
+    def __call__(self, change: Change) -> None:
+        self.changes.put(change)
+        if self.fail(change):
+            raise RuntimeError("not now")
+
+    def next(self, number: int) -> list[int]:
+        return [self.changes.get(timeout=DEADLINE).sequence for _ in range(number)]
+
+
+MakeFeed = Callable[..., ChangeFeed]
+
+
+@pytest.fixture
+def feed(scene: Scene) -> Iterator[MakeFeed]:
+    running: list[ChangeFeed] = []
+
+    def make(consumers: dict[str, Received], **options: float) -> ChangeFeed:
+        scene.data.mkdir(exist_ok=True)
+        made = ChangeFeed(scene.database, consumers, scene.data, **options)
+        running.append(made)
+        made.start()
+        return made
+
+    yield make
+    for one in running:
+        one.stop()
+
+
+def store(archive: Archive, *numbers: int) -> None:
+    for number in numbers:
+        send(archive, encoded(mr_image(number)), announced(number))
+
+
+def test_every_consumer_gets_every_change_in_order(archive: Archive, feed: MakeFeed) -> None:
+    one, other = Received(), Received()
+    feed({"one": one, "other": other})
+    store(archive, *range(1, 101))
+    assert one.next(100) == list(range(1, 101))
+    assert other.next(100) == list(range(1, 101))
+
+
+def test_a_new_consumer_begins_at_the_end(archive: Archive, feed: MakeFeed) -> None:
+    """It learns what is stored from its first start on."""
+    store(archive, 1, 2, 3)
+    consumer = Received()
+    feed({"late": consumer})
+    store(archive, 4)
+    assert consumer.next(1) == [4]
+
+
+def test_a_known_consumer_goes_on_where_it_stopped(archive: Archive, feed: MakeFeed) -> None:
+    """Also with what was stored while nobody ran the feed."""
+    before = Received()
+    running = feed({"known": before})
+    store(archive, 1, 2)
+    assert before.next(2) == [1, 2]
+    running.stop()
+    store(archive, 3)
+    after = Received()
+    feed({"known": after})
+    assert after.next(1) == [3]
+
+
+def test_a_consumer_that_raises_gets_the_change_again_and_holds_nobody_up(
+    archive: Archive, feed: MakeFeed
+) -> None:
+    failures = iter([True, True, True])
+    failing = Received(lambda change: change.sequence == 2 and next(failures, False))
+    steady = Received()
+    feed({"failing": failing, "steady": steady}, first_delay=0.001, longest_delay=0.002)
+    store(archive, 1, 2, 3)
+    assert steady.next(3) == [1, 2, 3]
+    assert failing.next(6) == [1, 2, 2, 2, 2, 3]
+
+
+def test_what_was_consumed_before_a_failure_does_not_come_again(
+    scene: Scene, archive: Archive, feed: MakeFeed
+) -> None:
+    """The cursor is saved before the feed waits."""
+    failing = Received(lambda change: change.sequence == 3)
+    running = feed({"failing": failing}, first_delay=DEADLINE)
+    store(archive, 1, 2, 3)
+    assert failing.next(3) == [1, 2, 3]
+    running.stop()
+    assert ChangeReader(scene.database).cursor("failing") == 2
+
+
+def test_stop_wakes_a_feed_that_waits_after_a_failure(archive: Archive, feed: MakeFeed) -> None:
+    failing = Received(lambda _: True)
+    running = feed({"failing": failing}, first_delay=3600, longest_delay=3600)
+    store(archive, 1)
+    failing.next(1)
+    running.stop()
+    assert not any(t.name.startswith("change-feed") for t in threading.enumerate())
+
+
+def test_one_process_runs_the_feed_of_a_folder(scene: Scene, feed: MakeFeed) -> None:
+    """The second says which folder; without consumers there is no feed to run."""
+    feed({"one": Received()})
+    with pytest.raises(ConfigurationError, match="another process runs the change feed of"):
+        ChangeFeed(scene.database, {"one": Received()}, scene.data).start()
+    idle = ChangeFeed(scene.database, {}, scene.data)
+    idle.start()
+    idle.stop()
+
+
+def test_the_commit_of_another_process_wakes_the_feed(
+    scene: Scene, index_url: str, feed: MakeFeed, tmp_path: Path
+) -> None:
+    """A worker or ``pacs import`` rings; nobody looks again and again."""
+    scene.archive()
+    consumer = Received()
+    feed({"one": consumer})
+    data = tmp_path / "image"
+    data.write_bytes(encoded(mr_image()))
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from pacs_framework.index.database import open_database\n"
+        "from pacs_framework.testing.arrivals import send\n"
+        "from pacs_framework.testing.scene import Scene\n"
+        "database = open_database(sys.argv[1])\n"
+        "scene = Scene(database, Path(sys.argv[2]))\n"
+        "send(scene.archive(), Path(sys.argv[3]).read_bytes())\n"
+        "scene.end(); database.close()\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script, index_url, str(scene.data), str(data)], check=True
+    )
+    assert consumer.next(1) == [1]
+
+
+@pytest.mark.postgresql
+def test_the_commit_of_another_node_wakes_the_feed(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Two nodes share the database and no folder."""
+    url = request.getfixturevalue("postgres").new_database()
+    here, there = open_database(url), open_database(url)
+    consumer = Received()
+    (tmp_path / "here").mkdir()
+    feed = ChangeFeed(here, {"one": consumer}, tmp_path / "here")
+    feed.start()
+    node = Scene(there, tmp_path / "there")
+    store(node.archive(), 1, 2)
+    assert consumer.next(2) == [1, 2]
+    node.end()
+    feed.stop()
+    here.close()
+    there.close()
+
+
+def test_a_bell_that_nobody_hears_is_no_matter(tmp_path: Path) -> None:
+    """No pipe, no listener, a full pipe, and a listener that went: ringing never waits."""
+    bell = Bell(tmp_path / "bell")
+    bell.ring()
+    listener = BellListener(tmp_path / "bell")
+    for _ in range(100_000):
+        bell.ring()
+    listener.wait()
+    listener.close()
+    bell.ring()
+    bell.ring()
+    again = BellListener(tmp_path / "bell")
+    bell.ring()
+    again.wait()
+    bell.close()
+    again.close()
+
+
+def test_a_file_in_place_of_the_bell_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bell").write_text("")
+    with pytest.raises(FileExistsError, match="the archive keeps a pipe there"):
+        BellListener(tmp_path / "bell")

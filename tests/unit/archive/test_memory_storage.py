@@ -1,0 +1,14 @@
+"""The storage of the tests keeps the laws of the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from pacs_framework.testing.memory_storage import MemoryStorage
+from pacs_framework.testing.storage_suite import StorageSuite
+
+
+class TestMemoryStorage(StorageSuite):
+    @pytest.fixture
+    def backend(self) -> MemoryStorage:
+        return MemoryStorage()
