@@ -37,6 +37,7 @@ MAX_PDU = 131072
 
 NO_DATASET = 0x0101
 _WITH_DATASET = 0x0001
+_MOVE_DESTINATION = 0x0600  # the one AE title among what is sent: padded with a space, not NUL
 _APPLICATION_CONTEXT = b"1.2.840.10008.3.1.1.1"
 _IMPLEMENTATION_CLASS = b"2.25.99361201835431174187316340254437014"
 _IMPLEMENTATION_VERSION = b"PACS_BENCH"
@@ -130,7 +131,8 @@ def _element(number: int, value: int | str) -> bytes:
     if isinstance(value, int):
         return struct.pack("<HHIH", 0, number, 2, value)
     encoded = value.encode()
-    encoded += b"\0" * (len(encoded) % 2)
+    if len(encoded) % 2:
+        encoded += b" " if number == _MOVE_DESTINATION else b"\0"
     return struct.pack("<HHI", 0, number, len(encoded)) + encoded
 
 
@@ -176,7 +178,7 @@ def retrieve_request(message_id: int, sop_class: str, destination: str | None = 
     """C-GET-RQ, or C-MOVE-RQ where a destination is given (PS3.7 9.3.3.1, 9.3.4.1)."""
     if destination is None:
         return _identified(message_id, sop_class, 0x0010)
-    return _identified(message_id, sop_class, 0x0021, {0x0600: destination})
+    return _identified(message_id, sop_class, 0x0021, {_MOVE_DESTINATION: destination})
 
 
 def _identified(

@@ -11,6 +11,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar
@@ -76,6 +77,9 @@ class Peer(ABC):
         """Variables to add for it."""
         return {}
 
+    def furnish(self) -> None:
+        """Put into its folder what it is to find there."""
+
     aet: ClassVar[str] = "BENCHED"
 
     # --- life ---------------------------------------------------------------------------------
@@ -91,11 +95,12 @@ class Peer(ABC):
         assert self.process is not None, f"{self.name} is not running"
         return self.process.pid
 
-    def spawn(self, data: Path | None = None) -> None:
-        """Start it, without waiting until it listens. ``data`` takes over a folder of earlier."""
-        self.folder = data or Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=self._scratch))
+    def spawn(self) -> None:
+        """Start it in an empty folder, without waiting until it listens."""
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=self._scratch))
         self.port = free_port()
         self.state = {}
+        self.furnish()
         self._log: IO[bytes] = (self.folder / "log.txt").open("ab")
         command = self.command()
         self.spawned = time.perf_counter()
@@ -109,7 +114,7 @@ class Peer(ABC):
             preexec_fn=_prepare,
         )
 
-    def stop(self, *, keep: bool = False) -> float:
+    def stop(self) -> float:
         """Ask it to stop, and remove its folder; seconds until its process was gone."""
         if self.process is None:
             return 0.0
@@ -121,10 +126,11 @@ class Peer(ABC):
             self.process.kill()
             self.process.wait()
         seconds = time.perf_counter() - start
+        with suppress(ProcessLookupError):  # what it forked may live on
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process = None
         self._log.close()
-        if not keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         return seconds
 
     def log_tail(self) -> str:

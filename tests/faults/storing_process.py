@@ -12,19 +12,21 @@ import threading
 from itertools import count
 from pathlib import Path
 
-from pacs_storage_filesystem.backend import FilesystemBackend
-from pacs_storage_filesystem.naming import Naming
+import structlog
 
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.recovery import recover
 from pacs_framework.index.database import open_database
 from pacs_framework.index.entry import DuplicatePolicy
 from pacs_framework.testing.arrivals import announced, encoded, mr_image, send
+from pacs_storage_filesystem.backend import FilesystemBackend
+from pacs_storage_filesystem.naming import Naming
 
 SPOOL = 20_000
 
 
 def main(url: str, data: Path, turn: int) -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     archive = Archive(
         database=open_database(url),
         storage=FilesystemBackend(data / "objects", naming=Naming.HIERARCHICAL, reserve=0),

@@ -11,14 +11,14 @@ from typing import IO
 
 import pytest
 import sqlalchemy as sa
-from pacs_storage_filesystem.backend import FilesystemBackend
-from pacs_storage_filesystem.naming import Naming
 
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.recovery import recover
 from pacs_framework.archive.verify import verify
 from pacs_framework.index import schema
 from pacs_framework.index.database import open_database
+from pacs_storage_filesystem.backend import FilesystemBackend
+from pacs_storage_filesystem.naming import Naming
 
 SCRIPT = Path(__file__).with_name("storing_process.py")
 ROUNDS = 8
@@ -31,7 +31,7 @@ def test_every_acknowledged_instance_is_there_after_any_kill(
     """And verification is clean: no orphan, no missing object, no half of anything."""
     data = tmp_path / "data"
     acknowledged: dict[str, int] = {}
-    choose = random.Random(20260102)  # noqa: S311 - which moment is no secret
+    choose = random.Random(20260102)
     for turn in range(1, ROUNDS + 1):
         for uid, number in store_and_kill(index_url, data, turn, choose.randrange(1, 60)):
             acknowledged[uid] = max(number, acknowledged.get(uid, 0))

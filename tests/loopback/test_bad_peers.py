@@ -84,7 +84,9 @@ REQUEST = encode_request(
             id="calling AE title",
         ),
         pytest.param(b"GET / HTTP/1.0\r\n\r\n", ABORT, "PDU type 0x47 is unknown", id="HTTP"),
-        pytest.param(REQUEST[:-1] + b"\xff", ABORT, "cannot be decoded", id="no text"),
+        pytest.param(
+            REQUEST.replace(b"\x50\0", b"\x7f\0"), ABORT, "no user information", id="no items"
+        ),
         pytest.param(
             struct.pack(">BxI", 1, 0xFFFFFFFF), ABORT, "ASSOCIATE_RQ of 4294967295", id="absurd"
         ),

@@ -67,7 +67,13 @@ class Node:
     sent: dict[str, bytes] = field(default_factory=dict)
 
     def store(
-        self, uid: str, *, sop_class: str = CT, syntax: str = EXPLICIT, **attributes: str
+        self,
+        uid: str,
+        *,
+        sop_class: str = CT,
+        syntax: str = EXPLICIT,
+        data: bytes = b"",
+        **attributes: str,
     ) -> str:
         """Keep an instance ``study.series.number``; its SOP Instance UID."""
         study, series, number = uid.split(".")
@@ -82,7 +88,9 @@ class Node:
             "InstanceNumber": number,
         }
         header_syntax = syntax if syntax in SYNTAXES else EXPLICIT
-        data = encode_identifier(keys(**values | attributes), header_syntax) + pixels(syntax)
+        data = data or encode_identifier(keys(**values | attributes), header_syntax) + pixels(
+            syntax
+        )
         meta = FileMeta(
             sop_class_uid=sop_class,
             sop_instance_uid=values["SOPInstanceUID"],

@@ -38,6 +38,8 @@ def test_the_list_of_failed_uids_is_complete_however_long(syntax, number):
         score.record(uid, Status.PROCESSING_FAILURE)
     identifier = decode_identifier(score.failed_identifier(syntax), syntax)
     value = identifier.FailedSOPInstanceUIDList
+    if isinstance(value, bytes):
+        value = value.decode("ascii").rstrip("\0").split("\\")
     assert ([value] if isinstance(value, str) else list(value)) == uids
 
 

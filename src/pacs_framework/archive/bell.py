@@ -1,74 +1,46 @@
 """Waking the change feed when something was committed, from whichever process it was.
 
 A named pipe in the data folder: the process that runs the feed reads it, each process that commits
-writes a byte and never waits. Where nobody reads, nobody needs to know: the feed reads the index
-when it starts.
+writes a byte and never waits. Where nobody reads, the bytes stay in the pipe until it is full and
+wake the next reader once for nothing.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import threading
 from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["Bell", "BellListener"]
 
 _RING = b"\1"
-_READ = 4096
+_READ = 1 << 16
 
 
 class Bell:
-    """The side that rings. Safe to use from many threads."""
+    """The side that rings. Safe to use from many threads; makes the pipe where it is missing."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._pipe = -1
-        self._mutex = threading.Lock()
+        # Read and write: so a ring is one write, whether somebody listens by now or not.
+        self._pipe = _open(path, os.O_NONBLOCK)
 
     def ring(self) -> None:
-        """Wake the listener, if there is one; a full pipe has woken it already."""
-        with self._mutex:
-            for _ in range(2):
-                if self._pipe < 0 and not self._open():
-                    return
-                try:
-                    os.write(self._pipe, _RING)
-                except BlockingIOError:
-                    return
-                except OSError:  # the listener went; perhaps there is another by now
-                    self._close()
-                else:
-                    return
+        """Wake the listener, if there is one; a full pipe will wake it anyway."""
+        with suppress(BlockingIOError):
+            os.write(self._pipe, _RING)
 
     def close(self) -> None:
-        """Give the pipe back."""
-        with self._mutex:
-            self._close()
-
-    def _open(self) -> bool:
-        with suppress(OSError):  # no pipe, or nobody who reads it
-            self._pipe = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        return self._pipe >= 0
-
-    def _close(self) -> None:
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
+        """Give the pipe back. Nobody may be ringing."""
+        os.close(self._pipe)
 
 
 class BellListener:
     """The side that listens; makes the pipe where it is missing."""
 
     def __init__(self, path: Path) -> None:
-        with suppress(FileExistsError):
-            os.mkfifo(path, 0o660)
-        # Read and write, so that the pipe never ends when the last one who rings goes.
-        self._pipe = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        if not stat.S_ISFIFO(os.fstat(self._pipe).st_mode):
-            os.close(self._pipe)
-            raise FileExistsError(f"{str(path)!r} is in the way: the archive keeps a pipe there")
+        # Read and write: so the pipe never ends when the last one who rings goes.
+        self._pipe = _open(path)
 
     def wait(self) -> None:
         """Block until somebody rings; rings in the meantime count as one."""
@@ -81,3 +53,15 @@ class BellListener:
     def close(self) -> None:
         """Give the pipe back. Nobody may be waiting."""
         os.close(self._pipe)
+
+
+def _open(path: Path, flags: int = 0) -> int:
+    """The pipe, made if needed. Raises FileExistsError when something else is in its place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.mkfifo(path, 0o660)
+    pipe = os.open(path, os.O_RDWR | os.O_CLOEXEC | flags)
+    if not stat.S_ISFIFO(os.fstat(pipe).st_mode):
+        os.close(pipe)
+        raise FileExistsError(f"{str(path)!r} is in the way: the archive keeps a pipe there")
+    return pipe

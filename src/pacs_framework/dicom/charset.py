@@ -133,6 +133,9 @@ def can_carry(texts: Iterable[str], character_set: str | Sequence[str]) -> bool:
     if not any(terms) or (terms[0] and terms[0] not in python_encoding):
         return all(text.isascii() for text in texts)
     encodings = _codecs_of(terms)
+    if encodings[0] in _KEEP_ESCAPE:
+        # No set to begin with (PS3.3 C.12.1.1.2): even plain letters would be lost in it.
+        return not any(texts)
     if len(encodings) == 1 and encodings[0] != "shift_jis":
         return all(_encodes(text, encodings[0]) for text in texts)
     texts = list(texts)

@@ -10,6 +10,7 @@ from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 
 from pacs_framework.dicom.depth import too_deep
+from pacs_framework.dicom.elements import Encoding, Transcoder, image_facts
 from pacs_framework.dicom.inflate import deflate, inflate
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES, failure_of
 from pacs_framework.dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT_VR
@@ -22,6 +23,9 @@ DEPTH_LIMIT = 16
 """The deepest nesting of sequences that a query may have."""
 
 _SIZE_LIMIT = 16 << 20
+
+# Fewer values of 64 characters and a backslash each fit a length of 16 bits.
+_MANY_VALUES = 1000
 
 
 def decode_identifier(data: bytes, transfer_syntax_uid: str) -> Dataset:
@@ -41,10 +45,7 @@ def decode_identifier(data: bytes, transfer_syntax_uid: str) -> Dataset:
         dataset = read_dataset(io.BytesIO(data), is_implicit_VR=implicit, is_little_endian=little)
         dataset.walk(lambda _dataset, _element: None)
     except PYDICOM_FAILURES as error:
-        # pydicom's message may quote the value, which can be a patient's name.
-        raise QueryError(
-            f"identifier: a value cannot be decoded ({type(error).__name__})"
-        ) from None
+        raise QueryError(f"identifier: a value cannot be decoded ({failure_of(error)})") from None
     return dataset
 
 
@@ -59,13 +60,34 @@ def _inflated(data: bytes) -> bytes:
 
 
 def encode_identifier(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
-    """The encoded form of an identifier or of an answer. Raises `QueryError` when there is none."""
-    target = DicomBytesIO()
-    target.is_implicit_VR = transfer_syntax_uid == IMPLICIT_VR
-    target.is_little_endian = transfer_syntax_uid != BIG_ENDIAN
+    """The encoded form of an identifier or of an answer. Raises `QueryError` when there is none.
+
+    A value of more than 64 KiB in a VR with a short length, such as a long list of UIDs, becomes UN
+    in explicit VR (PS3.5 6.2.2).
+    """
+    encoding = Encoding(
+        implicit=transfer_syntax_uid == IMPLICIT_VR, little=transfer_syntax_uid != BIG_ENDIAN
+    )
     try:
-        write_dataset(target, dataset)
+        if encoding.implicit or not _has_long_values(dataset):
+            encoded = _written(dataset, encoding)
+        else:
+            # pydicom would do the same with a warning for each; in implicit VR nothing is too long.
+            source = Encoding(implicit=True, little=True)
+            plain = _written(dataset, source)
+            encoded = Transcoder(source, encoding, image_facts(plain, source)).transcode(plain)
     except PYDICOM_FAILURES as error:
         raise QueryError(f"identifier: a value cannot be encoded ({failure_of(error)})") from None
-    encoded = target.getvalue()
     return b"".join(deflate([encoded])) if transfer_syntax_uid in DEFLATED else encoded
+
+
+def _has_long_values(dataset: Dataset) -> bool:
+    return any(element.VM > _MANY_VALUES for element in dataset)
+
+
+def _written(dataset: Dataset, encoding: Encoding) -> bytes:
+    target = DicomBytesIO()
+    target.is_implicit_VR = encoding.implicit
+    target.is_little_endian = encoding.little
+    write_dataset(target, dataset)
+    return target.getvalue()

@@ -20,6 +20,7 @@ No such VR allows more than 64 characters a component group (PS3.5 Table 6.2-1);
 rows whose index entry does not fit a third of a page.
 """
 
+_EMPTY = dict.fromkeys(INDEXED, "")
 _BOUNDED = (
     "PatientID",
     "IssuerOfPatientID",
@@ -91,7 +92,7 @@ def index_values(attributes: Mapping[str, str]) -> dict[str, str]:
     NUL and lone surrogates, which PostgreSQL refuses, become U+FFFD. Raises `UnreadableInstance`
     for a value that is longer than its column can index.
     """
-    values = {keyword: attributes.get(keyword, "") for keyword in INDEXED}
+    values = {**_EMPTY, **attributes}
     joined = "".join(values.values())
     if not joined.isascii() or "\0" in joined:
         values = {keyword: _storable(value) for keyword, value in values.items()}

@@ -38,7 +38,7 @@ from pacs_framework.network.request import IncomingRequest, refuse_operation
 from pacs_framework.network.router import Router
 from pacs_framework.network.service import AcceptedContext, CommandField, DimseService, Peer
 from pacs_framework.network.state import Event, State
-from pacs_framework.network.wire import Wire
+from pacs_framework.network.wire import Stopped, Wire
 
 if TYPE_CHECKING:
     from pacs_framework.network.channel import DataSource
@@ -115,7 +115,6 @@ class Association:
         self._routes: dict[tuple[int, int], DimseService | None] = {}
         self._log = log or structlog.get_logger(__name__)
         self._message_id = 0
-        self._serving = False
 
     # --- contexts ---------------------------------------------------------------------------
 
@@ -201,7 +200,10 @@ class Association:
     # --- as SCP -----------------------------------------------------------------------------
 
     def serve(self) -> None:
-        """Answer the peer's requests until it releases. Raises AssociationError for other ends."""
+        """Answer the peer's requests until it releases; the connection is then the peer's to close.
+
+        Raises AssociationError for every other end.
+        """
         next_command, take_request = self._channel.next_command, self._take_request
         try:
             while True:
@@ -209,7 +211,6 @@ class Association:
         except PeerReleased:
             self._wire.upper.answer_release()
             self._wire.settle()
-            self._wire.finish()
             self._log.info("association released by the peer")
 
     def _take_request(self, command: CommandReceived) -> None:
@@ -220,7 +221,7 @@ class Association:
 
     def _expected_on(self, command: CommandReceived) -> AcceptedContext:
         """The context of a request that may come now. Raises ProtocolError."""
-        if self._serving:
+        if self._wire.in_operation:
             raise ProtocolError(
                 f"{command.name} before the last request was answered; asynchronous operations "
                 "were not agreed"
@@ -253,11 +254,11 @@ class Association:
             command=command,
             field=field,
         )
-        self._serving = True
+        self._wire.in_operation = True
         try:
             self._serve(service, request)
         finally:
-            self._serving = False
+            self._wire.in_operation = False
         self._channel.forget_cancel(request.message_id)
 
     def _route(self, context: AcceptedContext, field: CommandField | None) -> DimseService | None:
@@ -272,7 +273,7 @@ class Association:
         try:
             service.serve(request)
         except PacsError as error:
-            if not self.is_established:
+            if isinstance(error, Stopped) or not self.is_established:
                 raise
             self._log.warning(
                 "request failed",

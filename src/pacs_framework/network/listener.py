@@ -148,9 +148,9 @@ class Listener:
     def retire(self, connection: Connection) -> None:
         """It only waits for its peer to close: counted with the half-open ones again."""
         with self._changed:
-            if self._established.pop(connection, self) is None:
+            if connection in self._established:
+                del self._established[connection]
                 self._half_open[connection] = None
-                self._changed.notify_all()
 
     def forget(self, connection: Connection) -> None:
         """Its thread ends."""

@@ -64,6 +64,8 @@ class Wire:
         self.upper = upper
         self.limits = limits
         self.closed = False
+        self.in_operation = False
+        """Set while a request is being served: `stop` lets it finish."""
         self._transport = transport
         self._inbox: deque[UpperLayerEvent] = deque()
         self._small = memoryview(bytearray(_IDLE_BUFFER))
@@ -112,8 +114,8 @@ class Wire:
             raise ConnectionFailed("the connection is closed")
         buffer = self._buffer(large=busy)
         timeout = self._timeout(busy=busy)
-        self._waiting_idle = not busy
-        if self._stopping and not busy:
+        self._waiting_idle = not (busy or self.in_operation)
+        if self._stopping and self._waiting_idle:
             raise Stopped("this side is being stopped")
         if timeout < 0:
             # Also while bytes keep coming: a deadline cannot be stretched by sending.

@@ -51,6 +51,7 @@ def test_ascii_needs_no_character_set():
         ("Yamada=山田", ["", "ISO 2022 IR 87"], ["", "ISO 2022 IR 87"]),
         ("Hong=洪", ["", "ISO 2022 IR 149"], ["", "ISO 2022 IR 149"]),
         ("Yamada=山田", ["ISO 2022 IR 6", "ISO 2022 IR 100"], "ISO_IR 192"),
+        ("Yamada=山田", "ISO 2022 IR 87", "ISO_IR 192"),
         ("王^小东", "GB18030", "GB18030"),
         ("ﾔﾏﾀﾞ", "ISO_IR 13", "ISO_IR 13"),
         ("山田", "ISO_IR 13", "ISO_IR 192"),

@@ -89,6 +89,18 @@ def test_an_identifier_that_inflates_without_end_is_refused():
         decode_identifier(encoded, str(DeflatedExplicitVRLittleEndian))
 
 
+@pytest.mark.parametrize("syntax", sorted(UNCOMPRESSED))
+def test_a_list_of_uids_may_be_longer_than_its_vr_allows(syntax):
+    dataset = Dataset()
+    dataset.PatientID = "1"
+    dataset.FailedSOPInstanceUIDList = [f"1.2.3.{n:050}" for n in range(2000)]
+    found = decode_identifier(encode_identifier(dataset, syntax), syntax)
+    assert found.PatientID == "1"
+    value = found.FailedSOPInstanceUIDList
+    text = value.decode() if isinstance(value, bytes) else "\\".join(value)
+    assert text.rstrip("\0").split("\\") == list(dataset.FailedSOPInstanceUIDList)
+
+
 def test_an_answer_that_cannot_be_encoded_is_said_without_its_value():
     dataset = Dataset()
     dataset.add_new(0x00280010, "US", "secret")

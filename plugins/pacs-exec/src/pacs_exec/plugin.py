@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pacs_framework.archive.archive import Archive
-
 from pacs_exec.run import run_for
 from pacs_exec.settings import ExecSettings
 from pacs_framework import hookimpl
+from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.changes import Change
 
 

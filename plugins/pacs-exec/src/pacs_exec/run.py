@@ -7,9 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from pacs_framework.archive.archive import Archive
-
 from pacs_exec.settings import ExecSettings
+from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.changes import Change
 from pacs_framework.errors import ObjectNotFound, PluginError
 

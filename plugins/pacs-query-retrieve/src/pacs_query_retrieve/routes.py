@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Routes", "encoded_for", "proposals"]
 
+_BLOCK = 1 << 16
 _MOST_CONTEXTS = 128  # odd ids from 1 to 255 (PS3.8 9.3.2.2)
 _FALLBACKS = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 _PREFERRED = (*_FALLBACKS, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
@@ -56,10 +57,20 @@ class Routes:
 
 def encoded_for(context: AcceptedContext, opened: OpenInstance) -> ByteSource | Iterator[bytes]:
     """The data set of an instance in the transfer syntax of ``context``."""
-    stored, agreed = opened.instance.transfer_syntax_uid, context.transfer_syntax
-    if stored == agreed:
-        return opened.data
-    return convert_uncompressed(opened.data, stored, agreed)
+    stored, agreed = opened.instance, context.transfer_syntax
+    if stored.transfer_syntax_uid != agreed:
+        return convert_uncompressed(opened.data, stored.transfer_syntax_uid, agreed)
+    odd = (stored.size - stored.dataset_offset) % 2
+    return _padded(opened.data) if odd else opened.data
+
+
+def _padded(data: ByteSource) -> Iterator[bytes]:
+    """A data set of odd length with a null byte behind it: a deflated one ends so (PS3.5 A.5),
+    and receivers abort at a fragment of odd length.
+    """
+    while block := data.read(_BLOCK):
+        yield block
+    yield b"\0"
 
 
 @dataclass(frozen=True, slots=True)

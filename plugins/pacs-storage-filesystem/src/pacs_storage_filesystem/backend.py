@@ -148,7 +148,7 @@ class FilesystemBackend(StorageBackend):
                 f"{self._reserve} bytes free; free some or lower the reserve"
             )
 
-    def place(self, source: Path, key: str) -> None:
+    def place(self, source: Path | str, key: str) -> None:
         """Rename a synced file to its key and sync the folder; on failure neither remains."""
         parent, _, name = key.rpartition("/")
         for _ in range(_ATTEMPTS):
@@ -168,12 +168,12 @@ class FilesystemBackend(StorageBackend):
             return
         raise StorageError(f"the folder of {key!r} cannot be made; is the storage folder there?")
 
-    def _temporary(self) -> Path:
+    def _temporary(self) -> str:
         """A path in the folder that this process alone writes to."""
         with self._mutex:
             if self._claim is None or self._claim[0] != os.getpid():
                 self._claim = (os.getpid(), Claim(self._root / _INCOMING))
-            return self._claim[1].folder / str(next(self._numbers))
+            return f"{self._claim[1].folder}/{next(self._numbers)}"
 
     def _sync(self, path: str) -> None:
         with suppress(FileNotFoundError):
@@ -203,7 +203,7 @@ class FilesystemBackend(StorageBackend):
 class _FileWriter(ObjectWriter):
     """A temporary file on its way to a key."""
 
-    def __init__(self, backend: FilesystemBackend, key: str, temporary: Path, handle: int) -> None:
+    def __init__(self, backend: FilesystemBackend, key: str, temporary: str, handle: int) -> None:
         self._backend = backend
         self._key = key
         self._temporary = temporary
@@ -238,7 +238,7 @@ class _FileWriter(ObjectWriter):
         if self._open:
             self._close()
             with suppress(OSError):
-                self._temporary.unlink()
+                Path(self._temporary).unlink()
 
     def _close(self) -> None:
         if self._open:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pacs_framework.dicom.part10 import read_prefix
 from pydicom.uid import MediaStorageDirectoryStorage
 
+from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.errors import UnreadableInstance
 
 __all__ = ["Candidate", "FoundInstance", "SkippedFile", "find_instances"]

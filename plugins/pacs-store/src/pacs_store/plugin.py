@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
-from pacs_framework.archive.archive import Archive
 
 from pacs_framework import hookimpl
+from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.incoming import IncomingInstance, Refusal
 from pacs_framework.network.service import DimseService
 from pacs_store.command import store

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pacs_framework.network.association import Association
-from pacs_framework.network.scu import c_store
-
 from pacs_framework.cli.peer import Call
 from pacs_framework.dicom.status import is_failure, is_warning
 from pacs_framework.errors import PacsError
+from pacs_framework.network.association import Association
 from pacs_framework.network.decisions import ProposedContext
+from pacs_framework.network.scu import c_store
 from pacs_store.files import FoundInstance
 
 __all__ = ["Sent", "send"]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from pacs_framework.archive.archive import Archive
 from pynetdicom.presentation import AllStoragePresentationContexts
 
+from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.incoming import FileMeta, Origin
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES
 from pacs_framework.errors import MismatchedInstance

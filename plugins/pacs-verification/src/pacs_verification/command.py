@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import click
-from pacs_framework.network.scu import c_echo
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from pacs_framework.cli.peer import Call, peer_options
@@ -13,6 +12,7 @@ from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.errors import PacsError
 from pacs_framework.network.decisions import ProposedContext
+from pacs_framework.network.scu import c_echo
 
 __all__ = ["echo"]
 

@@ -1,0 +1,39 @@
+"""The rows, in families: those of one family share one start of each peer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.rows import association, growth, idle, lifecycle, retrieve, stock, store
+from bench.rows.base import Row
+
+__all__ = ["FAMILIES", "FIND", "HOOKS", "Family", "family_names"]
+
+FIND, HOOKS = "find", "hooks"
+"""Families with a set-up of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Rows that are measured together."""
+
+    name: str
+    rows: list[Row]
+
+
+FAMILIES = [
+    Family("wire", association.ROWS),
+    Family("small", store.SMALL),
+    Family("medium", store.MEDIUM),
+    Family("large", store.LARGE),
+    Family("retrieve", [*retrieve.ROWS, *stock.TUNED]),
+    Family("idle", idle.ROWS),
+    Family("growth", growth.ROWS),
+    Family("lifecycle", lifecycle.ROWS),
+    Family("stock", stock.STOCK),
+]
+
+
+def family_names() -> list[str]:
+    """The names that ``--rows`` takes for whole families."""
+    return [*(family.name for family in FAMILIES), FIND, HOOKS]

@@ -1,0 +1,84 @@
+"""What a row of the bench is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from bench.client.process import ClientProcess
+from bench.client.tasks import Sample
+from bench.peers import Peer
+
+__all__ = ["Bench", "Measured", "NotMeasured", "Row"]
+
+
+class NotMeasured(Exception):  # noqa: N818 - a reason, not an error
+    """This peer has no figure in this row; the message says why."""
+
+
+@dataclass
+class Bench:
+    """What rows have at hand. ``run`` is different in each run, for UIDs."""
+
+    client: ClientProcess
+    quick: bool
+    run: str
+    scratch: Path
+    say: Callable[[str], None] = print
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def unique(self, label: str) -> str:
+        """A seed for UIDs that no other sample of any run has."""
+        self._numbers[label] = self._numbers.get(label, 0) + 1
+        return f"{self.run}-{label}-{self._numbers[label]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One figure in the unit of its row; ``client_share`` is the client's CPU over wall time."""
+
+    value: float
+    client_share: float = 0.0
+    note: str = ""
+
+    @classmethod
+    def rate(cls, sample: Sample, *, note: str = "") -> Measured:
+        """Things a second."""
+        share = sample.client_cpu / sample.seconds
+        return cls(sample.count / sample.seconds, share, note)
+
+    @classmethod
+    def seconds(cls, sample: Sample, *, note: str = "") -> Measured:
+        """Wall time."""
+        return cls(sample.seconds, sample.client_cpu / sample.seconds, note)
+
+
+class Row(ABC):
+    """One line of a table: measured for each of ``peers``, some times over.
+
+    ``fresh``: the peer is started anew in an empty folder for each sample, else once for all rows
+    of its family. ``patience``: a peer whose sample takes more seconds than this gives only one.
+    """
+
+    name: str
+    title: str
+    unit: ClassVar[str]
+    higher_is_better: ClassVar[bool] = False
+    table: ClassVar[str] = "peers"
+    peers: tuple[str, ...]
+    fresh: ClassVar[bool] = False
+    spawns: ClassVar[bool] = True
+    repeats: int = 7
+    quick_repeats: int = 3
+    patience: float = 30.0
+    quick_patience: float = 3.0
+
+    def prepare(self, bench: Bench, peer: Peer) -> None:
+        """Before the first sample after a start; not timed. ``peer.state`` keeps notes."""
+
+    @abstractmethod
+    def measure(self, bench: Bench, peer: Peer) -> Measured:
+        """One sample. Raises NotMeasured, or ClientFailed when the peer fails."""

@@ -1,0 +1,147 @@
+"""DCMTK's tools as clients: as users have them, and tuned."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from bench.client.tasks import Address
+from bench.data import Uids, instances, kind_named, write_file
+from bench.peers import Peer
+from bench.rows.base import Bench, Measured, NotMeasured, Row
+from bench.rows.retrieve import STUDY_SIZE, stored_study
+
+__all__ = ["MOVE_AET", "STOCK", "TUNED"]
+
+MOVE_AET = "BENCHMOVE"
+_BIN = Path("/usr/bin")
+_IMAGES = 100
+_TUNED = {"TCP_NODELAY": "1"}
+_SECONDS = 300
+
+
+def _run(command: list[str], *, tuned: bool) -> float:
+    """Seconds that a tool took. Raises ValueError with what it said when it failed."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("TCP_", "DCM"))}
+    start = time.perf_counter()
+    done = subprocess.run(
+        command,
+        env={**environment, **(_TUNED if tuned else {})},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_SECONDS,
+        check=False,
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise ValueError(f"{Path(command[0]).name} failed: {done.stderr.strip()[-300:]}")
+    return seconds
+
+
+class ToolRow(Row):
+    """One run of one of DCMTK's tools, in seconds."""
+
+    unit = "s"
+    table = "stock"
+    repeats = 5
+    quick_repeats = 3
+    tool: str
+
+    def _require(self) -> str:
+        program = _BIN / self.tool
+        if not program.exists():
+            raise NotMeasured("Debian package dcmtk is not installed")
+        return str(program)
+
+
+class SendRow(ToolRow):
+    """A tool that sends 100 small images on one association."""
+
+    peers = ("ours", "orthanc", "storescp", "pynetdicom")
+
+    def __init__(self, tool: str, *options: str) -> None:
+        self.tool, self._options = tool, options
+        self.name = f"stock-{tool}"
+        self.title = f"{tool}, {_IMAGES} × 10 KB MR"
+
+    def measure(self, bench: Bench, peer: Peer) -> Measured:
+        """New files each time; the writing of them is not timed."""
+        program = self._require()
+        folder = bench.scratch / "files"
+        folder.mkdir()
+        try:
+            files = _write_files(folder, bench.unique(self.name))
+            where = [peer.address.host, str(peer.address.port)]
+            command = [program, *self._options, "-aec", peer.address.aet, *where, *files]
+            return Measured(_run(command, tuned=False))
+        finally:
+            shutil.rmtree(folder)
+
+
+def _write_files(folder: Path, run: str) -> list[str]:
+    files = []
+    for n, instance in enumerate(instances(kind_named("mr"), Uids(run), _IMAGES)):
+        path = folder / f"{n:04d}.dcm"
+        write_file(instance, path)
+        files.append(str(path))
+    return files
+
+
+class FetchRow(ToolRow):
+    """A tool that fetches a study of 500 CT images and writes it to files."""
+
+    peers = ("ours", "orthanc", "qrscp")
+    quick_repeats = 1
+
+    def __init__(self, tool: str, *, tuned: bool) -> None:
+        self.tool, self._tuned = tool, tuned
+        self.table = "peers" if tuned else "stock"  # type: ignore[misc] - the same for each object
+        kind = "tuned" if tuned else "stock"
+        self.name = f"{kind}-{tool}"
+        title = f"{tool}, {STUDY_SIZE} × 0.5 MB CT"
+        self.title = f"{title}, TCP_NODELAY=1, 128 KB PDUs" if tuned else title
+
+    def prepare(self, bench: Bench, peer: Peer) -> None:
+        """The study has to be there."""
+        stored_study(bench, peer)
+
+    def measure(self, bench: Bench, peer: Peer) -> Measured:
+        """Every image has to be a file at the end."""
+        program = self._require()
+        folder = bench.scratch / "fetched"
+        folder.mkdir()
+        try:
+            command = [program, "-S", *self._specific(peer), "-od", str(folder)]
+            keys = ["QueryRetrieveLevel=STUDY", f"StudyInstanceUID={stored_study(bench, peer)}"]
+            command += [part for key in keys for part in ("-k", key)]
+            seconds = _run([*command, *_where(peer.address)], tuned=self._tuned)
+            arrived = sum(1 for _ in folder.iterdir())
+        finally:
+            shutil.rmtree(folder)
+        if arrived != STUDY_SIZE:
+            raise ValueError(f"{arrived} of {STUDY_SIZE} images arrived")
+        return Measured(seconds)
+
+    def _specific(self, peer: Peer) -> list[str]:
+        tuned = ["--max-pdu", "131072", "--bit-preserving"] if self._tuned else []
+        if self.tool == "getscu":
+            return tuned
+        port = peer.destinations.ports[MOVE_AET]
+        return [*tuned, "-aem", MOVE_AET, "-aet", MOVE_AET, "--port", str(port)]
+
+
+def _where(address: Address) -> list[str]:
+    return ["-aec", address.aet, address.host, str(address.port)]
+
+
+STOCK: list[Row] = [
+    SendRow("storescu"),
+    SendRow("dcmsend"),
+    FetchRow("getscu", tuned=False),
+    FetchRow("movescu", tuned=False),
+]
+TUNED: list[Row] = [FetchRow("getscu", tuned=True), FetchRow("movescu", tuned=True)]

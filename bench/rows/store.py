@@ -1,0 +1,70 @@
+"""C-STORE of small, medium and large instances over 1, 4 and 16 associations."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bench.client import tasks
+from bench.data import kind_named
+from bench.peers import Peer
+from bench.rows.base import Bench, Measured, NotMeasured, Row
+
+__all__ = ["LARGE", "MEDIUM", "SMALL"]
+
+
+class StoreRow(Row):
+    """``count`` instances of one kind over some associations, each with a study of its own."""
+
+    unit = "/s"
+    higher_is_better = True
+
+    def __init__(self, kind: str, count: int, associations: int) -> None:
+        self._kind, self._count, self._associations = kind, count, associations
+        self.name = f"store-{kind}-{associations}"
+        self.title = f"C-STORE {count:,} × {kind_named(kind).title}, {associations} assoc."
+        self.peers = ("ours", "orthanc", "storescp", "pynetdicom")
+        if associations > 1:
+            self.peers = (
+                "ours",
+                "ours-workers",
+                "orthanc",
+                "storescp",
+                "storescp-fork",
+                "pynetdicom",
+            )
+
+    def measure(self, bench: Bench, peer: Peer) -> Measured:
+        """From the first connection to the last release."""
+        if peer.name == "pynetdicom" and self._associations > peer.associations:
+            raise NotMeasured("takes 10 associations at most")
+        job = tasks.Store(self._kind, self._count, self._associations, bench.unique(self.name))
+        return Measured.rate(bench.client.run(tasks.store, peer.address, job), note=self._note(peer))
+
+    def _note(self, peer: Peer) -> str:
+        if peer.name == "storescp" and self._associations > 1:
+            return "takes one association after the other"
+        return ""
+
+
+class LargeStoreRow(StoreRow):
+    """Large instances: over 16 associations there are only as many busy as there are instances."""
+
+    unit = "MB/s"
+    fresh: ClassVar[bool] = True
+    repeats = 3
+    quick_repeats = 1
+
+    def __init__(self, kind: str, count: int, associations: int) -> None:
+        super().__init__(kind, count, associations)
+        self.peers = tuple(name for name in self.peers if name != "ours-workers")
+
+    def measure(self, bench: Bench, peer: Peer) -> Measured:
+        """As for small ones, in 10⁶ bytes a second."""
+        rate = super().measure(bench, peer)
+        size = kind_named(self._kind).pixel_bytes / 1e6
+        return Measured(rate.value * size, rate.client_share, rate.note)
+
+
+SMALL: list[Row] = [StoreRow("mr", 1000, n) for n in (1, 4, 16)]
+MEDIUM: list[Row] = [StoreRow("ct", 500, n) for n in (1, 4, 16)]
+LARGE: list[Row] = [LargeStoreRow("multiframe", 5, n) for n in (1, 4, 16)]
