@@ -20,6 +20,7 @@ _ASSOCIATE_AC, _P_DATA, _RELEASE_RP = 2, 4, 6
 _HEADER = struct.Struct(">BxI")
 _BUFFERS_AT_ONCE = 512
 _BLOCK = 1 << 16
+_PDV_HEADER = 6
 
 Messages = Callable[[int], Sequence[Callable[[], Buffers]]]
 """What one association sends, once the peer's longest PDU is known: one function a message."""
@@ -88,7 +89,7 @@ class _Sender:
             self._accepted = True
             self._queue = self._messages(Accepted.parse(body).max_pdu)
         elif kind == _P_DATA and self._accepted:
-            status = status_in(body)
+            status = status_in(memoryview(body)[_PDV_HEADER :])
             self.stored += status == 0
             if status:
                 self.failed.append(status)

@@ -14,7 +14,8 @@ __all__ = ["Accepted", "Association", "Pdv", "Refused", "Stream", "connect", "st
 _ASSOCIATE_AC, _P_DATA, _RELEASE_RP, _ABORT = 2, 4, 6, 7
 _HEADER = struct.Struct(">BxI")
 _PDV = struct.Struct(">IBB")
-_STATUS = bytes.fromhex("0000000902000000")  # (0000,0900), two bytes
+_ELEMENT = struct.Struct("<HHI")
+_STATUS = 0x0900
 _BUFFERS_AT_ONCE = 512  # IOV_MAX is 1024
 _BUFFER = 1 << 20
 
@@ -54,11 +55,14 @@ def _items(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def status_in(encoded_command: bytes | memoryview) -> int:
     """Status (0000,0900) of an encoded response."""
-    data = bytes(encoded_command)
-    place = data.find(_STATUS)
-    if place < 0:
-        raise Refused("a message without a status came where a response is due")
-    return data[place + 8] | data[place + 9] << 8
+    position = 0
+    while position + 8 <= len(encoded_command):
+        _, number, length = _ELEMENT.unpack_from(encoded_command, position)
+        position += 8
+        if number == _STATUS:
+            return encoded_command[position] | encoded_command[position + 1] << 8
+        position += length
+    raise Refused("a message without a status came where a response is due")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ class Association:
         kind, body = self.stream.next_pdu()
         if kind != _P_DATA:
             raise Refused(f"a PDU of type {kind} came where a response is due")
-        return status_in(body)
+        return status_in(body[_PDV.size :])
 
     def release(self) -> None:
         """Release, and close."""

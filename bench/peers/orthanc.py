@@ -26,6 +26,7 @@ class Orthanc(Peer):
     retrieves = True
     finds = True
     aet = "ORTHANC"
+    scp_timeout = 30
 
     @classmethod
     def missing(cls) -> str:
@@ -43,7 +44,7 @@ class Orthanc(Peer):
         return (
             "TCP_NODELAY=1, MaximumPduLength 131072, DICOMweb plugin; defaults: "
             "StorageCompression off, OverwriteInstances off, SyncStorageArea on, "
-            "StoreMD5ForAttachments on, DicomThreadsCount 4"
+            "StoreMD5ForAttachments on, DicomThreadsCount 4, DicomScpTimeout 30 (idle rows: 120)"
         )
 
     def command(self) -> list[str]:
@@ -58,7 +59,7 @@ class Orthanc(Peer):
             "DicomAlwaysAllowFind": True,
             "DicomAlwaysAllowGet": True,
             "DicomAlwaysAllowMove": True,
-            "DicomScpTimeout": 600,
+            "DicomScpTimeout": self.scp_timeout,
             "Plugins": [str(_DICOMWEB)] if _DICOMWEB.exists() else [],
             "DicomModalities": {
                 aet.lower(): [aet, "127.0.0.1", port]

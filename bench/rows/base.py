@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 from bench.client.process import ClientProcess
 from bench.client.tasks import Sample
@@ -61,20 +60,25 @@ class Row(ABC):
 
     ``fresh``: the peer is started anew in an empty folder for each sample, else once for all rows
     of its family. ``patience``: a peer whose sample takes more seconds than this gives only one.
+    ``not_in_quick``: peers that are too slow for a quick run.
     """
 
     name: str
     title: str
-    unit: ClassVar[str]
-    higher_is_better: ClassVar[bool] = False
-    table: ClassVar[str] = "peers"
+    unit: str
+    higher_is_better: bool = False
+    table: str = "peers"
     peers: tuple[str, ...]
-    fresh: ClassVar[bool] = False
-    spawns: ClassVar[bool] = True
+    not_in_quick: tuple[str, ...] = ()
+    fresh: bool = False
+    spawns: bool = True
     repeats: int = 7
     quick_repeats: int = 3
     patience: float = 30.0
     quick_patience: float = 3.0
+
+    def adjust(self, peer: Peer) -> None:
+        """Before a peer starts: a setting that this row needs, and says so in its note."""
 
     def prepare(self, bench: Bench, peer: Peer) -> None:
         """Before the first sample after a start; not timed. ``peer.state`` keeps notes."""

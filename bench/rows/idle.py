@@ -8,6 +8,7 @@ from bench import procfs
 from bench.client import tasks
 from bench.client.process import ClientFailed
 from bench.peers import Peer
+from bench.peers.orthanc import Orthanc
 from bench.rows.base import Bench, Measured, NotMeasured, Row
 
 __all__ = ["ROWS"]
@@ -27,6 +28,11 @@ class _Idle(Row):
     quick_repeats = 1
     peers = _PEERS
     figure: str
+
+    def adjust(self, peer: Peer) -> None:
+        """Orthanc ends associations that are idle for 30 s by default."""
+        if isinstance(peer, Orthanc):
+            peer.scp_timeout = 120
 
     def measure(self, bench: Bench, peer: Peer) -> Measured:
         """Of what the sitting gave."""

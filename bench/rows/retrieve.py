@@ -13,13 +13,14 @@ STUDY_SIZE = 500
 _PEERS = ("ours", "orthanc", "qrscp")
 
 
-def stored_study(bench: Bench, peer: Peer) -> str:
-    """The Study Instance UID of a study of 500 CT images in the peer; stored when needed."""
-    if "study" not in peer.state:
+def stored_study(bench: Bench, peer: Peer, size: int = STUDY_SIZE) -> str:
+    """The Study Instance UID of a study of ``size`` CT images in the peer; stored when needed."""
+    key = f"study of {size}"
+    if key not in peer.state:
         run = bench.unique("study")
-        bench.client.run(tasks.store, peer.address, tasks.Store("ct", STUDY_SIZE, 1, run))
-        peer.state["study"] = Uids(run)[0]
-    study: str = peer.state["study"]
+        bench.client.run(tasks.store, peer.address, tasks.Store("ct", size, 1, run))
+        peer.state[key] = Uids(run)[0]
+    study: str = peer.state[key]
     return study
 
 
@@ -29,6 +30,7 @@ class Retrieve(Row):
     unit = "/s"
     higher_is_better = True
     peers = _PEERS
+    not_in_quick = ("qrscp",)
     quick_patience = 6.0
 
     def __init__(self, service: str) -> None:

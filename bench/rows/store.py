@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
 
 from bench.client import tasks
 from bench.data import kind_named
@@ -50,7 +49,7 @@ class LargeStoreRow(StoreRow):
     """Large instances: over 16 associations there are only as many busy as there are instances."""
 
     unit = "MB/s"
-    fresh: ClassVar[bool] = True
+    fresh = True
     repeats = 3
     quick_repeats = 1
 

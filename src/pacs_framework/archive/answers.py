@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from pydicom import Dataset
+from pydicom.tag import BaseTag
 
 from pacs_framework.archive.candidates import (
     copy_asked,
@@ -28,13 +29,16 @@ from pacs_framework.index.aggregates import count_below, first_instances, values
 from pacs_framework.index.queries import LEVELS, TABLES, reading
 
 if TYPE_CHECKING:
-    from pydicom.tag import BaseTag
     from sqlalchemy import ColumnElement, Connection, Row
 
     from pacs_framework.index.database import Database
     from pacs_framework.storage import StorageBackend
 
 __all__ = ["Answers", "Candidate"]
+
+_LEVEL = BaseTag(0x00080052)
+_RETRIEVE_AET = BaseTag(0x00080054)
+_AVAILABILITY = BaseTag(0x00080056)
 
 _log = structlog.get_logger(__name__)
 
@@ -70,9 +74,10 @@ class Answers:
 
     def from_row(self, row: Row[Any]) -> Candidate:
         """A candidate with the keys that have a column of their own."""
-        dataset = Dataset()
-        for (tag, source), text in zip(self._own, row, strict=False):
-            dataset[tag] = text_element(tag, source.vr, text)
+        values = zip(self._own, row, strict=False)
+        dataset = Dataset(
+            {BaseTag(tag): text_element(tag, own.vr, text) for (tag, own), text in values}
+        )
         ids = zip(self._levels, row[len(self._own) :], strict=False)
         return Candidate(dataset=dataset, ids=dict(ids))
 
@@ -102,7 +107,8 @@ class Answers:
     def _list(self, connection: Connection, candidates: Sequence[Candidate], tag: int) -> None:
         level, source = self._plan.lists[tag]
         ids = {c.ids[level] for c in candidates}
-        found = values_below(connection, TABLES[level], source.column, ids)
+        among = self._plan.only.get(tag)
+        found = values_below(connection, TABLES[level], source.column, ids, among=among)
         for c in candidates:
             c.dataset[tag] = list_element(tag, source.vr, found.get(c.ids[level], ()))
 
@@ -143,9 +149,9 @@ class Answers:
             answer[tag] = plan.identifier[tag]
         for tag in plan.unsupported:
             answer[tag] = empty_element(tag, plan.identifier[tag].VR)
-        answer.QueryRetrieveLevel = plan.level.value
-        if retrieve_aet or "RetrieveAETitle" in answer:
-            answer.RetrieveAETitle = retrieve_aet
-        if "InstanceAvailability" in answer:
-            answer.InstanceAvailability = "ONLINE"
+        answer[_LEVEL] = text_element(_LEVEL, "CS", plan.level.value)
+        if retrieve_aet or _RETRIEVE_AET in answer:
+            answer[_RETRIEVE_AET] = text_element(_RETRIEVE_AET, "AE", retrieve_aet)
+        if _AVAILABILITY in answer:
+            answer[_AVAILABILITY] = text_element(_AVAILABILITY, "CS", "ONLINE")
         return answer

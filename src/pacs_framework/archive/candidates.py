@@ -38,6 +38,9 @@ def text_element(tag: int, vr: str, text: str) -> DataElement:
     """An element from text, several values joined by a backslash; empty for no text."""
     if not text:
         return empty_element(tag, vr)
+    if not text.isascii() and vr not in CUSTOMIZABLE_CHARSET_VR:
+        # Only broken values come here; these VRs are not encoded by the character set.
+        text = text.encode("latin-1", "replace").decode("latin-1")
     if "\\" in text and vr not in _ONE_VALUE_VRS:
         return list_element(tag, vr, text.split("\\"))
     return DataElement(BaseTag(tag), vr, _value(vr, text), already_converted=True)

@@ -31,6 +31,7 @@ from pacs_framework.index.conditions import (
     OneOf,
     OtherGroups,
     StartsWith,
+    bindable,
 )
 from pacs_framework.index.schema import patient, study
 
@@ -80,7 +81,7 @@ def one_of(column: Column[Any], values: Sequence[str]) -> Alternatives:
 
 def _alternatives(source: ValueColumn, element: DataElement) -> Alternatives:
     """What one key allows: alternatives of no, one or more conditions each."""
-    values = values_of(element)
+    values = [bindable(value) for value in values_of(element)]
     if source.vr in _LITERAL_VRS:
         return one_of(source.column, values)
     if source.vr == VR.DA and len(values) == 1:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydicom import Dataset
+from pydicom.valuerep import VR
 
 from pacs_framework.archive.answers import Answers, Candidate
 from pacs_framework.archive.narrowing import narrow
@@ -34,6 +35,15 @@ _AT_ONCE = 50  # candidates that share their aggregate queries
 
 def _never() -> bool:
     return False
+
+
+def _in_character_set(answer: Dataset, preferred: str | Sequence[str] | None) -> Dataset:
+    """An answer with the Specific Character Set that carries it; plain ASCII needs none."""
+    for element in answer.values():
+        value = element.value
+        if value is not None and (element.VR == VR.SQ or not str(value).isascii()):
+            return encode_identifier_charset(answer, preferred)
+    return answer
 
 
 class Matches(Iterator[Dataset]):
@@ -87,7 +97,7 @@ class QueryService:
         search = _Search(self._database, plan, answers, combined_datetime=combined_datetime)
         character_set = identifier.get("SpecificCharacterSet")
         found = (
-            encode_identifier_charset(answers.finish(candidate, retrieve_aet), character_set)
+            _in_character_set(answers.finish(candidate, retrieve_aet), character_set)
             for candidate in search.matches(cancelled)
         )
         return Matches(itertools.islice(found, limit), all_keys_supported=not plan.unsupported)

@@ -16,6 +16,7 @@ from pacs_framework.archive.candidates import creator_of
 from pacs_framework.dicom.attributes import INDEXED, Level
 from pacs_framework.dicom.matching import has_wildcard, values_of
 from pacs_framework.errors import QueryError
+from pacs_framework.index.conditions import bindable
 from pacs_framework.index.queries import LEVELS, TABLES
 from pacs_framework.index.schema import instance
 
@@ -104,7 +105,8 @@ class KeyPlan:
     ``own`` are columns of the entity or of one above it. ``lists`` are columns below a level, of
     which every distinct value is answered. ``counts`` name entries of `COUNTS`. ``header`` is read
     from a stored instance. ``echoed`` comes back as asked. ``unsupported`` comes back empty.
-    ``matched`` are the keys with a value that candidates are held to.
+    ``matched`` are the keys with a value that candidates are held to. ``only`` restricts the list
+    of a unique key below the level to the values that were asked for.
     """
 
     level: Level
@@ -116,6 +118,7 @@ class KeyPlan:
     echoed: set[int] = field(default_factory=set)
     unsupported: set[int] = field(default_factory=set)
     matched: set[int] = field(default_factory=set)
+    only: dict[int, list[str]] = field(default_factory=dict)
 
 
 def level_of(identifier: Dataset, root: Root) -> Level:
@@ -227,6 +230,8 @@ def _place_column(plan: KeyPlan, element: DataElement, keyword: str) -> None:
         plan.unsupported.add(element.tag)
     else:
         plan.lists[element.tag] = (plan.level, source)
+        if keyword in _UNIQUE:
+            plan.only[element.tag] = [bindable(value) for value in values_of(element)]
 
 
 def _depth(level: Level) -> int:

@@ -18,6 +18,7 @@ from pacs_framework.archive.query_keys import UNIQUE_KEYS, Root, check_unique_ke
 from pacs_framework.dicom.attributes import INDEXED, Level
 from pacs_framework.dicom.matching import values_of
 from pacs_framework.errors import ObjectNotFound
+from pacs_framework.index.conditions import bindable
 from pacs_framework.index.queries import TABLES, conditioned, pages, reading
 from pacs_framework.index.schema import instance
 
@@ -136,7 +137,8 @@ class RetrieveService:
         check_unique_keys(identifier, level, root, relational=relational, at_level=True)
         choices = []
         for keyword, column in _COLUMN_OF.items():
-            values = values_of(identifier.get(INDEXED[keyword].tag))
+            named = values_of(identifier.get(INDEXED[keyword].tag))
+            values = [bindable(value) for value in named]
             if values:
                 choices.append(one_of(column, values))
         return Located(self._database, combine(choices))

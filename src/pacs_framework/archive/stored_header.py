@@ -9,17 +9,18 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
-from pydicom.filereader import read_dataset
+from pydicom.filereader import data_element_generator
 from pydicom.tag import BaseTag
 from pydicom.valuerep import AMBIGUOUS_VR
 
 from pacs_framework.archive.candidates import creator_tag
 from pacs_framework.dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT_VR
+from pacs_framework.dicom.walk import BIG, LITTLE, Walk
 from pacs_framework.errors import UnreadableInstance
 
 if TYPE_CHECKING:
@@ -45,13 +46,7 @@ def read_attributes(data: ByteSource, transfer_syntax_uid: str, tags: Collection
     for head, complete in _growing(data, deflated=transfer_syntax_uid in DEFLATED):
         beyond.reached = False
         try:
-            found = read_dataset(
-                io.BytesIO(head),
-                is_implicit_VR=transfer_syntax_uid == IMPLICIT_VR,
-                is_little_endian=transfer_syntax_uid != BIG_ENDIAN,
-                stop_when=beyond,
-                specific_tags=list(wanted),
-            )
+            found = _parse(head, transfer_syntax_uid, wanted, beyond)
         except (EOFError, struct.error, ValueError, LookupError, TypeError, OSError) as error:
             failure = error
         except RecursionError as error:
@@ -61,6 +56,22 @@ def read_attributes(data: ByteSource, transfer_syntax_uid: str, tags: Collection
                 return found
     cause = type(failure).__name__ if failure else "no end of the header"
     raise UnreadableInstance(f"the stored data set cannot be read ({cause})") from failure
+
+
+def _parse(
+    head: bytes, transfer_syntax_uid: str, wanted: Sequence[BaseTag], beyond: _StopBeyond
+) -> Dataset:
+    """What pydicom finds of the wanted elements; encoded otherwise than announced, as it is."""
+    little = transfer_syntax_uid != BIG_ENDIAN
+    walk = Walk(head, len(head), LITTLE if little else BIG)
+    elements = data_element_generator(
+        io.BytesIO(head),
+        is_implicit_VR=walk.looks_implicit(0, default=transfer_syntax_uid == IMPLICIT_VR),
+        is_little_endian=little,
+        stop_when=beyond,
+        specific_tags=list(wanted),
+    )
+    return Dataset({element.tag: element for element in elements})
 
 
 def _needed_to_read(tags: Collection[int]) -> Iterator[int]:
@@ -91,10 +102,8 @@ def _growing(data: ByteSource, *, deflated: bool) -> Iterator[tuple[bytes, bool]
     inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS) if deflated else None
     head, size = bytearray(), _FIRST_READ
     while size <= _HEADER_LIMIT:
-        more = (
-            _inflate(data, inflater, size - len(head)) if inflater else data.read(size - len(head))
-        )
-        head += more
+        missing = size - len(head)
+        head += _inflate(data, inflater, missing) if inflater else _read(data, missing)
         complete = len(head) < size
         yield bytes(head), complete
         if complete:
@@ -117,5 +126,8 @@ def _inflate(data: ByteSource, inflater: zlib._Decompress, size: int) -> bytes:
         encoded = inflater.unconsumed_tail or data.read(_FIRST_READ)
         if not encoded:
             break
-        found += inflater.decompress(encoded, size - len(found))
+        try:
+            found += inflater.decompress(encoded, size - len(found))
+        except zlib.error as error:
+            raise UnreadableInstance("the stored data set cannot be inflated") from error
     return bytes(found)

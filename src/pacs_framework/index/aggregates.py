@@ -35,9 +35,16 @@ def count_below(
 
 
 def values_below(
-    connection: Connection, entity: Table, column: Column[Any], ids: Collection[int]
+    connection: Connection,
+    entity: Table,
+    column: Column[Any],
+    ids: Collection[int],
+    *,
+    among: Collection[str] | None = None,
 ) -> dict[int, list[str]]:
-    """Entity id → the different non-empty values of ``column`` under it, sorted."""
+    """Entity id → the different non-empty values of ``column`` under it, sorted; only those in
+    ``among`` unless that is None.
+    """
     source, entity_id = rows_below(entity, column.table)
     statement = (
         select(entity_id, column)
@@ -46,6 +53,8 @@ def values_below(
         .distinct()
         .order_by(entity_id, column)
     )
+    if among is not None:
+        statement = statement.where(column.in_(among))
     found: dict[int, list[str]] = {}
     for key, value in connection.execute(statement):
         found.setdefault(key, []).append(value)

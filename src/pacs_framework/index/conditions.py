@@ -17,7 +17,16 @@ from pacs_framework.index.schema import instance, patient, series, study
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Table
 
-__all__ = ["NO_INDEX", "Between", "Condition", "Contains", "OneOf", "OtherGroups", "StartsWith"]
+__all__ = [
+    "NO_INDEX",
+    "Between",
+    "Condition",
+    "Contains",
+    "OneOf",
+    "OtherGroups",
+    "StartsWith",
+    "bindable",
+]
 
 NO_INDEX = 1000
 _BEYOND_ANY_CHARACTER = "\U0010ffff"
@@ -35,6 +44,13 @@ _EQUAL: dict[Column[Any], int] = {
     patient.c.patient_name_search: 5,
     patient.c.patient_birth_date: 22,
 }
+
+
+def bindable(text: str) -> str:
+    """``text`` as a parameter that both databases take, as the index keeps such values: NUL and
+    lone surrogates are U+FFFD there.
+    """
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

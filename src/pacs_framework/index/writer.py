@@ -81,6 +81,8 @@ class IndexWriter:
         keys = list(storage_keys)
         named: set[str] = set()
         column = schema.instance.c.storage_key
+        if not keys:
+            return named
         with self._database.writing() as connection:
             for start in range(0, len(keys), LARGEST_BATCH):
                 some = keys[start : start + LARGEST_BATCH]

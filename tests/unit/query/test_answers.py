@@ -106,6 +106,14 @@ def test_lists_hold_every_value_below_the_study(filled):
     assert bare["ModalitiesInStudy"].is_empty
 
 
+def test_of_uids_below_the_level_those_that_were_asked_for_are_answered(filled):
+    """Every UID below a study could be very many."""
+    asked = "1.2.1.1.2\\9.9\\1.2.1.2.1"
+    study = ask(filled, Level.STUDY, StudyInstanceUID="", SOPInstanceUID=asked)
+    assert study.StudyInstanceUID == "1.2.1"
+    assert list(study.SOPInstanceUID) == ["1.2.1.1.2", "1.2.1.2.1"]
+
+
 def test_where_an_instance_is_and_how_it_is_encoded(filled):
     image = ask(
         filled,

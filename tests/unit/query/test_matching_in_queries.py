@@ -177,3 +177,10 @@ def test_counts_are_keys_as_well(filled):
 def test_keys_of_several_levels_narrow_together(filled):
     assert studies(filled, PatientName="doe*", StudyDate="2020-", Modality="CT") == []
     assert studies(filled, PatientName="doe*", StudyDate="20200101-", Modality="CT") == [1, 3]
+
+
+@pytest.mark.parametrize("keyword", ["PatientID", "PatientName", "AccessionNumber", "StudyDate"])
+@pytest.mark.parametrize("key", ["a\0b", "a\0*", "\ud800", "\ud800*"])
+def test_text_that_no_database_takes_matches_nothing(filled, keyword, key):
+    """NUL and lone surrogates are an odd question, not a failure of the index."""
+    assert studies(filled, **{keyword: key}) == []

@@ -9,12 +9,13 @@ import structlog
 
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.query_keys import level_of
-from pacs_framework.dicom.identifier import decode_identifier, encode_identifier
+from pacs_framework.dicom.identifier import decode_identifier
 from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.errors import QueryError
 from pacs_framework.network.service import CommandField, DimseService, Request, SupportedContext
 from pacs_query_retrieve.cancellation import Cancellation
+from pacs_query_retrieve.encoding import encode_answer
 from pacs_query_retrieve.models import FIND, Negotiated, answer_find, offered
 from pacs_query_retrieve.settings import QueryRetrieveSettings
 
@@ -68,7 +69,7 @@ class FindService(DimseService):
         )
         count = 0
         for answer in matches:
-            request.respond(pending, dataset=encode_identifier(answer, syntax))
+            request.respond(pending, dataset=encode_answer(answer, syntax))
             count += 1
         final = Status.CANCEL if cancellation.requested else Status.SUCCESS
         request.respond(final)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from pacs_framework.dicom.status import Status
-from pacs_framework.errors import PacsError
+from pacs_framework.errors import IndexUnavailable, PacsError
 from pacs_framework.network.errors import AssociationError
 from pacs_framework.network.service import AcceptedContext, CommandField, Request
 from pacs_query_retrieve.ahead import Ahead
@@ -71,7 +71,15 @@ class Retrieval:
         """One sub-operation for each instance, and a pending response behind each.
 
         Stops at a C-CANCEL, and when the carrier has no way left: then the rest has failed.
+        Raises `IndexUnavailable` as A702H when the index fails on the way.
         """
+        try:
+            self._run(carrier)
+        except IndexUnavailable as error:
+            status = Status.UNABLE_TO_PERFORM_SUBOPERATIONS
+            raise IndexUnavailable(str(error), status=status) from error
+
+    def _run(self, carrier: Carrier) -> None:
         with self._ahead:
             while carrier.usable and not self._cancellation():
                 due = next(self._ahead, None)

@@ -1,0 +1,139 @@
+"""What must be true: the bars that the project has set itself, on two cores over loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.results import OURS, Run
+
+__all__ = ["BARS", "AtLeast", "AtMost", "Bar", "Verdict", "flatness", "judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """We are at least ``times`` as good as ``peer``; ``ours`` may be another column of ours."""
+
+    row: str
+    peer: str
+    times: float
+    ours: str = OURS
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """Our figure stays below ``limit``, in the unit of the row."""
+
+    row: str
+    limit: float
+    columns: tuple[str, ...] = (OURS,)
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Our figures over several sizes lie within ``share`` of the smallest size's."""
+
+    row: str
+    prefix: str
+    share: float = 0.2
+
+
+Bar = AtLeast | AtMost | Flat
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A bar held against a run: the figure that counts, and whether it is met."""
+
+    bar: Bar
+    text: str
+    value: float
+    met: bool
+
+
+_FIND = ("study-uid", "study-patient", "study-accession", "study-name", "study-day", "series")
+
+BARS: tuple[Bar, ...] = (
+    AtMost("associate", 1.0),
+    AtLeast("echo", "orthanc", 1.0),
+    AtLeast("store-mr-1", "orthanc", 3.0),
+    AtLeast("store-mr-1", "storescp", 0.75),
+    AtLeast("store-mr-4", "orthanc", 5.0),
+    AtLeast("store-mr-4", "storescp-fork", 1.0),
+    AtLeast("store-mr-16", "orthanc", 5.0),
+    *(AtLeast(f"store-ct-{n}", "orthanc", 3.0) for n in (1, 4, 16)),
+    *(AtLeast(f"store-ct-{n}", "storescp", 1.0) for n in (1, 4, 16)),
+    AtLeast("get-raw", "orthanc", 1.5),
+    AtLeast("move-raw", "orthanc", 1.5),
+    AtLeast("tuned-getscu", "orthanc", 1.0),
+    AtLeast("tuned-movescu", "orthanc", 1.0),
+    AtMost("idle-memory", 64.0),
+    AtMost("idle-cpu", 1.0),
+    AtMost("growth-in", 64.0),
+    AtMost("growth-out", 64.0),
+    AtMost("stop", 110.0),
+    AtLeast("stock-storescu", "orthanc", 20.0),
+    AtLeast("stock-getscu", "orthanc", 10.0),
+    AtLeast("stock-movescu", "orthanc", 10.0),
+    *(Flat(f"find-{name}", "ours-") for name in (*_FIND, "images")),
+    *(Flat(f"find-{name}", "ours-pg-") for name in (*_FIND, "images")),
+    AtMost("find-study-day-first", 20.0, ("ours-3k", "ours-120k", "ours-1.3M")),
+    AtMost("find-study-day-first", 20.0, ("ours-pg-3k", "ours-pg-120k", "ours-pg-1.3M")),
+)
+
+
+def flatness(run: Run, row: str, prefix: str) -> float | None:
+    """The largest of our medians over that of the smallest size; None with one size only."""
+    result = run.result(row)
+    if result is None:
+        return None
+    medians = [
+        column.median
+        for name, column in result.columns.items()
+        if name.startswith(prefix) and name.removeprefix(prefix)[:1].isdigit()
+    ]
+    known = [median for median in medians if median]
+    return max(known) / known[0] if len(known) > 1 else None
+
+
+def judge(run: Run) -> Iterator[Verdict]:
+    """Every bar that the run has figures for."""
+    for bar in BARS:
+        match bar:
+            case AtLeast():
+                verdict = _at_least(run, bar)
+            case AtMost():
+                verdict = _at_most(run, bar)
+            case Flat():
+                verdict = _flat(run, bar)
+        if verdict is not None:
+            yield verdict
+
+
+def _at_least(run: Run, bar: AtLeast) -> Verdict | None:
+    result = run.result(bar.row)
+    ratio = result.ratio(bar.peer, ours=bar.ours) if result else None
+    if ratio is None:
+        return None
+    return Verdict(bar, f"≥ {bar.times:g} × {bar.peer}", ratio, ratio >= bar.times)
+
+
+def _at_most(run: Run, bar: AtMost) -> Verdict | None:
+    result = run.result(bar.row)
+    if result is None:
+        return None
+    medians = [result.columns[name].median for name in bar.columns if name in result.columns]
+    known = [median for median in medians if median is not None]
+    if not known:
+        return None
+    worst = max(known)
+    return Verdict(bar, f"≤ {bar.limit:g} {result.unit}", worst, worst <= bar.limit)
+
+
+def _flat(run: Run, bar: Flat) -> Verdict | None:
+    value = flatness(run, bar.row, bar.prefix)
+    if value is None:
+        return None
+    engine = "PostgreSQL" if "pg" in bar.prefix else "SQLite"
+    text = f"flat within {bar.share:.0%}, {engine}"
+    return Verdict(bar, text, value, value <= 1 + bar.share)
