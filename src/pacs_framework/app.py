@@ -279,6 +279,7 @@ def limits_of(network: NetworkSettings) -> Limits:
     """The limits of the wire as configured."""
     return Limits(
         max_associations=network.max_associations,
+        max_half_open=network.max_half_open,
         max_pdu=network.max_pdu,
         max_message_bytes=network.max_message_bytes,
         artim_timeout=network.artim_timeout,

@@ -18,7 +18,7 @@ MAY_KNOW = {
     "hookspecs": set[str](),
     "errors": {"dicom"},
     "storage": {"errors"},
-    "dicom": {"errors", "archive.incoming"},
+    "dicom": {"errors"},
     "config": {"errors", "dicom"},
     "logs": {"errors", "config"},
     "network": {"errors", "dicom"},

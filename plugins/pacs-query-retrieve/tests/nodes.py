@@ -16,7 +16,8 @@ from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.candidates import text_element
-from pacs_framework.archive.incoming import FileMeta, Origin
+from pacs_framework.archive.incoming import Origin
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from pacs_framework.archive.bell import Bell
 from pacs_framework.archive.claims import Claim
 from pacs_framework.archive.feed import BELL
-from pacs_framework.archive.incoming import Coercion, FileMeta, IncomingInstance, Origin, Refusal
+from pacs_framework.archive.incoming import Coercion, IncomingInstance, Origin, Refusal
 from pacs_framework.archive.ingest import Decision, Door, Reception, StoreOutcome
 from pacs_framework.archive.journal import Journal
 from pacs_framework.archive.objects import ObjectReader
 from pacs_framework.archive.query import QueryService
 from pacs_framework.archive.retrieve import RetrieveService
 from pacs_framework.archive.versions import Versions
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.errors import ObjectNotFound
 from pacs_framework.index.entry import DuplicatePolicy

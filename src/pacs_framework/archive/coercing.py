@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pacs_framework.archive.incoming import Coercion, FileMeta, Origin
+from pacs_framework.archive.incoming import Coercion, Origin
 from pacs_framework.archive.inspection import Inspected, inspect
 from pacs_framework.archive.spool import Spool
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import make_prefix
 from pacs_framework.dicom.rewrite import replace_header
 from pacs_framework.errors import InstanceError, PluginError

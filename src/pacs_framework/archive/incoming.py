@@ -9,7 +9,7 @@ from pydicom import Dataset
 
 from pacs_framework.dicom.status import Status, is_failure
 
-__all__ = ["Coercion", "FileMeta", "IncomingInstance", "Origin", "Refusal"]
+__all__ = ["Coercion", "IncomingInstance", "Origin", "Refusal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,20 +25,6 @@ class Origin:
     address: str = ""
     association_id: str = ""
     tls_subject: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileMeta:
-    """What was announced of an instance before its data set: the core of Part 10's header.
-
-    ``prefix`` holds the bytes in front of the data set as they are to be kept (128 bytes of
-    preamble, ``DICM``, group 0002) when the instance arrives as a file; None has them written.
-    """
-
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
-    prefix: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

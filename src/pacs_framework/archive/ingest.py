@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from pacs_framework.archive.coercing import coerce
-from pacs_framework.archive.incoming import Coercion, FileMeta, IncomingInstance, Origin, Refusal
+from pacs_framework.archive.incoming import Coercion, IncomingInstance, Origin, Refusal
 from pacs_framework.archive.inspection import Inspected, inspect
 from pacs_framework.archive.spool import Spool
 from pacs_framework.archive.versions import Versions, received_at
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import make_prefix
 from pacs_framework.dicom.rewrite import load_header
 from pacs_framework.dicom.status import Status

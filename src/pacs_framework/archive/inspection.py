@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pacs_framework.archive.incoming import FileMeta
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.scan import HeaderScan, decode_attributes, scan_header
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.errors import MismatchedInstance

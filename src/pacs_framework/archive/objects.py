@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacs_framework.archive.incoming import FileMeta, Origin
+from pacs_framework.archive.incoming import Origin
 from pacs_framework.archive.inspection import inspect
 from pacs_framework.archive.spool import Spool
 from pacs_framework.archive.versions import received_at
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.errors import UnreadableInstance
 from pacs_framework.index.entry import DuplicatePolicy, Entry

@@ -18,9 +18,9 @@ from pacs_framework.errors import InstanceError, ObjectNotFound, StorageError
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
-    from pacs_framework.archive.incoming import FileMeta
     from pacs_framework.archive.objects import ObjectReader
     from pacs_framework.archive.spool import Spool
+    from pacs_framework.dicom.file_meta import FileMeta
     from pacs_framework.index.lookup import IndexedInstance
 
 __all__ = ["Finding", "FindingKind", "verify"]

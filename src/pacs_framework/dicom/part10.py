@@ -11,8 +11,8 @@ from typing import BinaryIO, NamedTuple
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_16, EXPLICIT_VR_LENGTH_32
 
-from pacs_framework.archive.incoming import FileMeta
 from pacs_framework.dicom.attributes import INDEXED
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.uids import (
     BIG_ENDIAN,
     DEFLATED,

@@ -10,7 +10,8 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
-from pacs_framework.archive.incoming import FileMeta, Origin
+from pacs_framework.archive.incoming import Origin
+from pacs_framework.dicom.file_meta import FileMeta
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive

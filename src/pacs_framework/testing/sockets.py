@@ -1,4 +1,4 @@
-"""Ports of peers that are other programs: a free one to tell them, and waiting until they listen."""
+"""Ports of peers that are other programs: which is free, and when somebody listens."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pydicom.uid import (
     MediaStorageDirectoryStorage,
 )
 
-from pacs_framework.archive.incoming import FileMeta
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import make_prefix, read_prefix
 from pacs_framework.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from pacs_framework.errors import UnreadableInstance

@@ -18,7 +18,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
-from pacs_framework.archive.incoming import FileMeta
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import make_prefix
 from pacs_framework.dicom.rewrite import (
     convert_uncompressed,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.sequence import Sequence
 
-from pacs_framework.archive.incoming import FileMeta
 from pacs_framework.dicom.attributes import INDEXED
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.identifier import decode_identifier
 from pacs_framework.dicom.part10 import make_prefix, read_prefix
 from pacs_framework.dicom.rewrite import convert_uncompressed, load_header

@@ -14,10 +14,11 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.candidates import text_element
-from pacs_framework.archive.incoming import FileMeta, Origin
+from pacs_framework.archive.incoming import Origin
 from pacs_framework.archive.query import Matches
 from pacs_framework.archive.query_keys import Root
 from pacs_framework.dicom.attributes import Level
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.index.database import open_database
 from pacs_framework.testing.memory_storage import MemoryStorage

@@ -12,7 +12,8 @@ from typing import ClassVar
 from pynetdicom.presentation import AllStoragePresentationContexts
 
 from pacs_framework.archive.archive import Archive
-from pacs_framework.archive.incoming import FileMeta, Origin
+from pacs_framework.archive.incoming import Origin
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES
 from pacs_framework.errors import MismatchedInstance
 from pacs_framework.network.service import (

@@ -1,0 +1,21 @@
+"""What is known of an instance before its data set is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["FileMeta"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileMeta:
+    """What was announced of an instance before its data set: the core of Part 10's header.
+
+    ``prefix`` holds the bytes in front of the data set as they are to be kept (128 bytes of
+    preamble, ``DICM``, group 0002) when the instance arrives as a file; None has them written.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    prefix: bytes | None = None
