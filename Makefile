@@ -10,6 +10,9 @@ PLUGINS := $(wildcard plugins/*/pyproject.toml)
 EDITABLE := -e . $(patsubst %/pyproject.toml,-e ./%,$(PLUGINS))
 INSTALLED := $(VENV)/.installed
 
+# Clinics often have a certificate authority of their own between them and the package index.
+export UV_SYSTEM_CERTS ?= 1
+
 .PHONY: help install run test lint types format lock docs clean
 
 help: ## Show this list
@@ -48,7 +51,7 @@ clean: ## Remove what make made; the archive's data stays
 $(UV): requirements-uv.txt
 	@echo "installing uv …"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=…")'
-	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-cache-dir --upgrade \
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-cache-dir --root-user-action ignore --upgrade \
 	  --require-hashes --target .uv -r requirements-uv.txt
 	@touch $@
 

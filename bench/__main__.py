@@ -1,11 +1,12 @@
 """``python -m bench``: measure this archive beside its peers.
 
-    python -m bench [--quick] [--rows small,echo] [--peers ours,orthanc] [--json FILE] [--plot FILE]
+python -m bench [--quick] [--rows small,echo] [--peers ours,orthanc] [--json FILE] [--plot FILE]
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import secrets
 import shutil
 import sys
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import structlog
 from rich.console import Console
 
 from bench import fill, machine
@@ -67,6 +69,7 @@ def main(
 
     With --from FILE nothing is measured: the report is made from an earlier JSON file.
     """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console(width=None if sys.stdout.isatty() else 180)
     if earlier is not None:
         run = Run.load(earlier)
@@ -142,9 +145,7 @@ def _facts(kind: type[Peer]) -> dict[str, str]:
 
 
 @contextmanager
-def _bench(
-    console: Console, quick: bool, scratch: Path | None
-) -> Iterator[tuple[Bench, Runner]]:
+def _bench(console: Console, quick: bool, scratch: Path | None) -> Iterator[tuple[Bench, Runner]]:
     """A client process, and a folder that is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="pacs-bench-", dir=scratch))
     try:

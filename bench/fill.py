@@ -140,13 +140,11 @@ def fill(url: str, studies: int, progress: Progress) -> None:
     try:
         session, recorder = WriteSession(database), Recorder(database.dialect)
         made = entries(range(studies))
-        done = 0
         while batches := _batches(made):
             with session.transaction() as cursor:
                 for batch in batches:
                     recorder.record(cursor, batch, announce=False)
-                    done += len(batch)
-            progress(min(done, studies), studies)
+            progress(int(batches[-1][-1].attributes["StudyID"]) + 1, studies)
         session.close()
         if not database.is_postgresql:
             _finish_sqlite(database.engine)

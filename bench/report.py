@@ -14,7 +14,7 @@ __all__ = ["markdown", "number", "print_report"]
 
 _TITLES = {
     "peers": "Side by side: prepared bytes from one client, every peer with its best settings",
-    "stock": "Stock tools as users have them, no environment set (seconds)",
+    "stock": "Stock tools as users have them, no environment set",
     "find": "C-FIND, time to the last answer unless stated (ms)",
     "hooks": "Cost of a hook by number of plugins (µs)",
 }

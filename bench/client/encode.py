@@ -76,7 +76,9 @@ def pdu(kind: int, body: bytes) -> bytes:
 
 def _user_information(contexts: Iterable[Context]) -> bytes:
     roles = [
-        _item(0x54, struct.pack(">H", len(c.abstract_syntax)) + c.abstract_syntax.encode() + b"\1\1")
+        _item(
+            0x54, struct.pack(">H", len(c.abstract_syntax)) + c.abstract_syntax.encode() + b"\1\1"
+        )
         for c in contexts
         if c.as_scp
     ]

@@ -36,9 +36,7 @@ def store_studies(address: Address, studies: int) -> int:
     return store_all(address.pair, request, plans)
 
 
-def _known(
-    plan: list[partial[encode.Buffers]], _max_pdu: int
-) -> list[partial[encode.Buffers]]:
+def _known(plan: list[partial[encode.Buffers]], _max_pdu: int) -> list[partial[encode.Buffers]]:
     return plan
 
 

@@ -89,7 +89,7 @@ class _Sender:
             self._accepted = True
             self._queue = self._messages(Accepted.parse(body).max_pdu)
         elif kind == _P_DATA and self._accepted:
-            status = status_in(memoryview(body)[_PDV_HEADER :])
+            status = status_in(memoryview(body)[_PDV_HEADER:])
             self.stored += status == 0
             if status:
                 self.failed.append(status)

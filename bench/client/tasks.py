@@ -346,9 +346,7 @@ def move(address: Address, keys: dict[str, str]) -> Sample:
     return clock.sample(tally.instances, bytes=tally.size)
 
 
-def _retrieve(
-    association: Association, keys: dict[str, str], command: bytes, tally: Tally
-) -> None:
+def _retrieve(association: Association, keys: dict[str, str], command: bytes, tally: Tally) -> None:
     level = "IMAGE" if "SOPInstanceUID" in keys else "STUDY"
     identifier = Query(level, keys).encoded()
     association.send(encode.message(1, command, [identifier], len(identifier)))

@@ -13,14 +13,13 @@ STUDY_SIZE = 500
 _PEERS = ("ours", "orthanc", "qrscp")
 
 
-def stored_study(bench: Bench, peer: Peer, size: int = STUDY_SIZE) -> str:
-    """The Study Instance UID of a study of ``size`` CT images in the peer; stored when needed."""
-    key = f"study of {size}"
-    if key not in peer.state:
+def stored_study(bench: Bench, peer: Peer) -> str:
+    """The Study Instance UID of a study of 500 CT images in the peer; stored when needed."""
+    if "study" not in peer.state:
         run = bench.unique("study")
-        bench.client.run(tasks.store, peer.address, tasks.Store("ct", size, 1, run))
-        peer.state[key] = Uids(run)[0]
-    study: str = peer.state[key]
+        bench.client.run(tasks.store, peer.address, tasks.Store("ct", STUDY_SIZE, 1, run))
+        peer.state["study"] = Uids(run)[0]
+    study: str = peer.state["study"]
     return study
 
 

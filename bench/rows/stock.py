@@ -20,7 +20,6 @@ MOVE_AET = "BENCHMOVE"
 _BIN = Path("/usr/bin")
 _IMAGES = 100
 _TUNED = {"TCP_NODELAY": "1"}
-_QUICK_STUDY = 50
 _SECONDS = 300
 
 
@@ -95,7 +94,7 @@ def _write_files(folder: Path, run: str) -> list[str]:
 
 
 class FetchRow(ToolRow):
-    """A tool that fetches a study of CT images and writes it to files; a quick run takes fewer."""
+    """A tool that fetches a study of CT images and writes it to files."""
 
     unit = "/s"
     higher_is_better = True
@@ -113,28 +112,24 @@ class FetchRow(ToolRow):
 
     def prepare(self, bench: Bench, peer: Peer) -> None:
         """The study has to be there."""
-        stored_study(bench, peer, self._size(bench))
+        stored_study(bench, peer)
 
     def measure(self, bench: Bench, peer: Peer) -> Measured:
         """Every image has to be a file at the end."""
-        program, size = self._require(), self._size(bench)
+        program = self._require()
         folder = bench.scratch / "fetched"
         folder.mkdir()
         try:
-            study = stored_study(bench, peer, size)
+            study = stored_study(bench, peer)
             keys = ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID={study}"]
             command = [program, "-S", *self._specific(peer), *keys, *_where(peer.address)]
             seconds = _run(command, folder=folder, tuned=self._tuned)
             arrived = sum(1 for _ in folder.iterdir())
         finally:
             shutil.rmtree(folder)
-        if arrived != size:
-            raise ValueError(f"{arrived} of {size} images arrived")
-        note = "" if size == STUDY_SIZE else f"{size} images"
-        return Measured(size / seconds, note=note)
-
-    def _size(self, bench: Bench) -> int:
-        return _QUICK_STUDY if bench.quick and not self._tuned else STUDY_SIZE
+        if arrived != STUDY_SIZE:
+            raise ValueError(f"{arrived} of {STUDY_SIZE} images arrived")
+        return Measured(STUDY_SIZE / seconds)
 
     def _specific(self, peer: Peer) -> list[str]:
         # movescu 3.6.7 writes no files with --bit-preserving; getscu does.
