@@ -27,7 +27,7 @@ from pydicom.uid import (
     MRImageStorage,
 )
 
-__all__ = ["KINDS", "Instance", "Kind", "Uids", "instances", "kind_named", "write_file"]
+__all__ = ["KINDS", "Instance", "Kind", "Uids", "encoded", "instances", "kind_named", "write_file"]
 
 _NOISE = 1 << 22
 _SEED = 20240601
@@ -152,7 +152,7 @@ def write_file(instance: Instance, path: Path) -> None:
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     with path.open("wb") as file:
         file.write(bytes(128) + b"DICM")
-        write_file_meta_info(file, meta, enforce_standard=True)
+        write_file_meta_info(DicomFileLike(file), meta, enforce_standard=True)
         for piece in instance.pieces():
             file.write(piece)
 
@@ -173,7 +173,7 @@ class _Template:
 
 @lru_cache
 def _template(kind: Kind) -> _Template:
-    head = _encoded(_header(kind))
+    head = encoded(_header(kind))
     head += bytes.fromhex("e07f1000") + b"OW\0\0" + kind.pixel_bytes.to_bytes(4, "little")
     places = []
     for name, placeholder in _HOLES.items():
@@ -185,7 +185,8 @@ def _template(kind: Kind) -> _Template:
     return _Template(head, tuple(places))
 
 
-def _encoded(dataset: Dataset) -> bytes:
+def encoded(dataset: Dataset) -> bytes:
+    """A data set in explicit VR little endian."""
     buffer = BytesIO()
     target = DicomFileLike(buffer)
     target.is_little_endian, target.is_implicit_VR = True, False

@@ -22,6 +22,7 @@ _COLOURS = {
 }
 _WIDTH, _LEFT, _RIGHT, _TOP = 1000, 330, 70, 64
 _BAR, _GAP = 13, 9
+_HEADLINE = "How many times better than each peer (1: equal; to the right: we are)"
 _TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -55,11 +56,10 @@ def svg(run: Run) -> str:
     scale = _Scale([1.0, *(value for _, ratios in rows for value in ratios.values())])
     height = _TOP + sum(len(ratios) * _BAR + _GAP for _, ratios in rows) + 20
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
-        f'font-family="sans-serif" font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}"',
+        '  font-family="sans-serif" font-size="11">',
         f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
-        '<text x="12" y="20" font-size="14">How many times better than each peer '
-        "(1: equal; to the right we are)</text>",
+        f'<text x="12" y="20" font-size="14">{_HEADLINE}</text>',
         *_legend(rows),
         *_axis(scale, height),
         *_bars(rows, scale),

@@ -94,5 +94,5 @@ def usage(root: int) -> Usage:
     for pid in tree(root):
         with suppress(OSError):
             threads += int(_stat(Path(f"/proc/{pid}"))[17])
-            descriptors += len(os.listdir(f"/proc/{pid}/fd"))
+            descriptors += sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
     return Usage(resident(root), threads, descriptors, cpu_seconds(root))

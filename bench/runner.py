@@ -54,12 +54,8 @@ class Runner:
     @contextmanager
     def _running(self, peers: Mapping[str, Peer]) -> Iterator[dict[str, Peer]]:
         """The peers that came up, stopped at the end."""
-        alive = {}
         try:
-            for name, peer in peers.items():
-                if self._starts(peer):
-                    alive[name] = peer
-            yield alive
+            yield {name: peer for name, peer in peers.items() if self._starts(peer)}
         finally:
             for peer in peers.values():
                 peer.stop()
@@ -85,7 +81,7 @@ class Runner:
             columns={name: Column() for name in peers},
         )
         shares: dict[str, list[float]] = {name: [] for name in peers}
-        left = {name: (row.quick_repeats if self._bench.quick else row.repeats) for name in peers}
+        left = dict.fromkeys(peers, row.quick_repeats if self._bench.quick else row.repeats)
         turn = 0
         while any(left.values()):
             for name in _order(list(peers), turn):
@@ -134,11 +130,10 @@ class Runner:
                 peer.stop()
 
     def _say(self, row: Row, peer: Peer, measured: Measured, number: int) -> None:
-        busy = f"  (client {measured.client_share:.0%})" if measured.client_share else ""
-        self._console.print(
-            f"  {row.name:<20} {peer.name:<14} #{number}  {measured.value:>10,.2f} {row.unit}{busy}",
-            highlight=False,
-        )
+        share = measured.client_share
+        busy = f"  (client {share:.0%})" if share else ""
+        figure = f"{measured.value:>10,.2f} {row.unit}"
+        self._bench.say(f"{row.name:<20} {peer.name:<14} #{number}  {figure}{busy}")
 
 
 def _order(names: list[str], turn: int) -> list[str]:

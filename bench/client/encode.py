@@ -76,11 +76,8 @@ def pdu(kind: int, body: bytes) -> bytes:
 
 def _user_information(contexts: Iterable[Context]) -> bytes:
     roles = [
-        _item(
-            0x54, struct.pack(">H", len(c.abstract_syntax)) + c.abstract_syntax.encode() + b"\1\1"
-        )
-        for c in contexts
-        if c.as_scp
+        _item(0x54, struct.pack(">H", len(uid)) + uid.encode() + b"\1\1")
+        for uid in (c.abstract_syntax for c in contexts if c.as_scp)
     ]
     body = [
         _item(0x51, struct.pack(">I", MAX_PDU)),

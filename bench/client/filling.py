@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from io import BytesIO
 
 from pydicom import Dataset
-from pydicom.filebase import DicomFileLike
-from pydicom.filewriter import write_dataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 
 from bench import fill
 from bench.client import encode
 from bench.client.storing import store_all
 from bench.client.tasks import CALLING, Address
+from bench.data import encoded
 from pacs_framework.index.entry import Entry
 
 __all__ = ["store_studies"]
@@ -44,16 +42,13 @@ def _message(entry: Entry) -> encode.Buffers:
     sop_class = entry.attributes["SOPClassUID"]
     context_id = 2 * _CLASSES.index(UID(sop_class)) + 1
     command = encode.store_request(1, sop_class, entry.attributes["SOPInstanceUID"])
-    encoded = _encoded(entry)
-    return encode.message(context_id, command, [encoded], len(encoded))
+    dataset = _dataset(entry)
+    return encode.message(context_id, command, [dataset], len(dataset))
 
 
-def _encoded(entry: Entry) -> bytes:
+def _dataset(entry: Entry) -> bytes:
     dataset = Dataset()
     for keyword, value in entry.attributes.items():
         if value:
             setattr(dataset, keyword, value)
-    target = DicomFileLike(BytesIO())
-    target.is_little_endian, target.is_implicit_VR = True, False
-    write_dataset(target, dataset)
-    return bytes(target.parent.getvalue())
+    return encoded(dataset)

@@ -16,7 +16,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class ClientFailed(Exception):  # noqa: N818 - it tells what happened elsewhere
+class ClientFailed(Exception):
     """A task of the client raised; the message is what it raised."""
 
 

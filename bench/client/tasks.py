@@ -6,17 +6,14 @@ Functions here run in the client process; their arguments and results travel thr
 from __future__ import annotations
 
 import contextlib
-import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from io import BytesIO
+from typing import Self
 
 from pydicom import Dataset
-from pydicom.filebase import DicomFileLike
-from pydicom.filewriter import write_dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StudyRootQueryRetrieveInformationModelFind,
@@ -29,7 +26,7 @@ from bench.client import encode
 from bench.client.receiving import InstanceSink, Receiver, Tally
 from bench.client.storing import Messages, store_all
 from bench.client.wire import Association, Refused, connect, status_in
-from bench.data import Instance, Uids, instances, kind_named
+from bench.data import Instance, Uids, encoded, instances, kind_named
 
 __all__ = [
     "CALLING",
@@ -84,7 +81,7 @@ class Sample:
 class _Clock:
     """Wall and CPU time of a block."""
 
-    def __enter__(self) -> _Clock:
+    def __enter__(self) -> Self:
         self._cpu, self._wall = time.process_time(), time.perf_counter()
         return self
 
@@ -192,9 +189,9 @@ def _plan(made: Sequence[Instance], max_pdu: int) -> list[Callable[[], encode.Bu
     """The messages of one association; the small ones are encoded here and now."""
     plan: list[Callable[[], encode.Buffers]] = []
     for n, instance in enumerate(made):
-        encoded = partial(_store_message, instance, n % 65535 + 1, max_pdu)
+        message = partial(_store_message, instance, n % 65535 + 1, max_pdu)
         large = instance.size > (16 << 20)
-        plan.append(encoded if large else partial(_same, encoded()))
+        plan.append(message if large else partial(_same, message()))
     return plan
 
 
@@ -259,10 +256,7 @@ class Query:
         dataset.QueryRetrieveLevel = self.level
         for keyword, value in self.keys.items():
             setattr(dataset, keyword, value)
-        target = DicomFileLike(BytesIO())
-        target.is_little_endian, target.is_implicit_VR = True, False
-        write_dataset(target, dataset)
-        return bytes(target.parent.getvalue())
+        return encoded(dataset)
 
 
 def find(address: Address, queries: Sequence[Query]) -> Sample:
@@ -369,12 +363,9 @@ _held: list[Association] = []
 
 def hold(address: Address, count: int) -> int:
     """Open ``count`` associations and keep them; how many were accepted before one was not."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < count + 100:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 1000), hard))
     request = _verification(address)
     with contextlib.suppress(OSError, Refused):
-        for _ in range(count):
+        while len(_held) < count:
             _held.append(connect(address.pair, request, seconds=2))
     return len(_held)
 

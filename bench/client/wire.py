@@ -20,7 +20,7 @@ _BUFFERS_AT_ONCE = 512  # IOV_MAX is 1024
 _BUFFER = 1 << 20
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer of the peer
+class Refused(Exception):
     """The peer rejected, aborted, or answered what was not asked for."""
 
 

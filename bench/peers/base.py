@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -111,7 +110,7 @@ class Peer(ABC):
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            preexec_fn=_prepare,
+            process_group=0,  # Ctrl-C is for the bench, and what it forks can be ended with it
         )
 
     def stop(self) -> float:
@@ -137,13 +136,6 @@ class Peer(ABC):
         """The end of what it has said, for when it fails."""
         text = (self.folder / "log.txt").read_text("utf-8", "replace")
         return text[-1500:]
-
-
-def _prepare() -> None:
-    """In the child: descriptors for 1,000 associations, and Ctrl-C left to the bench."""
-    os.setpgrp()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
 
 
 def first_line_of(*command: str) -> str:

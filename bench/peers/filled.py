@@ -79,9 +79,9 @@ class OrthancFilled(Orthanc):
     studies: ClassVar[int] = SIZES[0]
 
 
-def filled_peers(sizes: dict[int, Path]) -> list[type[Filled] | type[OrthancFilled]]:
+def filled_peers(sizes: dict[int, Path]) -> list[type[Filled | OrthancFilled]]:
     """A peer for each size on each engine; ``sizes`` gives the filled SQLite index of each."""
-    peers: list[type[Filled] | type[OrthancFilled]] = []
+    peers: list[type[Filled | OrthancFilled]] = []
     for base, engine in ((Filled, "SQLite"), (FilledPostgres, "PostgreSQL")):
         for studies, source in sizes.items():
             suffix = short(studies)

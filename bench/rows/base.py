@@ -14,7 +14,7 @@ from bench.peers import Peer
 __all__ = ["Bench", "Measured", "NotMeasured", "Row"]
 
 
-class NotMeasured(Exception):  # noqa: N818 - a reason, not an error
+class NotMeasured(Exception):
     """This peer has no figure in this row; the message says why."""
 
 

@@ -22,7 +22,7 @@ _REPEATS = 7
 
 
 def _agreeing() -> SimpleNamespace:
-    def on_store(instance: Any, settings: Any) -> None:  # noqa: ARG001 - the contract's parameters
+    def on_store(instance: Any, settings: Any) -> None:
         """No objection."""
 
     return SimpleNamespace(on_store=hookimpl(on_store))

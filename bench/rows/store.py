@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from bench.client import tasks
 from bench.data import kind_named
 from bench.peers import Peer
@@ -37,9 +36,8 @@ class StoreRow(Row):
         if peer.name == "pynetdicom" and self._associations > peer.associations:
             raise NotMeasured("takes 10 associations at most")
         job = tasks.Store(self._kind, self._count, self._associations, bench.unique(self.name))
-        return Measured.rate(
-            bench.client.run(tasks.store, peer.address, job), note=self._note(peer)
-        )
+        sample = bench.client.run(tasks.store, peer.address, job)
+        return Measured.rate(sample, note=self._note(peer))
 
     def _note(self, peer: Peer) -> str:
         if peer.name == "storescp" and self._associations > 1:

@@ -6,10 +6,10 @@ import pytest
 from nodes import CT, EXPLICIT, IMPLICIT, J2K, MR, RLE
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from pacs_framework.archive.retrieve import InstanceKind
+from pacs_framework.dicom.file_meta import InstanceKind
 from pacs_framework.dicom.identifier import decode_identifier
 from pacs_framework.dicom.status import Status
-from pacs_query_retrieve.routes import proposals
+from pacs_framework.network.routes import proposals
 from pacs_query_retrieve.score import Score
 
 

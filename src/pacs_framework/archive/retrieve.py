@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from pacs_framework.archive.narrowing import combine, one_of
 from pacs_framework.archive.query_keys import UNIQUE_KEYS, Root, check_unique_keys
 from pacs_framework.dicom.attributes import INDEXED, Level
+from pacs_framework.dicom.file_meta import InstanceKind
 from pacs_framework.dicom.matching import values_of
 from pacs_framework.errors import ObjectNotFound
 from pacs_framework.index.conditions import bindable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pacs_framework.index.database import Database
     from pacs_framework.storage import ByteSource, StorageBackend
 
-__all__ = ["InstanceKind", "Located", "OpenInstance", "RetrieveService", "StoredInstance"]
+__all__ = ["Located", "OpenInstance", "RetrieveService", "StoredInstance"]
 
 _COLUMNS = (
     instance.c.sop_class_uid,
@@ -43,14 +44,6 @@ _COLUMN_OF = {
     keyword: TABLES[INDEXED[keyword].level].c[INDEXED[keyword].column]
     for keyword in (*UNIQUE_KEYS.values(), "IssuerOfPatientID")
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceKind:
-    """What a presentation context has to carry: a SOP class in a transfer syntax."""
-
-    sop_class_uid: str
-    transfer_syntax_uid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

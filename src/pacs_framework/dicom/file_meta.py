@@ -1,10 +1,10 @@
-"""What is known of an instance before its data set is read."""
+"""What is known of an instance without reading its data set: identity, SOP class, encoding."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FileMeta"]
+__all__ = ["FileMeta", "InstanceKind"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,3 +19,11 @@ class FileMeta:
     sop_instance_uid: str
     transfer_syntax_uid: str
     prefix: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceKind:
+    """What a presentation context has to carry: a SOP class in a transfer syntax."""
+
+    sop_class_uid: str
+    transfer_syntax_uid: str

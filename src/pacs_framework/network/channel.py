@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Channel", "PeerReleased"]
 
 _LARGEST_FRAGMENT = (1 << 17) - 6
+_PAD = b"\0"
 _BYTES_ABSURD = 2  # times the limit of a message, then the association is aborted
 
 
@@ -77,6 +78,19 @@ def _filled(source: ByteSource | _Pieces, block: bytearray) -> memoryview:
             break
         size += got
     return view[:size]
+
+
+def _even(filled: memoryview, block: bytearray) -> memoryview:
+    """The end of a data set with a null byte behind it where its length is odd.
+
+    A deflated data set may be kept so, and on the wire it ends with a null byte (PS3.5 A.5); some
+    receivers abort at a fragment of odd length.
+    """
+    if len(filled) % 2 == 0:
+        return filled
+    size = len(filled)
+    block[size : size + 1] = _PAD  # blocks are even: an odd length leaves room
+    return memoryview(block)[: size + 1]
 
 
 class Channel:
@@ -258,6 +272,8 @@ class Channel:
         """Send a message that is in memory; command and data set leave together."""
         parts = list(fragments(context_id, COMMAND, command, self._fragment))
         if dataset is not None:
+            if len(dataset) % 2:
+                dataset = bytes(dataset) + _PAD
             parts += fragments(context_id, 0, dataset, self._fragment)
         self.wire.send_data(parts)
 
@@ -289,6 +305,8 @@ class Channel:
             except Exception:
                 self.wire.abort()
                 raise
+            if not ahead:
+                filled = _even(filled, block)
             parts += fragments(context_id, 0, filled, self._fragment, complete=not ahead)
             self.wire.send_data(parts)
             if not ahead:

@@ -6,8 +6,8 @@ import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from pacs_framework.archive.query_keys import Root
-from pacs_framework.archive.retrieve import InstanceKind
 from pacs_framework.dicom.attributes import Level
+from pacs_framework.dicom.file_meta import InstanceKind
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.errors import ObjectNotFound, QueryError
 from pacs_framework.index.entry import DuplicatePolicy

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from pacs_framework.network.errors import AssociationError
+from pacs_framework.network.routes import Routes, proposals
 from pacs_framework.network.service import AcceptedContext
-from pacs_query_retrieve.routes import Routes, proposals
 
 if TYPE_CHECKING:
-    from pacs_framework.archive.retrieve import InstanceKind
+    from pacs_framework.dicom.file_meta import InstanceKind
     from pacs_framework.network.association import Association
     from pacs_framework.network.decisions import ProposedContext
     from pacs_framework.network.peers import Connect, PeerAddress

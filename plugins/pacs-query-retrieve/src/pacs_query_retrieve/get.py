@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pynetdicom.presentation import AllStoragePresentationContexts
 
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES, UNCOMPRESSED
+from pacs_framework.network.routes import Routes
 from pacs_framework.network.service import (
     AcceptedContext,
     CommandField,
@@ -17,12 +18,11 @@ from pacs_framework.network.service import (
 )
 from pacs_query_retrieve.models import GET, answer_retrieve, offered
 from pacs_query_retrieve.retrieval import locate
-from pacs_query_retrieve.routes import Routes
 from pacs_query_retrieve.suboperations import Retrieval
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
-    from pacs_framework.archive.retrieve import InstanceKind
+    from pacs_framework.dicom.file_meta import InstanceKind
     from pacs_framework.network.association import Association
     from pacs_query_retrieve.settings import QueryRetrieveSettings
 

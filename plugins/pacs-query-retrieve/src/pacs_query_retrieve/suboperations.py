@@ -13,19 +13,19 @@ import structlog
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import IndexUnavailable, PacsError
 from pacs_framework.network.errors import AssociationError
+from pacs_framework.network.routes import encoded_for
 from pacs_framework.network.service import AcceptedContext, CommandField, Request
 from pacs_query_retrieve.ahead import Ahead
 from pacs_query_retrieve.cancellation import Cancellation
-from pacs_query_retrieve.routes import encoded_for
 from pacs_query_retrieve.score import Score
 
 if TYPE_CHECKING:
     from pacs_framework.archive.retrieve import (
-        InstanceKind,
         Located,
         OpenInstance,
         RetrieveService,
     )
+    from pacs_framework.dicom.file_meta import InstanceKind
     from pacs_framework.network.association import Association
 
 __all__ = ["Carrier", "Retrieval"]
@@ -122,7 +122,10 @@ class Retrieval:
             **self._elements,
         }
         message_id = association.send_request(
-            context, CommandField.C_STORE, elements, encoded_for(context, opened)
+            context,
+            CommandField.C_STORE,
+            elements,
+            encoded_for(context, opened.instance.transfer_syntax_uid, opened.data),
         )
         self._ahead.prepare()
         return association.receive_response(message_id).status

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydicom.uid import MediaStorageDirectoryStorage
 
+from pacs_framework.dicom.file_meta import InstanceKind
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.errors import UnreadableInstance
 
@@ -20,9 +21,8 @@ class FoundInstance:
     """A file with an instance in it; the data set starts at ``offset``."""
 
     path: Path
-    sop_class_uid: str
+    kind: InstanceKind
     sop_instance_uid: str
-    transfer_syntax_uid: str
     offset: int
 
 
@@ -65,8 +65,9 @@ def _look_at(path: Path, *, named: bool) -> Candidate:
         return SkippedFile(path=path, reason="a DICOMDIR is not an instance", named=named)
     return FoundInstance(
         path=path,
-        sop_class_uid=meta.sop_class_uid,
+        kind=InstanceKind(
+            sop_class_uid=meta.sop_class_uid, transfer_syntax_uid=meta.transfer_syntax_uid
+        ),
         sop_instance_uid=meta.sop_instance_uid,
-        transfer_syntax_uid=meta.transfer_syntax_uid,
         offset=offset,
     )

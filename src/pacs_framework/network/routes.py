@@ -23,13 +23,12 @@ from pacs_framework.network.decisions import ProposedContext
 from pacs_framework.network.service import AcceptedContext
 
 if TYPE_CHECKING:
-    from pacs_framework.archive.retrieve import InstanceKind, OpenInstance
+    from pacs_framework.dicom.file_meta import InstanceKind
     from pacs_framework.network.association import Association
     from pacs_framework.storage import ByteSource
 
 __all__ = ["Routes", "encoded_for", "proposals"]
 
-_BLOCK = 1 << 16
 _MOST_CONTEXTS = 128  # odd ids from 1 to 255 (PS3.8 9.3.2.2)
 _FALLBACKS = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 _PREFERRED = (*_FALLBACKS, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
@@ -55,22 +54,13 @@ class Routes:
         return next((context for context in found if context is not None), None)
 
 
-def encoded_for(context: AcceptedContext, opened: OpenInstance) -> ByteSource | Iterator[bytes]:
-    """The data set of an instance in the transfer syntax of ``context``."""
-    stored, agreed = opened.instance, context.transfer_syntax
-    if stored.transfer_syntax_uid != agreed:
-        return convert_uncompressed(opened.data, stored.transfer_syntax_uid, agreed)
-    odd = (stored.size - stored.dataset_offset) % 2
-    return _padded(opened.data) if odd else opened.data
-
-
-def _padded(data: ByteSource) -> Iterator[bytes]:
-    """A data set of odd length with a null byte behind it: a deflated one ends so (PS3.5 A.5),
-    and receivers abort at a fragment of odd length.
-    """
-    while block := data.read(_BLOCK):
-        yield block
-    yield b"\0"
+def encoded_for(
+    context: AcceptedContext, stored_syntax: str, data: ByteSource
+) -> ByteSource | Iterator[bytes]:
+    """The data set ``data``, stored in ``stored_syntax``, in the transfer syntax of ``context``."""
+    if stored_syntax == context.transfer_syntax:
+        return data
+    return convert_uncompressed(data, stored_syntax, context.transfer_syntax)
 
 
 @dataclass(frozen=True, slots=True)
