@@ -23,11 +23,11 @@ Dcmtk = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def data_set(file: Path) -> bytes:
-    """The bytes of a Part 10 file behind its header."""
+    """The bytes of a Part 10 file behind its header, as they travel: of even length."""
     with file.open("rb") as stream:
-        _, offset = read_prefix(stream)
-        stream.seek(offset)
-        return stream.read()
+        stream.seek(read_prefix(stream).dataset_offset)
+        data = stream.read()
+    return data + bytes(len(data) % 2)
 
 
 def sop_instance_uid(file: Path) -> str:
