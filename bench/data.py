@@ -59,8 +59,8 @@ KINDS = (
 
 
 def kind_named(name: str) -> Kind:
-    """The kind called ``name``."""
-    return next(kind for kind in KINDS if kind.name == name)
+    """The kind called ``name``. Raises KeyError."""
+    return {kind.name: kind for kind in KINDS}[name]
 
 
 class Uids:

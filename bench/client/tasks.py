@@ -142,15 +142,15 @@ def associate_many(address: Address, count: int) -> Sample:
 
 def echo(address: Address, count: int) -> Sample:
     """``count`` C-ECHOs on one association."""
-    association = connect(address.pair, _verification(address))
     messages = [
         encode.message(1, encode.echo_request(n % 65535 + 1, Verification)) for n in range(count)
     ]
-    with _Clock() as clock:
-        for each in messages:
-            if association.exchange(each):
-                raise Refused("a C-ECHO was answered with a failure")
-    association.release()
+    with connect(address.pair, _verification(address)) as association:
+        with _Clock() as clock:
+            for each in messages:
+                if association.exchange(each):
+                    raise Refused("a C-ECHO was answered with a failure")
+        association.release()
     return clock.sample(count)
 
 
@@ -207,11 +207,11 @@ def _store_message(instance: Instance, message_id: int, max_pdu: int) -> encode.
 def store(address: Address, job: Store) -> Sample:
     """Store; the clock runs from the first connection to the last release."""
     request = _request(address, kind_named(job.kind).sop_class)
-    probe = connect(address.pair, request)
-    max_pdu = probe.accepted.max_pdu
-    if 1 not in probe.accepted.contexts:
-        raise Refused("the presentation context for storage was not accepted")
-    probe.release()
+    with connect(address.pair, request) as probe:
+        max_pdu = probe.accepted.max_pdu
+        if 1 not in probe.accepted.contexts:
+            raise Refused("the presentation context for storage was not accepted")
+        probe.release()
     plans = [_plan(share, max_pdu) for share in _shares(job)]
     if job.associations == 1:
         return _store_on_one(address, request, plans[0])
@@ -230,8 +230,7 @@ def _known(
 def _store_on_one(
     address: Address, request: bytes, plan: Sequence[Callable[[], encode.Buffers]]
 ) -> Sample:
-    with _Clock() as clock:
-        association = connect(address.pair, request)
+    with _Clock() as clock, connect(address.pair, request) as association:
         for build in plan:
             status = association.exchange(build())
             if status:
@@ -266,19 +265,19 @@ def find(address: Address, queries: Sequence[Query]) -> Sample:
     to the first answer and to the last.
     """
     model = StudyRootQueryRetrieveInformationModelFind
-    association = connect(address.pair, _request(address, model))
     messages = []
     for n, query in enumerate(queries):
         identifier = query.encoded()
         command = encode.query_request(n + 1, model)
         messages.append(encode.message(1, command, [identifier], len(identifier)))
     firsts, lasts, matches = [], [], 0
-    with _Clock() as clock:
-        for each in messages:
-            first, last, matches = _ask(association, each)
-            firsts.append(first)
-            lasts.append(last)
-    association.release()
+    with connect(address.pair, _request(address, model)) as association:
+        with _Clock() as clock:
+            for each in messages:
+                first, last, matches = _ask(association, each)
+                firsts.append(first)
+                lasts.append(last)
+        association.release()
     return clock.sample(
         matches,
         first_ms=statistics.median(firsts) * 1000,
@@ -320,23 +319,25 @@ def receiver_port() -> int:
 def get(address: Address, sop_class: str, keys: dict[str, str]) -> Sample:
     """C-GET of what ``keys`` name; the clock runs from the request to the final response."""
     model = StudyRootQueryRetrieveInformationModelGet
-    association = connect(address.pair, _request(address, model, sop_class, as_scp=True))
     tally = Tally()
-    with _Clock() as clock:
-        _retrieve(association, keys, encode.retrieve_request(1, model), tally)
-    association.release()
+    request = _request(address, model, sop_class, as_scp=True)
+    with connect(address.pair, request) as association:
+        with _Clock() as clock:
+            _retrieve(association, keys, encode.retrieve_request(1, model), tally)
+        association.release()
     return clock.sample(tally.instances, bytes=tally.size)
 
 
 def move(address: Address, keys: dict[str, str]) -> Sample:
     """C-MOVE to the receiver of this process; the clock runs as for C-GET."""
     model = StudyRootQueryRetrieveInformationModelMove
-    association = connect(address.pair, _request(address, model))
     receiver = _receiver()
     receiver.tally = tally = Tally()
-    with _Clock() as clock:
-        _retrieve(association, keys, encode.retrieve_request(1, model, RECEIVER_AET), Tally())
-    association.release()
+    command = encode.retrieve_request(1, model, RECEIVER_AET)
+    with connect(address.pair, _request(address, model)) as association:
+        with _Clock() as clock:
+            _retrieve(association, keys, command, Tally())
+        association.release()
     return clock.sample(tally.instances, bytes=tally.size)
 
 

@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Self
 
 from bench.client.encode import RELEASE_RQ, Buffers
 
@@ -133,6 +134,13 @@ class Association:
         if kind != _ASSOCIATE_AC:
             raise Refused(f"the association was answered with a PDU of type {kind}")
         self.accepted = Accepted.parse(body)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close, if it was not released."""
+        self.socket.close()
 
     def send(self, buffers: Buffers) -> None:
         """Send a whole message."""

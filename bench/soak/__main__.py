@@ -39,7 +39,7 @@ _GB = 1e9
 @click.option("--scratch", type=click.Path(path_type=Path), help="Folder for the archive's data.")
 def main(minutes: float, workers: int, room: float, seed: int, scratch: Path | None) -> None:
     """Store, find, move, cancel, abort, babble and dawdle; exit 1 when anything is wrong."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     folder = Path(tempfile.mkdtemp(prefix="pacs-soak-", dir=scratch))
     try:
         with ClientProcess() as client, _archive(client, folder, workers) as archive:
@@ -113,7 +113,7 @@ def _watch(console: Console, client: ClientProcess, pid: int, seconds: float) ->
             done = client.run(load.progress)
             console.print(
                 f"{now - start:5.0f} of {seconds:.0f} s  {done.instances:>8,} instances  "
-                f"{_told(sample)}  {len(done.complaints)} complaints"
+                f"{_told(sample)}  {done.complaint_count} complaints"
             )
 
 

@@ -39,19 +39,23 @@ _CANCELLED = 0xFE00
 _SOP_INSTANCE = re.compile(rb"\x08\x00\x18\x00UI(.)\x00", re.DOTALL)
 
 
+SeriesOfStudy = tuple[str, str]
+"""Study Instance UID and Series Instance UID."""
+
+
 class Unexpected(Exception):
     """The archive did what it must not do."""
 
 
 @dataclass
 class Stage:
-    """What actors share. ``acknowledged`` maps studies to the instances with SUCCESS."""
+    """What actors share. ``acknowledged`` maps (study, series) to the instances with SUCCESS."""
 
     address: Address
     run: str
     receiver: Receiver
     room: int
-    acknowledged: dict[str, set[str]] = field(default_factory=dict)
+    acknowledged: dict[SeriesOfStudy, set[str]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     studies: Iterator[int] = field(default_factory=lambda: count(1))
     stored_bytes: int = 0
@@ -60,17 +64,17 @@ class Stage:
     def note(self, made: Instance) -> None:
         """An instance was acknowledged."""
         with self.lock:
-            known = self.acknowledged.setdefault(made.study_instance_uid, set())
-            known.add(made.sop_instance_uid)
+            series = (made.study_instance_uid, made.series_instance_uid)
+            self.acknowledged.setdefault(series, set()).add(made.sop_instance_uid)
             self.stored_bytes += made.size
 
-    def some_study(self, chance: random.Random) -> tuple[str, int] | None:
-        """A study that is stored, and how many instances it has at least."""
+    def some_series(self, chance: random.Random) -> tuple[SeriesOfStudy, int] | None:
+        """A series that is stored, and how many instances it has at least."""
         with self.lock:
             if not self.acknowledged:
                 return None
-            uid = chance.choice(list(self.acknowledged))
-            return uid, len(self.acknowledged[uid])
+            series = chance.choice(list(self.acknowledged))
+            return series, len(self.acknowledged[series])
 
     def associate(self, *abstract_syntaxes: str, as_scp: bool = False) -> Association:
         """An association with one context for each, odd ids from 1 on."""
@@ -162,24 +166,25 @@ class Repeater(Actor):
 
 
 class Asker(Actor):
-    """Queries a study that is stored, at image level."""
+    """Queries a series that is stored, at image level."""
 
     def play(self) -> None:
         """Everything that was acknowledged before has to be there."""
-        chosen = self.stage.some_study(self.chance)
+        chosen = self.stage.some_series(self.chance)
         if chosen is None:
             return
-        study, known = chosen
-        found = len(images_of(self.stage, study))
+        series, known = chosen
+        found = len(images_of(self.stage, series))
         if found < known:
             raise Unexpected(f"a query found {found} instances of {known}")
 
 
-def images_of(stage: Stage, study: str) -> set[str]:
-    """The SOP Instance UIDs of a study, as a C-FIND tells them."""
+def images_of(stage: Stage, series: SeriesOfStudy) -> set[str]:
+    """The SOP Instance UIDs of a series, as a C-FIND tells them."""
     model = StudyRootQueryRetrieveInformationModelFind
     association = stage.associate(model)
-    identifier = Query("IMAGE", {"StudyInstanceUID": study, "SOPInstanceUID": ""}).encoded()
+    keys = {"StudyInstanceUID": series[0], "SeriesInstanceUID": series[1], "SOPInstanceUID": ""}
+    identifier = Query("IMAGE", keys).encoded()
     command = encode.query_request(1, model)
     association.send(encode.message(1, command, [identifier], len(identifier)))
     found, answer = set(), bytearray()
@@ -240,14 +245,14 @@ class Viewer(Actor):
 
     def play(self) -> None:
         """As many instances as were acknowledged have to come."""
-        chosen = self.stage.some_study(self.chance)
+        chosen = self.stage.some_series(self.chance)
         if chosen is None:
             return
         tally = Tally()
         model = StudyRootQueryRetrieveInformationModelGet
         classes = [kind_named(name).sop_class for name in ("mr", "ct")]
         association = self.stage.associate(model, *classes, as_scp=True)
-        self._retrieve(association, chosen[0], encode.retrieve_request(1, model), tally)
+        self._retrieve(association, chosen[0][0], encode.retrieve_request(1, model), tally)
         association.release()
         if tally.instances < chosen[1]:
             raise Unexpected(f"a C-GET brought {tally.instances} instances of {chosen[1]}")
@@ -272,7 +277,7 @@ class Mover(Viewer):
 
     def play(self) -> None:
         """As many instances as were acknowledged have to arrive."""
-        chosen = self.stage.some_study(self.chance)
+        chosen = self.stage.some_series(self.chance)
         if chosen is None:
             return
         model = StudyRootQueryRetrieveInformationModelMove
@@ -280,7 +285,7 @@ class Mover(Viewer):
             self.stage.receiver.tally = tally = Tally()
             association = self.stage.associate(model)
             command = encode.retrieve_request(1, model, RECEIVER_AET)
-            self._retrieve(association, chosen[0], command, Tally())
+            self._retrieve(association, chosen[0][0], command, Tally())
             association.release()
         if tally.instances < chosen[1]:
             raise Unexpected(f"a C-MOVE brought {tally.instances} instances of {chosen[1]}")
@@ -352,13 +357,13 @@ class SlowReader(Actor):
 
     def play(self) -> None:
         """Neither a thread nor a descriptor may stay."""
-        chosen = self.stage.some_study(self.chance)
+        chosen = self.stage.some_series(self.chance)
         if chosen is None:
             return
         model = StudyRootQueryRetrieveInformationModelGet
         classes = [kind_named(name).sop_class for name in ("mr", "ct")]
         association = self.stage.associate(model, *classes, as_scp=True)
-        identifier = Query("STUDY", {"StudyInstanceUID": chosen[0]}).encoded()
+        identifier = Query("STUDY", {"StudyInstanceUID": chosen[0][0]}).encoded()
         command = encode.retrieve_request(1, model)
         association.send(encode.message(1, command, [identifier], len(identifier)))
         time.sleep(self.chance.uniform(0.5, 3))

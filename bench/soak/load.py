@@ -17,12 +17,13 @@ _MOST_COMPLAINTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the cast is: scenes by actor, instances acknowledged, what went wrong."""
+    """How far the cast is: scenes by actor, instances acknowledged, complaints (the first 20)."""
 
     scenes: dict[str, int]
     instances: int
     size: int
     complaints: list[str]
+    complaint_count: int
 
 
 @dataclass
@@ -84,7 +85,8 @@ def progress() -> Progress:
     stage = company.stage
     with stage.lock:
         instances = sum(map(len, stage.acknowledged.values()))
-    return Progress(scenes, instances, stage.stored_bytes, company.complaints[:_MOST_COMPLAINTS])
+    told = company.complaints[:_MOST_COMPLAINTS]
+    return Progress(scenes, instances, stage.stored_bytes, told, len(company.complaints))
 
 
 def end() -> Progress:
@@ -97,9 +99,9 @@ def end() -> Progress:
 
 
 def compare() -> list[str]:
-    """Ask for every study that any cast has stored; the instances that are not there."""
+    """Ask for every series that any cast has stored; the instances that are not there."""
     lost = []
     for company in _companies:
-        for study, known in company.stage.acknowledged.items():
-            lost += sorted(known - images_of(company.stage, study))
+        for series, known in company.stage.acknowledged.items():
+            lost += sorted(known - images_of(company.stage, series))
     return lost

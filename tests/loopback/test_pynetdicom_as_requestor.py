@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from queue import Queue
 
 import pytest
 from loopback_peers import (
@@ -25,6 +26,7 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 from pynetdicom import AE, evt
 from pynetdicom import build_role as role_for
 from pynetdicom.dsutils import encode
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.pdu_primitives import (
     AsynchronousOperationsWindowNegotiation,
     SOPClassExtendedNegotiation,
@@ -272,11 +274,14 @@ def test_a_rejection_is_understood(listen: Listen) -> None:
     """Result, source and reason as the other side reads them."""
     refusal = Rejection(reason=RejectReason.CALLING_AE_TITLE_NOT_RECOGNIZED)
     listener = listen(echo_service(), decide=lambda _: refusal)
-    association = requestor(VERIFICATION).associate(*listener.address)
-    assert association.is_rejected
-    primitive = association.acceptor.primitive
-    assert primitive is not None
-    assert (primitive.result, primitive.result_source, primitive.diagnostic) == (1, 1, 3)
+    # By event, because is_rejected is set only when its threads run in one certain order.
+    received: Queue[A_ASSOCIATE_RJ] = Queue()
+    association = requestor(VERIFICATION).associate(
+        *listener.address, evt_handlers=[(evt.EVT_PDU_RECV, lambda event: received.put(event.pdu))]
+    )
+    pdu = received.get(timeout=60)
+    assert (pdu.result, pdu.source, pdu.reason_diagnostic) == (1, 1, 3)
+    assert not association.is_established
 
 
 def test_echo_over_tls(listen: Listen, certificates: Certificates) -> None:

@@ -349,7 +349,7 @@ def test_responses_without_end_are_read_one_by_one(listen: Listen, associate: As
     def find(request: Request) -> None:
         identifier = request.read_dataset()
         for number in range(2000):
-            request.respond(Status.PENDING, dataset=identifier + str(number).encode())
+            request.respond(Status.PENDING, dataset=identifier + f"{number:04}".encode())
         request.respond(Status.SUCCESS)
 
     listener = listen(Service("find", [CommandField.C_FIND], find, supported(FIND)))
@@ -357,5 +357,5 @@ def test_responses_without_end_are_read_one_by_one(listen: Listen, associate: As
     context = association.context_for(FIND)
     assert context is not None
     datasets = [r.dataset for r in c_find(association, context=context, identifier=b"id")]
-    assert datasets == [f"id{number}".encode() for number in range(2000)] + [None]
+    assert datasets == [f"id{number:04}".encode() for number in range(2000)] + [None]
     association.release()

@@ -150,15 +150,20 @@ def fragments(
     """P-DATA-TF headers and views of ``data``, alternating, for sending as they are.
 
     ``kind`` is `COMMAND` or 0. ``size`` is the longest data of one PDV, see `largest_fragment`.
-    With ``complete`` the final fragment is marked as the last one (PS3.8 E.2).
+    With ``complete`` the final fragment is marked as the last one (PS3.8 E.2). Fragments are of
+    even length, for receivers like DCMTK abort at an odd one: a data set that ends oddly, as a
+    deflate stream may (PS3.5 A.5), gets a null behind it.
     """
     view, total = memoryview(data), len(data)
     for start in range(0, max(total, 1), size):
         stop = min(start + size, total)
-        control = kind | LAST if complete and stop == total else kind
-        yield data_header(context_id, control, stop - start)
+        last = complete and stop == total
+        padding = (stop - start) % 2 if last else 0
+        yield data_header(context_id, kind | LAST if last else kind, stop - start + padding)
         if stop > start:
             yield view[start:stop]
+        if padding:
+            yield b"\0"
 
 
 def largest_fragment(peer_max_pdu: int, ceiling: int) -> int:
