@@ -1,6 +1,6 @@
 """``python -m bench``: measure this archive beside its peers.
 
-python -m bench [--quick] [--rows small,echo] [--peers ours,orthanc] [--json FILE] [--plot FILE]
+python -m bench [--quick] [--rows small,echo] [--peers ours,orthanc] [--json FILE] [--publish]
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from rich.console import Console
 
 from bench.packages import install_peers
 from bench.peers import PEERS
-from bench.plot import svg
-from bench.report import markdown, print_report
+from bench.publish import publish_run
+from bench.report import print_report
 from bench.results import Run
 from bench.rows import FAMILIES, family_names
 from bench.rows.query import query_rows
 from bench.session import Wanted, measure
 
-_RESULTS = Path(__file__).parent / "results"
+_ROOT = Path(__file__).resolve().parent.parent
+_RESULTS = _ROOT / "bench" / "results"
+_DOCS = _ROOT / "docs" / "explanation"
 
 
 def _names(_: object, __: object, value: str | None) -> tuple[str, ...]:
@@ -36,8 +38,7 @@ def _names(_: object, __: object, value: str | None) -> tuple[str, ...]:
 @click.option("--rows", callback=_names, help="Rows or families to measure, with commas.")
 @click.option("--peers", callback=_names, help="Peers to measure, with commas.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where to keep it all.")
-@click.option("--plot", type=click.Path(path_type=Path), help="SVG of the ratios to write.")
-@click.option("--markdown", "page", type=click.Path(path_type=Path), help="Tables to write.")
+@click.option("--publish", is_flag=True, help="Write tables, plot and JSON into docs/explanation.")
 @click.option("--from", "earlier", type=click.Path(path_type=Path, exists=True))
 @click.option("--install", is_flag=True, help="Install the peers first, with apt-get.")
 @click.option("--scratch", type=click.Path(path_type=Path), help="Folder for the peers' data.")
@@ -46,8 +47,7 @@ def main(
     rows: tuple[str, ...],
     peers: tuple[str, ...],
     json_file: Path | None,
-    plot: Path | None,
-    page: Path | None,
+    publish: bool,
     earlier: Path | None,
     install: bool,
     scratch: Path | None,
@@ -69,10 +69,8 @@ def main(
         run = measure(console, Wanted(quick, rows, peers), target, scratch)
         console.print(f"\nall samples are in {target}\n", highlight=False)
     print_report(run, console)
-    if plot is not None:
-        plot.write_text(svg(run), "utf-8")
-    if page is not None:
-        page.write_text(markdown(run), "utf-8")
+    if publish:
+        publish_run(run, _DOCS)
 
 
 def _allow_many_descriptors() -> None:

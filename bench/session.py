@@ -21,7 +21,7 @@ from bench.peers import PEERS, Destinations, Peer
 from bench.peers.filled import SIZES, filled_peers
 from bench.results import Run
 from bench.rows import FAMILIES, FIND, HOOKS, Family
-from bench.rows.base import Bench
+from bench.rows.base import Bench, Row
 from bench.rows.hooks import measure_hooks
 from bench.rows.query import query_rows
 from bench.rows.stock import MOVE_AET
@@ -118,13 +118,19 @@ class _Session:
 
     def family(self, family: Family) -> None:
         """Measure the rows of one family that are asked for."""
-        rows = [row for row in family.rows if self.wanted.takes(family.name, row.name)]
+        rows = [row for row in family.rows if self._takes(family, row)]
         if not rows:
             return
         self.console.print(f"[bold]{family.name}[/]")
         for result in self.runner.run(rows, PEERS, self.wanted.peers):
             self.run.results.append(result)
             self.run.save(self.target)
+
+    def _takes(self, family: Family, row: Row) -> bool:
+        """A row that is asked for by name is taken in a quick run too."""
+        if self.bench.quick and not row.in_quick:
+            return row.name in self.wanted.rows
+        return self.wanted.takes(family.name, row.name)
 
     def hooks(self) -> None:
         """No peer takes part."""

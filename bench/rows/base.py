@@ -60,7 +60,7 @@ class Row(ABC):
 
     ``fresh``: the peer is started anew in an empty folder for each sample, else once for all rows
     of its family. ``patience``: a peer whose sample takes more seconds than this gives only one.
-    ``not_in_quick``: peers that are too slow for a quick run.
+    A quick run takes the row where ``in_quick``, without the peers ``not_in_quick``.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Row(ABC):
     higher_is_better: bool = False
     table: str = "peers"
     peers: tuple[str, ...]
+    in_quick: bool = True
     not_in_quick: tuple[str, ...] = ()
     fresh: bool = False
     spawns: bool = True

@@ -18,6 +18,7 @@ class _Growth(Row):
     """Peak resident memory over what it was before, of all processes of the peer."""
 
     unit = "MB"
+    not_in_quick = ("pynetdicom",)
     repeats = 3
     quick_repeats = 1
     patience = 60.0

@@ -40,6 +40,7 @@ class Stop(Row):
     fresh = True
     repeats = 5
     peers = ("ours", "orthanc", "pynetdicom")
+    not_in_quick = ("orthanc",)  # waits for its associations, 30 s
 
     def measure(self, bench: Bench, peer: Peer) -> Measured:
         """Also notes how many peers were told by an A-ABORT."""

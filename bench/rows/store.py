@@ -20,6 +20,8 @@ class StoreRow(Row):
         self._kind, self._count, self._associations = kind, count, associations
         self.name = f"store-{kind}-{associations}"
         self.title = f"C-STORE {count:,} × {kind_named(kind).title}, {associations} assoc."
+        if kind != "mr":
+            self.quick_repeats, self.not_in_quick = 2, ("pynetdicom",)
         self.peers = ("ours", "orthanc", "storescp", "pynetdicom")
         if associations > 1:
             self.peers = (
@@ -51,10 +53,11 @@ class LargeStoreRow(StoreRow):
     unit = "MB/s"
     fresh = True
     repeats = 3
-    quick_repeats = 1
 
     def __init__(self, kind: str, count: int, associations: int) -> None:
         super().__init__(kind, count, associations)
+        self.in_quick = associations != 4
+        self.quick_repeats = 1
         self.peers = tuple(name for name in self.peers if name != "ours-workers")
 
     def measure(self, bench: Bench, peer: Peer) -> Measured:

@@ -157,9 +157,18 @@ class Connection:
 
     def _secure(self) -> None:
         """The TLS handshake, within the time that the ARTIM timer gives."""
-        if self._rules.tls is not None:
-            self._socket.settimeout(self._rules.limits.artim_timeout)
-            self._socket = self._rules.tls.wrap_socket(self._socket, server_side=True)
+        if self._rules.tls is None:
+            return
+        self._socket.settimeout(self._rules.limits.artim_timeout)
+        # Wrapping takes the descriptor away from the plain socket, so the handshake begins only
+        # when `stop` can reach it through the new one.
+        secured = self._rules.tls.wrap_socket(
+            self._socket, server_side=True, do_handshake_on_connect=False
+        )
+        self._socket = secured
+        if self._stopping:
+            raise ConnectionAbortedError("this archive stops")
+        secured.do_handshake()
 
     def _converse(self, wire: Wire) -> None:
         try:

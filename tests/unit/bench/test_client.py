@@ -6,6 +6,11 @@ import threading
 from collections import Counter
 
 import pytest
+from bench.client import tasks
+from bench.client.process import ClientFailed, ClientProcess
+from bench.client.tasks import RECEIVER_AET, Address, Query, Store
+from bench.client.wire import Refused
+from bench.data import Uids, instances, kind_named, write_file
 from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from pynetdicom import AE, evt
@@ -15,12 +20,6 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelMove,
     Verification,
 )
-
-from bench.client import tasks
-from bench.client.process import ClientFailed, ClientProcess
-from bench.client.tasks import RECEIVER_AET, Address, Query, Store
-from bench.client.wire import Refused
-from bench.data import Uids, instances, kind_named, write_file
 
 
 class Scp:
@@ -72,9 +71,7 @@ def address(scp):
     ae = AE("PEER")
     ae.maximum_associations = 20
     ae.add_supported_context(Verification)
-    ae.add_supported_context(
-        MRImageStorage, ExplicitVRLittleEndian, scu_role=True, scp_role=True
-    )
+    ae.add_supported_context(MRImageStorage, ExplicitVRLittleEndian, scu_role=True, scp_role=True)
     ae.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
     for model in (
         StudyRootQueryRetrieveInformationModelFind,
@@ -142,4 +139,3 @@ def test_client_process_hands_back_results_and_errors(address):
         with pytest.raises(ClientFailed, match="'nothing'"):
             client.run(tasks.store, address, Store("nothing", 1, 1, "a run"))
         assert client.run(tasks.echo, address, 2).count == 2
-

@@ -5,6 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
+from bench.client import encode
+from bench.client.wire import Accepted, Refused, status_in
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
@@ -14,9 +16,6 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelMove,
 )
-
-from bench.client import encode
-from bench.client.wire import Accepted, Refused, status_in
 
 
 def decoded(buffers):

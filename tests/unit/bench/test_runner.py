@@ -1,0 +1,202 @@
+"""How rows are measured: in turns, and without those who fail or are slow."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from bench.bars import BARS
+from bench.client.process import ClientFailed
+from bench.peers import Destinations, Peer
+from bench.procfs import Usage
+from bench.rows import FAMILIES, family_names
+from bench.rows.base import Bench, Measured, NotMeasured, Row
+from bench.rows.hooks import measure_hooks
+from bench.rows.query import query_rows
+from bench.runner import Runner
+from bench.soak.verdict import Quiet, leaks
+from rich.console import Console
+
+
+class Client:
+    """Needs no process: nothing is asked of a peer that only pretends."""
+
+    def run(self, task, *args):
+        """Every peer listens at once."""
+
+
+class Pretended(Peer):
+    """Counts starts and stops."""
+
+    title = settings = version = classmethod(lambda cls: cls.name)
+    durability = "none"
+    lives: list[str]
+
+    @classmethod
+    def missing(cls):
+        """Never."""
+        return ""
+
+    def command(self):
+        """None is run."""
+        return []
+
+    @property
+    def address(self):
+        """Nowhere."""
+
+    def spawn(self):
+        """A life begins."""
+        self.state = {}
+        self.lives.append(f"+{self.name}")
+
+    def stop(self):
+        """A life ends."""
+        self.lives.append(f"-{self.name}")
+        return 0.0
+
+    def log_tail(self):
+        """It says nothing."""
+        return ""
+
+
+class Counting(Row):
+    """Tells who was measured when."""
+
+    name = title = "counting"
+    unit = "s"
+    peers = ("a", "b", "c")
+    repeats = 3
+    quick_repeats = 2
+
+    def __init__(self):
+        self.turns = []
+        self.fails = {}
+
+    def measure(self, bench, peer):
+        """One more turn."""
+        self.turns.append(peer.name)
+        if peer.name in self.fails:
+            raise self.fails[peer.name]
+        return Measured(float(len(self.turns)), 0.5, note=peer.name)
+
+
+@pytest.fixture
+def lives():
+    return []
+
+
+@pytest.fixture
+def measured(tmp_path, lives):
+    """Run one row; the columns."""
+
+    def run(row, *, quick=False, chosen=()):
+        kinds = {
+            name: type(name, (Pretended,), {"name": name, "lives": lives})
+            for name in ("a", "b", "c")
+        }
+        bench = Bench(client=Client(), quick=quick, run="r", scratch=tmp_path, say=lambda _: None)
+        runner = Runner(bench, Destinations({}), Console(file=StringIO()))
+        (result,) = runner.run([row], kinds, chosen)
+        return result.columns
+
+    return run
+
+
+def test_peers_take_turns_and_each_begins_once(measured, lives):
+    """So that what grows with time falls on all of them; they are started once."""
+    row = Counting()
+    columns = measured(row)
+    assert row.turns == ["a", "b", "c", "a", "c", "b", "c", "a", "b"]
+    assert [len(column.samples) for column in columns.values()] == [3, 3, 3]
+    assert columns["b"].note == "b"
+    assert columns["b"].client_share == 0.5
+    assert lives == ["+a", "+b", "+c", "-a", "-b", "-c"]
+
+
+def test_fresh_row_starts_its_peers_for_each_sample(measured, lives):
+    """And stops each before the next begins."""
+    row = Counting()
+    row.fresh = True
+    measured(row, quick=True, chosen=("a",))
+    assert lives[:4] == ["+a", "-a", "+a", "-a"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "note"),
+    [
+        (ClientFailed("it aborted"), "failed: it aborted"),
+        (NotMeasured("it cannot"), "it cannot"),
+        (ValueError("3 of 5 arrived"), "failed: 3 of 5 arrived"),
+    ],
+)
+def test_failing_peer_has_no_figure_and_no_more_turns(measured, failure, note):
+    """The others go on."""
+    row = Counting()
+    row.fails["b"] = failure
+    columns = measured(row)
+    assert row.turns.count("b") == 1
+    assert (columns["b"].samples, columns["b"].note) == ([], note)
+    assert len(columns["c"].samples) == 3
+
+
+def test_slow_peer_gives_one_sample(measured):
+    """Patience counts the sample alone."""
+    row = Counting()
+    row.patience = 0.0
+    assert [len(column.samples) for column in measured(row).values()] == [1, 1, 1]
+
+
+def test_peer_that_is_too_slow_for_a_quick_run_is_left_out(measured):
+    """In the full run it takes part."""
+    row = Counting()
+    row.not_in_quick = ("c",)
+    assert measured(row, quick=True).keys() == {"a", "b"}
+    assert measured(row).keys() == {"a", "b", "c"}
+
+
+def test_names_of_rows_are_unique():
+    """``--rows`` takes them, and bars name them."""
+    names = [row.name for family in FAMILIES for row in family.rows]
+    names += [row.name for row in query_rows(())]
+    assert len(names) == len(set(names))
+    assert not {*names} & {*family_names()}
+
+
+def test_bars_name_rows_that_there_are():
+    """A bar on a misspelt row would never be missed."""
+    names = {row.name for family in FAMILIES for row in family.rows}
+    names |= {row.name for row in query_rows(())}
+    assert {bar.row for bar in BARS} <= names
+
+
+def test_cost_of_a_hook_is_measured_for_each_number_of_plugins():
+    result = measure_hooks()
+    assert list(result.columns) == ["0 plugins", "1 plugins", "10 plugins", "50 plugins"]
+    assert all(column.median > 0 for column in result.columns.values())
+
+
+# --- the soak ----------------------------------------------------------------------------------
+
+MB = 1 << 20
+QUIET = Usage(resident=90 * MB, threads=4, descriptors=150, cpu=1.0)
+
+
+def usage(**changes):
+    return Usage(**{field: getattr(QUIET, field) for field in QUIET.__slots__} | changes)
+
+
+def test_flat_archive_leaks_nothing():
+    """Memory may move within ten percent."""
+    assert list(leaks(Quiet(QUIET, QUIET), [90 * MB, 95 * MB, 99 * MB, 96 * MB] * 10)) == []
+
+
+def test_every_leak_is_told():
+    """Memory under load, threads and descriptors in the quiet after it."""
+    after = usage(threads=5, descriptors=160)
+    told = list(leaks(Quiet(QUIET, after), [n * 10 * MB for n in range(10, 30)]))
+    assert told == [
+        "memory grew from 178 to 283 MB under load",
+        "threads: 4 before, 5 after",
+        "descriptors: 150 before, 160 after",
+    ]
