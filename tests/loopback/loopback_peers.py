@@ -6,7 +6,6 @@ import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES
 from pacs_framework.network.associate_writer import encode_request
@@ -180,16 +179,6 @@ def at_rest(listener: Listener) -> None:
     """Wait until no connection has a thread any more; 60 s are a net, not a measurement."""
     with listener._changed:
         assert listener._changed.wait_for(lambda: not listener._all(), 60)
-
-
-@dataclass(frozen=True)
-class Certificates:
-    """PEM files: an authority, and a certificate with its key for server and client."""
-
-    ca: Path
-    server: Path
-    client: Path
-    stranger: Path
 
 
 Listen = Callable[..., Listener]

@@ -12,7 +12,6 @@ from loopback_peers import (
     VERIFICATION,
     Associate,
     Bare,
-    Certificates,
     Listen,
     Stored,
     at_rest,
@@ -26,6 +25,7 @@ from pacs_framework.network.errors import AssociationAborted, AssociationError, 
 from pacs_framework.network.limits import Limits
 from pacs_framework.network.scu import c_echo, c_store
 from pacs_framework.network.tls import MinimumVersion, client_context, server_context
+from pacs_framework.testing.certificates import Certificates
 
 SHORT = Limits(artim_timeout=0.2, idle_timeout=0.2, network_timeout=0.2)
 

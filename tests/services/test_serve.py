@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 from pydicom import Dataset
-from pynetdicom.sop_class import CTImageStorage, Verification
+from pynetdicom.sop_class import (
+    CTImageStorage,
+    StudyRootQueryRetrieveInformationModelFind,
+    Verification,
+)
 
 from pacs_framework.dicom.status import Status
 from pacs_framework.testing.instances import make_instance
@@ -170,3 +174,27 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     done = pacs(name, "--help")
     assert done.returncode == 0
     assert "Example:" in done.stdout
+
+
+def test_the_log_at_level_info_holds_no_patient_data(
+    archive: ServedArchive, associate: Associate, store: Store
+) -> None:
+    """Store, refuse, query: names, ids and birth dates stay out; each line has its association."""
+    instance = make_instance(PatientName="Secretname^X", PatientID="SECRETID")
+    assert store(archive, instance).Status == Status.SUCCESS
+    association = associate(archive, StudyRootQueryRetrieveInformationModelFind)
+    query = Dataset()
+    query.QueryRetrieveLevel = "STUDY"
+    query.PatientName = "Secretname*"
+    query.PatientID = "SECRETID"
+    model = StudyRootQueryRetrieveInformationModelFind
+    answers = [answer for _, answer in association.send_c_find(query, model) if answer]
+    association.release()
+    assert [answer.PatientID for answer in answers] == ["SECRETID"]
+    assert archive.stop() == 0
+    log = archive.log_text()
+    assert "secret" not in log.lower()
+    lines = [json.loads(line) for line in log.splitlines()]
+    on_associations = [line for line in lines if "association" in line["event"]]
+    assert len(on_associations) >= 4
+    assert all(line["association_id"] for line in on_associations)
