@@ -23,7 +23,7 @@ _COLOURS = {
 _WIDTH, _LEFT, _RIGHT, _TOP = 1000, 330, 70, 64
 _BAR, _GAP = 13, 9
 _HEADLINE = "How many times better than each peer (1: equal; to the right: we are)"
-_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
 def ratios_of(run: Run) -> list[tuple[str, dict[str, float]]]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from bench.client import tasks
 from bench.client.process import ClientFailed
 from bench.peers import Destinations, Peer
-from bench.results import Column, Result
+from bench.results import OURS, Column, Result
 from bench.rows.base import Bench, Measured, NotMeasured, Row
 
 __all__ = ["Runner"]
@@ -81,7 +81,7 @@ class Runner:
             columns={name: Column() for name in peers},
         )
         shares: dict[str, list[float]] = {name: [] for name in peers}
-        left = dict.fromkeys(peers, row.quick_repeats if self._bench.quick else row.repeats)
+        left = dict.fromkeys(peers, self._bench.repeats_of(row))
         turn = 0
         while any(left.values()):
             for name in _order(list(peers), turn):
@@ -111,7 +111,7 @@ class Runner:
         column.note = measured.note
         self._say(row, peer, measured, len(column.samples))
         patience = row.quick_patience if self._bench.quick else row.patience
-        if seconds > patience:
+        if seconds > patience and peer.name != OURS:
             left[peer.name] = 0
 
     def _measured(self, row: Row, peer: Peer) -> tuple[Measured, float]:

@@ -37,6 +37,8 @@ class Filled(Ours):
 class FilledPostgres(Filled):
     """The same rows in a PostgreSQL of its own."""
 
+    durability = "only read here"
+
     @classmethod
     def missing(cls) -> str:
         """The binaries may not be installed, or there is no user to run them."""

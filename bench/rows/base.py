@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from bench.client.tasks import Sample
 from bench.peers import Peer
 
 __all__ = ["Bench", "Measured", "NotMeasured", "Row"]
+
+
+_QUICK_SECONDS = 180
 
 
 class NotMeasured(Exception):
@@ -27,7 +31,15 @@ class Bench:
     run: str
     scratch: Path
     say: Callable[[str], None] = print
+    started: float = field(default_factory=time.monotonic)
     _numbers: dict[str, int] = field(default_factory=dict)
+
+    def repeats_of(self, row: Row) -> int:
+        """Samples to take of each peer; one only when a quick run has used up most of its time."""
+        if not self.quick:
+            return row.repeats
+        late = time.monotonic() - self.started > _QUICK_SECONDS
+        return 1 if late else row.quick_repeats
 
     def unique(self, label: str) -> str:
         """A seed for UIDs that no other sample of any run has."""
@@ -59,7 +71,7 @@ class Row(ABC):
     """One line of a table: measured for each of ``peers``, some times over.
 
     ``fresh``: the peer is started anew in an empty folder for each sample, else once for all rows
-    of its family. ``patience``: a peer whose sample takes more seconds than this gives only one.
+    of its family. ``patience``: another peer whose sample takes more seconds gives only one.
     A quick run takes the row where ``in_quick``, without the peers ``not_in_quick``.
     """
 

@@ -37,7 +37,7 @@ class GrowthIn(_Growth):
         before = procfs.reset_peak(peer.pid)
         bench.client.run(tasks.store, peer.address, tasks.Store(_KIND, 1, 1, run))
         peer.state["gigabyte"] = run
-        return Measured(procfs.peak_growth(before) / _MB)
+        return _grown(before)
 
 
 class GrowthOut(_Growth):
@@ -61,7 +61,12 @@ class GrowthOut(_Growth):
         sample = bench.client.run(tasks.get, peer.address, kind_named(_KIND).sop_class, keys)
         if sample.count != 1:
             raise ValueError("the instance did not arrive")
-        return Measured(procfs.peak_growth(before) / _MB)
+        return _grown(before)
+
+
+def _grown(before: dict[int, int]) -> Measured:
+    """Less than a megabyte counts as one: below it, ratios would be those of noise."""
+    return Measured(max(1.0, procfs.peak_growth(before) / _MB))
 
 
 ROWS: list[Row] = [GrowthIn(), GrowthOut()]

@@ -23,6 +23,7 @@ class Start(Row):
     spawns = False
     repeats = 5
     peers = ("ours", "ours-workers", "orthanc", "storescp", "pynetdicom", "qrscp")
+    not_in_quick = ("ours-workers", "pynetdicom", "qrscp")
 
     def measure(self, bench: Bench, peer: Peer) -> Measured:
         """The client tries again every 2 ms."""

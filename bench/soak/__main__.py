@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -26,9 +27,20 @@ from pacs_framework.testing.process import ServedArchive, served
 
 _SAMPLE_SECONDS = 1.0
 _SAY_EVERY = 10.0
-_REHEARSAL = 10.0
+# Seconds for each worker: by then it has opened what it keeps open, such as 128 folders.
+_REHEARSAL = 15.0
 _SETTLE = 3.0
 _GB = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Seconds of load and of rehearsal, bytes to fill at most, and the seed of the actors."""
+
+    seconds: float
+    rehearsal: float
+    room: int
+    seed: int
 
 
 @click.command()
@@ -43,7 +55,8 @@ def main(minutes: float, workers: int, room: float, seed: int, scratch: Path | N
     folder = Path(tempfile.mkdtemp(prefix="pacs-soak-", dir=scratch))
     try:
         with ClientProcess() as client, _archive(client, folder, workers) as archive:
-            wrong = _soak(console, client, archive, minutes * 60, int(room * _GB), seed)
+            plan = _Plan(minutes * 60, _REHEARSAL * workers, int(room * _GB), seed)
+            wrong = _soak(console, client, archive, plan)
             code = archive.stop()
             if code:
                 wrong.append(f"the archive ended with exit code {code}")
@@ -65,22 +78,17 @@ def _archive(client: ClientProcess, folder: Path, workers: int) -> Iterator[Serv
 
 
 def _soak(
-    console: Console,
-    client: ClientProcess,
-    archive: ServedArchive,
-    seconds: float,
-    room: int,
-    seed: int,
+    console: Console, client: ClientProcess, archive: ServedArchive, plan: _Plan
 ) -> list[str]:
     """The load, and everything that is wrong after it."""
     address = Address(archive.host, archive.port, archive.aet)
     pid, run = archive.process.pid, secrets.token_hex(8)
-    console.print(f"archive on port {archive.port}; rehearsal of {_REHEARSAL:.0f} s")
-    wrong = list(client.run(load.rehearse, address, run, _REHEARSAL, seed).complaints)
+    console.print(f"archive on port {archive.port}; rehearsal of {plan.rehearsal:.0f} s")
+    wrong = list(client.run(load.rehearse, address, run, plan.rehearsal, plan.seed).complaints)
     time.sleep(_SETTLE)
     before = usage(pid)
-    client.run(load.begin, address, run, room, seed)
-    samples = list(_watch(console, client, pid, seconds))
+    client.run(load.begin, address, run, plan.room, plan.seed)
+    samples = list(_watch(console, client, pid, plan.seconds))
     played = client.run(load.end)
     time.sleep(_SETTLE)
     quiet = Quiet(before, usage(pid))

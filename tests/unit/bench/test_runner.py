@@ -200,3 +200,11 @@ def test_every_leak_is_told():
         "threads: 4 before, 5 after",
         "descriptors: 150 before, 160 after",
     ]
+
+
+def test_quick_run_that_is_late_takes_one_sample_of_each(measured, monkeypatch):
+    """Five minutes are five minutes, on a slow machine too; a full run takes its time."""
+    row = Counting()
+    monkeypatch.setattr("bench.rows.base._QUICK_SECONDS", -1)
+    assert [len(column.samples) for column in measured(row, quick=True).values()] == [1, 1, 1]
+    assert [len(column.samples) for column in measured(row).values()] == [3, 3, 3]
