@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 # Clinics often have a certificate authority of their own between them and the package index.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help install run test lint types format lock docs clean
+.PHONY: help install run test lint types format lock docs bench soak clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ format: $(INSTALLED) ## Format the code and mend what can be mended
 
 docs: $(INSTALLED) ## Write the generated pages of docs/reference anew
 	@$(BIN)/python tools/reference.py
+
+bench: $(INSTALLED) ## Measure beside Orthanc, DCMTK and pynetdicom (QUICK=1 for five minutes; ARGS="--rows small")
+	@$(BIN)/python -m bench --install $(if $(QUICK),--quick) $(ARGS)
+
+soak: $(INSTALLED) ## Mixed load for MINUTES=10, then account for everything
+	@$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10) $(ARGS)
 
 lock: $(UV) ## Resolve the newest dependencies into requirements.txt (names no package index)
 	@$(UV) lock -q --upgrade --no-progress

@@ -28,6 +28,7 @@ __all__ = ["BELL", "ChangeFeed"]
 BELL = "feed.bell"
 _LOCK = "feed.lock"
 _BATCH = 64
+_GATHER = 0.05  # seconds
 
 _log = structlog.get_logger(__name__)
 
@@ -104,6 +105,9 @@ class ChangeFeed:
         while not self._stopping.is_set():
             bell.wait()
             self._wake()
+            # The first change is handed over at once; those of a burst are read together, or each
+            # commit of a busy archive would wake every consumer.
+            self._stopping.wait(_GATHER)
 
     def _listen_to_nodes(self) -> None:
         nodes = self._nodes

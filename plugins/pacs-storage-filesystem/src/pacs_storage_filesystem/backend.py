@@ -9,38 +9,47 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 from pacs_framework.archive.claims import Claim, abandoned
 from pacs_framework.errors import ObjectNotFound, OutOfResources, StorageError
 from pacs_framework.storage import ByteSource, ObjectName, ObjectStat, ObjectWriter, StorageBackend
+from pacs_storage_filesystem.failures import explain, translated
 from pacs_storage_filesystem.folders import Folders
+from pacs_storage_filesystem.logged import LoggedFiles, LoggedWriter, sync_files
 from pacs_storage_filesystem.naming import Naming, is_key, key_of, version_of
 from pacs_storage_filesystem.ranges import RangeReader
+from pacs_storage_filesystem.write_ahead import replay
 
 __all__ = ["FilesystemBackend"]
 
 _INCOMING = ".incoming"
+_LOG = ".log"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _ATTEMPTS = 32
 _CHECK_EVERY = 16 << 20  # bytes written between two looks at the free space
 
 
 class FilesystemBackend(StorageBackend):
-    """Keeps objects below ``root`` and leaves ``reserve`` bytes of its file system free."""
+    """Keeps objects below ``root`` and leaves ``reserve`` bytes of its file system free.
 
-    def __init__(self, root: Path, *, naming: Naming, reserve: int) -> None:
-        with _translated("open the storage folder"):
+    ``write_ahead`` is the size in bytes of the log that small objects are synced in; with 0, each
+    file is synced by itself.
+    """
+
+    def __init__(self, root: Path, *, naming: Naming, reserve: int, write_ahead: int = 0) -> None:
+        with translated("open the storage folder"):
             root.mkdir(parents=True, exist_ok=True)
             self._folders = Folders(root)
         self._root = root
         self._naming = naming
         self._reserve = reserve
         self._claim: tuple[int, Claim] | None = None
+        self._write_ahead = write_ahead
+        self._logged: LoggedFiles | None = None
         self._mutex = threading.Lock()
         self._numbers = count()
 
@@ -56,7 +65,13 @@ class FilesystemBackend(StorageBackend):
         """Start a temporary file; refuses when ``size`` bytes would touch the reserve."""
         self._check(key)
         self.require(size or 0)
-        with _translated("make a file"):
+        logged = self._logged_files()
+        if logged is not None and size is not None and size <= logged.largest:
+            return LoggedWriter(logged, key)
+        return self._begin_file(key)
+
+    def _begin_file(self, key: str) -> ObjectWriter:
+        with translated("make a file"):
             temporary = self._temporary()
             handle = os.open(temporary, _CREATE, 0o640)
         return _FileWriter(self, key, temporary, handle)
@@ -65,7 +80,7 @@ class FilesystemBackend(StorageBackend):
         """Sync the file and rename it into place; across file systems, copy it."""
         self._check(key)
         self.require(0)
-        with _translated("sync a staged file"):
+        with translated("sync a staged file"):
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.fsync(handle)
@@ -75,7 +90,7 @@ class FilesystemBackend(StorageBackend):
             self.place(path, key)
         except OSError as error:
             if error.errno != errno.EXDEV:
-                raise _explain("keep an object", error) from error
+                raise explain("keep an object", error) from error
             super().put_file(key, path)
 
     def open(self, key: str, *, offset: int = 0, length: int | None = None) -> ByteSource:
@@ -87,7 +102,7 @@ class FilesystemBackend(StorageBackend):
         except _ABSENT as error:
             raise _missing(key) from error
         except OSError as error:
-            raise _explain("open an object", error) from error
+            raise explain("open an object", error) from error
         if offset:
             file.seek(offset)
         return file if length is None else RangeReader(file, length)
@@ -109,7 +124,10 @@ class FilesystemBackend(StorageBackend):
         if not is_key(key):
             return
         parent = key.rpartition("/")[0]
-        with _translated("delete an object"):
+        logged = self._logged
+        with translated("delete an object"):
+            if logged is not None:
+                logged.take_back(key)
             try:
                 (self._root / key).unlink()
             except _ABSENT:
@@ -123,22 +141,60 @@ class FilesystemBackend(StorageBackend):
 
     def free_space(self) -> int:
         """What the file system has for us, less the reserve."""
-        with _translated("measure the free space"):
+        with translated("measure the free space"):
             found = os.statvfs(self._root)
         return max(0, found.f_bavail * found.f_frsize - self._reserve)
 
     def recover(self) -> int:
-        """Remove the temporary files of processes that are gone; those of living ones stay."""
-        removed = 0
+        """Finish what processes that are gone have left; what belongs to living ones stays.
+
+        Their temporary files are removed, and the files in their logs made whole.
+        """
+        done = 0
         for folder in abandoned(self._root / _INCOMING):
-            removed += sum(1 for _ in folder.iterdir())
-        return removed
+            done += sum(1 for _ in folder.iterdir())
+        for folder in abandoned(self._root / _LOG):
+            done += sum(self._restore(key, data) for key, data in replay(folder))
+        return done
+
+    def _restore(self, key: str, data: bytes) -> bool:
+        """Make a logged object durable as a file; whether it was not there whole."""
+        try:
+            with self.open(key) as file:
+                whole = file.read() == data
+        except ObjectNotFound:
+            whole = False
+        if whole:
+            with translated("sync an object"):
+                sync_files(self._root, self._folders, [key])
+            return False
+        with self._begin_file(key) as writer:
+            writer.write(data)
+            writer.commit()
+        return True
 
     def close(self) -> None:
-        """Remove the folder of temporary files."""
+        """Sync what is only in the log, and remove the folder of temporary files."""
+        logged, self._logged = self._logged, None
+        if logged is not None and logged.pid == os.getpid():
+            logged.close()
         claim, self._claim = self._claim, None
         if claim is not None and claim[0] == os.getpid():
             claim[1].close()
+
+    def _logged_files(self) -> LoggedFiles | None:
+        """The log of this process, opened when it is first needed; None where there is none."""
+        logged = self._logged
+        if logged is not None and logged.pid == os.getpid():
+            return None if logged.broken else logged
+        if not self._write_ahead:
+            return None
+        with self._mutex, translated("open the write-ahead log"):
+            if self._logged is None or self._logged.pid != os.getpid():
+                self._logged = LoggedFiles(
+                    self._root, self._folders, Claim(self._root / _LOG), self._write_ahead
+                )
+            return self._logged
 
     def require(self, size: int) -> None:
         """Raises `OutOfResources` when ``size`` more bytes would touch the reserve."""
@@ -217,7 +273,7 @@ class _FileWriter(ObjectWriter):
         if self._unchecked >= _CHECK_EVERY:
             self._unchecked = 0
             self._backend.require(0)
-        with _translated("write an object"):
+        with translated("write an object"):
             written = os.write(self._handle, data)
             while written < len(data):
                 written += os.write(self._handle, memoryview(data)[written:])
@@ -225,7 +281,7 @@ class _FileWriter(ObjectWriter):
     def commit(self) -> None:
         """Sync, rename, sync the folder."""
         try:
-            with _translated("keep an object"):
+            with translated("keep an object"):
                 os.fsync(self._handle)
                 self._backend.place(self._temporary, self._key)
         except BaseException:
@@ -244,21 +300,6 @@ class _FileWriter(ObjectWriter):
         if self._open:
             self._open = False
             os.close(self._handle)
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Errors of the operating system as those of the contract."""
-    try:
-        yield
-    except OSError as error:
-        raise _explain(what, error) from error
-
-
-def _explain(what: str, error: OSError) -> StorageError:
-    """The error without its path, which means nothing to a peer."""
-    kind = OutOfResources if error.errno in _FULL else StorageError
-    return kind(f"cannot {what}: {error.strerror or error}")
 
 
 def _missing(key: str) -> ObjectNotFound:

@@ -44,6 +44,7 @@ class Folders:
     def __init__(self, root: Path) -> None:
         self._root = Folder(root)
         self._known: OrderedDict[str, Folder] = OrderedDict()
+        self._present: OrderedDict[str, Folder] = OrderedDict()
         self._mutex = threading.Lock()
 
     def durable(self, path: str) -> Folder:
@@ -67,11 +68,31 @@ class Folders:
                 self._known.popitem(last=False)
         return folder
 
+    def present(self, path: str) -> Folder:
+        """The folder at ``path``, made where it is missing, without any sync.
+
+        Raises FileNotFoundError as `durable` does.
+        """
+        if not path:
+            return self._root
+        with self._mutex:
+            folder = self._known.get(path) or self._present.get(path)
+        if folder is not None:
+            return folder
+        parent_path, _, name = path.rpartition("/")
+        folder = _made(name, self.present(parent_path))
+        with self._mutex:
+            self._present[path] = folder
+            if len(self._present) > _REMEMBERED:
+                self._present.popitem(last=False)
+        return folder
+
     def forget(self, path: str) -> None:
         """Believe nothing about ``path`` and the folders above it."""
         with self._mutex:
             while path:
                 self._known.pop(path, None)
+                self._present.pop(path, None)
                 path = path.rpartition("/")[0]
 
     def remove_empty(self, path: str) -> None:
@@ -96,8 +117,12 @@ def _make(name: str, parent: Folder) -> Folder:
 
     Also when it was there: who made it may not have come to that yet.
     """
-    with suppress(FileExistsError):
-        os.mkdir(name, 0o750, dir_fd=parent.handle)
-    folder = Folder(name, inside=parent)
+    folder = _made(name, parent)
     parent.sync()
     return folder
+
+
+def _made(name: str, parent: Folder) -> Folder:
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o750, dir_fd=parent.handle)
+    return Folder(name, inside=parent)

@@ -36,4 +36,9 @@ def _open(settings: Settings, url: str, /) -> StorageBackend:
         raise ConfigurationError(
             f"storage url {url!r} names no local folder; write file:///absolute/path"
         )
-    return FilesystemBackend(path, naming=settings.naming, reserve=settings.reserve)
+    return FilesystemBackend(
+        path,
+        naming=settings.naming,
+        reserve=settings.reserve,
+        write_ahead=settings.write_ahead,
+    )

@@ -24,3 +24,8 @@ class Settings(BaseModel):
         description="Space that stays free on the file system: an object that would touch it is "
         "refused with A700H. A number of bytes, or text such as '10 GiB'.",
     )
+    write_ahead: ByteSize = Field(
+        default=ByteSize(0),
+        description="Size of the log in which each process makes small objects durable before "
+        "their files are synced, for example '64 MiB'; 0 syncs every file by itself.",
+    )
