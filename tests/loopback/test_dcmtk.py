@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from loopback_peers import Certificates, Listen, at_rest, echo_service
+from loopback_peers import Listen, at_rest, echo_service
 
 from pacs_framework.network.tls import server_context
+from pacs_framework.testing.certificates import Certificates
 
 ECHOSCU = Path("/usr/bin/echoscu")
 

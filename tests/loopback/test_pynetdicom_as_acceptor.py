@@ -15,7 +15,6 @@ from loopback_peers import (
     IMPLICIT,
     MOVE,
     VERIFICATION,
-    Certificates,
     Stored,
     proposed,
 )
@@ -31,6 +30,7 @@ from pacs_framework.network.requestor import connect
 from pacs_framework.network.router import Router
 from pacs_framework.network.scu import c_echo, c_find, c_get, c_move, c_store
 from pacs_framework.network.tls import client_context
+from pacs_framework.testing.certificates import Certificates
 
 QUERY = Dataset()
 QUERY.QueryRetrieveLevel = "STUDY"

@@ -14,7 +14,6 @@ from loopback_peers import (
     IMPLICIT,
     MOVE,
     VERIFICATION,
-    Certificates,
     Listen,
     Service,
     Stored,
@@ -38,6 +37,7 @@ from pacs_framework.network.decisions import AssociationRequest, Rejection, Reje
 from pacs_framework.network.scu import c_store
 from pacs_framework.network.service import CommandField, Request
 from pacs_framework.network.tls import server_context
+from pacs_framework.testing.certificates import Certificates
 
 SYNTAXES = [IMPLICIT, EXPLICIT, str(RLELossless), str(JPEG2000Lossless)]
 
