@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 
@@ -145,6 +146,8 @@ def test_closing_a_find_cancels_it(serve: Serve) -> None:
 
     def find(event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
         while not event.is_cancelled:
+            # pynetdicom queues responses without a bound, faster than it sends them.
+            time.sleep(0.01)
             yield 0xFF00, QUERY
         cancelled.append(event.message_id)
         yield 0xFE00, None
