@@ -25,7 +25,7 @@ from pacs_framework.testing.process import ServedArchive, served
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(600)]
 
-ROUNDS = int(os.environ.get("PACS_TEST_KILLS", "12"))
+ROUNDS = int(os.environ.get("KILLS", "12"))
 SENDERS = 4
 CONTEXT = ProposedContext(
     context_id=1,
