@@ -144,7 +144,8 @@ def _parse(url: str) -> URL:
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise ConfigurationError(
-            f"index url {url!r} cannot be used ({type(error).__name__}); write "
+            # Not the URL itself: it may hold a password, and cannot be taken apart to hide it.
+            f"index url {url.partition(':')[0]!r}:… cannot be used ({type(error).__name__}); write "
             f"sqlite:////path/index.db or postgresql+psycopg://user@host/database"
         ) from error
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
