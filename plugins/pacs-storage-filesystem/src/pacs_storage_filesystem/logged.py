@@ -64,10 +64,10 @@ class LoggedFiles:
         except BaseException:
             with suppress(OSError):
                 (self._root / key).unlink()
+            self._log.placed()  # first: the next line may wait for a checkpoint, which waits for us
             self.take_back(key)
             raise
-        finally:
-            self._log.placed()
+        self._log.placed()
 
     def take_back(self, key: str) -> None:
         """See to it that a deleted object does not come back from the log. Raises OSError."""

@@ -176,13 +176,20 @@ class WriteAheadLog:
                 return
 
     def _turn(self) -> None:
-        """Go on in the other segment, as soon as that one is free."""
-        self._changed.wait_for(lambda: not self._due or self._broken is not None)
-        self._check()
-        if not self._active.end:
+        """Go on in the other segment, as soon as that one is free; others may be faster."""
+        full = self._active
+        if not full.end:
             raise LogBroken("an object larger than the log")
-        self._changed.wait_for(lambda: not self._syncing)
+        self._changed.wait_for(
+            lambda: (
+                self._active is not full
+                or self._broken is not None
+                or not (self._due or self._syncing)
+            )
+        )
         self._check()
+        if self._active is not full:
+            return
         # Its last records may not be synced yet, and nobody would sync this segment again.
         self._attempt(self._active.sync)
         self._synced = self._written
