@@ -39,7 +39,7 @@ format: $(INSTALLED) ## Format the code and mend what can be mended
 docs: $(INSTALLED) ## Write the generated pages of docs/reference anew
 	@$(BIN)/python tools/reference.py
 
-bench: $(INSTALLED) ## Measure beside Orthanc, DCMTK and pynetdicom (QUICK=1 for five minutes; ARGS="--rows small")
+bench: $(INSTALLED) ## Measure beside Orthanc, DCMTK and pynetdicom (QUICK=1: fewer and smaller; ARGS="--rows small")
 	@$(BIN)/python -m bench --install $(if $(QUICK),--quick) $(ARGS)
 
 soak: $(INSTALLED) ## Mixed load for MINUTES=10, then account for everything

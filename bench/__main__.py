@@ -34,7 +34,7 @@ def _names(_: object, __: object, value: str | None) -> tuple[str, ...]:
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Fewer repetitions and sizes: five minutes.")
+@click.option("--quick", is_flag=True, help="Fewer repetitions and sizes.")
 @click.option("--rows", callback=_names, help="Rows or families to measure, with commas.")
 @click.option("--peers", callback=_names, help="Peers to measure, with commas.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Where to keep it all.")
