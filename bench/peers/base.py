@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -20,7 +21,6 @@ from pacs_framework.testing.sockets import free_port
 
 __all__ = ["Destinations", "Peer", "first_line_of"]
 
-_STOP_SECONDS = 30
 _HOST = "127.0.0.1"
 
 
@@ -34,7 +34,8 @@ class Destinations:
 class Peer(ABC):
     """One program under measurement; `start` and `stop` may be called again and again.
 
-    ``state`` holds what rows have prepared in it since the last start.
+    ``state`` holds what rows have prepared in it since the last start; ``killed`` tells that it
+    had not stopped ``stop_seconds`` after it was asked to.
     """
 
     name: ClassVar[str]
@@ -43,6 +44,7 @@ class Peer(ABC):
     retrieves: ClassVar[bool] = False
     finds: ClassVar[bool] = False
     associations: ClassVar[int] = 100_000
+    stop_seconds: ClassVar[float] = 30
 
     def __init__(self, scratch: Path, destinations: Destinations) -> None:
         self._scratch = scratch
@@ -50,6 +52,7 @@ class Peer(ABC):
         self.process: subprocess.Popen[bytes] | None = None
         self.state: dict[str, Any] = {}
         self.spawned = 0.0
+        self.killed = False
 
     # --- what a peer says of itself -----------------------------------------------------------
 
@@ -106,7 +109,7 @@ class Peer(ABC):
         self.process = subprocess.Popen(
             command,
             cwd=self.folder,
-            env={**os.environ, **self.environment()},
+            env={**_environment(), **self.environment()},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -119,11 +122,10 @@ class Peer(ABC):
             return 0.0
         start = time.perf_counter()
         self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+        self.killed = not _ends_within(self.stop_seconds, self.process)
+        if self.killed:
             self.process.kill()
-            self.process.wait()
+        self.process.wait()
         seconds = time.perf_counter() - start
         with suppress(ProcessLookupError):  # what it forked may live on
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -136,6 +138,25 @@ class Peer(ABC):
         """The end of what it has said, for when it fails."""
         text = (self.folder / "log.txt").read_text("utf-8", "replace")
         return text[-1500:]
+
+
+def _ends_within(seconds: float, process: subprocess.Popen[bytes]) -> bool:
+    """Wait for the end itself: `Popen.wait` with a time-out looks only every 50 ms."""
+    if process.poll() is not None:
+        return True
+    watched = os.pidfd_open(process.pid)
+    try:
+        return bool(select.select([watched], [], [], seconds)[0])
+    finally:
+        os.close(watched)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but peers written in Python keep their byte code, as they do by default.
+
+    Without it each start would compile all that it imports, for seconds.
+    """
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def first_line_of(*command: str) -> str:

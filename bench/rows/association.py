@@ -9,6 +9,7 @@ from bench.rows.base import Bench, Measured, Row
 __all__ = ["ROWS"]
 
 _ALL = ("ours", "orthanc", "storescp", "storescp-fork", "pynetdicom")
+_SLOW = ("pynetdicom",)
 
 
 class AssociateAndRelease(Row):
@@ -18,6 +19,7 @@ class AssociateAndRelease(Row):
     title = "associate + release"
     unit = "ms"
     peers = _ALL
+    not_in_quick = _SLOW
 
     def measure(self, bench: Bench, peer: Peer) -> Measured:
         """One after the other."""
@@ -34,6 +36,7 @@ class Echo(Row):
     unit = "/s"
     higher_is_better = True
     peers = _ALL
+    not_in_quick = _SLOW
 
     def measure(self, bench: Bench, peer: Peer) -> Measured:
         """Each is sent when the last one is answered."""

@@ -27,6 +27,7 @@ class _Idle(Row):
     repeats = 1
     quick_repeats = 1
     peers = _PEERS
+    not_in_quick = ("storescp-fork", "pynetdicom")
     figure: str
 
     def adjust(self, peer: Peer) -> None:

@@ -44,13 +44,18 @@ class Stop(Row):
     not_in_quick = ("orthanc",)  # waits for its associations, 30 s
 
     def measure(self, bench: Bench, peer: Peer) -> Measured:
-        """Also notes how many peers were told by an A-ABORT."""
+        """Also notes how many associations were told by an A-ABORT."""
         held = bench.client.run(tasks.hold, peer.address, min(_LIVE, peer.associations))
         if not held:
             raise NotMeasured("no association was accepted")
         bench.client.begin(tasks.watch_held)
         seconds = peer.stop()
         aborted = bench.client.result()
+        if peer.killed:
+            raise NotMeasured(
+                f"did not stop: killed after {peer.stop_seconds:g} s; {aborted} of {held} got an "
+                "A-ABORT"
+            )
         return Measured(seconds * 1000, note=f"{aborted} of {held} got an A-ABORT")
 
 

@@ -20,8 +20,9 @@ class StoreRow(Row):
         self._kind, self._count, self._associations = kind, count, associations
         self.name = f"store-{kind}-{associations}"
         self.title = f"C-STORE {count:,} × {kind_named(kind).title}, {associations} assoc."
+        self.not_in_quick = ("pynetdicom",)
         if kind != "mr":
-            self.quick_repeats, self.not_in_quick = 2, ("pynetdicom",)
+            self.quick_repeats = 2
         self.peers = ("ours", "orthanc", "storescp", "pynetdicom")
         if associations > 1:
             self.peers = (
@@ -56,7 +57,7 @@ class LargeStoreRow(StoreRow):
 
     def __init__(self, kind: str, count: int, associations: int) -> None:
         super().__init__(kind, count, associations)
-        self.in_quick = associations != 4
+        self.in_quick = associations == 1
         self.quick_repeats = 1
         self.peers = tuple(name for name in self.peers if name != "ours-workers")
 

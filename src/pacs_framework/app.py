@@ -185,7 +185,7 @@ class App:
             database=database,
             storage=storage,
             data=self._configured.data,
-            on_store=self.plugins.decide_store,
+            on_store=self.plugins.decide_store if self.plugins.decides_on_store else None,
             duplicates=DuplicatePolicy(settings.duplicates),
             spool=settings.spool,
         )
@@ -204,7 +204,8 @@ class App:
             plugin: _bound_to(archive, consume)
             for plugin, consume in self.plugins.notify_consumers("on_stored").items()
         }
-        feed = ChangeFeed(database, consumers, self._configured.data)
+        idle = self.plugins.idle_consumers("on_stored")
+        feed = ChangeFeed(database, consumers, self._configured.data, idle=idle)
         feed.start()
         self._undo.append(feed.stop)
 

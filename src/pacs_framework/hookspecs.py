@@ -25,7 +25,7 @@ None where the plugin has none. Hooks are ordinary blocking functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,6 +88,18 @@ def config_models() -> type[BaseModel]:
     Kind: REGISTER.
     Returns: a pydantic model; every field needs a default and a description, because ``pacs
     config`` prints them. The validated instance is what every other hook gets as ``settings``.
+    """
+    raise NotImplementedError
+
+
+@_hook(HookKind.REGISTER)
+def idle_hooks(settings: Any) -> Collection[str]:
+    """Name the hooks that have nothing to do with these settings; they are not called.
+
+    Kind: REGISTER; called once the settings are known.
+    Returns: names of DECIDE and NOTIFY hooks that the plugin implements. Where no plugin has
+    anything to do, a hook costs nothing. A plugin whose NOTIFY hook is idle has no place in the
+    change feed: when it has something to do again, it begins at the end, like a new one.
     """
     raise NotImplementedError
 

@@ -10,13 +10,18 @@ Laws (the contract suite in ``pacs_framework.testing`` holds every backend to th
 * ``abort`` (also by leaving the ``with`` block of a writer without ``commit``) leaves nothing;
 * ``open`` of what was committed gives the bytes that were written, from any process at once;
 * ``delete`` of a missing key is no error, and a reader that already opened the object reads on.
+
+A backend may *remember* objects: it can tell after a crash, also of the whole machine, which of
+them came in lately. For those the archive keeps no journal, and its index need not be synced at
+each commit: what the index lost is taken in again (`StorageBackend.hand_over`). The archive says
+`settled` of each when the index names it, and `settle` now and then, when that is durable.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +39,7 @@ __all__ = [
     "ObjectWriter",
     "StorageBackend",
     "StorageRegistry",
+    "Unsettled",
 ]
 
 _COPY_BLOCK = 1 << 20
@@ -45,7 +51,8 @@ class ObjectName:
 
     The UIDs are valid UIDs (the ingest door checks). ``patient_id`` is free text from the peer and
     may hold anything. ``version`` is unique over all versions of all instances, made of
-    ``[0-9a-z]``, and later versions sort after earlier ones.
+    ``[0-9a-z]``, and later versions sort after earlier ones. ``size`` counts the bytes of the
+    object, where they are known: `StorageBackend.begin` is then called with the same.
     """
 
     patient_id: str
@@ -54,6 +61,7 @@ class ObjectName:
     sop_instance_uid: str
     received: dt.datetime
     version: str
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +71,14 @@ class ObjectStat:
     key: str
     size: int
     committed: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A whole object of a dead process that the index may have lost, with the note put to it."""
+
+    key: str
+    note: bytes
 
 
 class ByteSource(Protocol):
@@ -129,8 +145,11 @@ class StorageBackend(ABC):
         """
 
     @abstractmethod
-    def begin(self, key: str, *, size: int | None = None) -> ObjectWriter:
-        """Start an object of ``size`` bytes (when known). Raises `OutOfResources`."""
+    def begin(self, key: str, *, size: int | None = None, note: bytes = b"") -> ObjectWriter:
+        """Start an object of ``size`` bytes (when known). Raises `OutOfResources`.
+
+        ``note``, a few hundred bytes, comes back with `hand_over` where the object is remembered.
+        """
 
     def put_file(self, key: str, path: Path) -> None:
         """Commit the whole file at ``path`` under ``key``; the file may be moved away or stay.
@@ -169,6 +188,30 @@ class StorageBackend(ABC):
         """
         return 0
 
+    def remembers(self, key: str) -> bool:
+        """Whether the object of ``key`` will be remembered until it is settled (see above)."""
+        return False
+
+    def settled(self, key: str) -> None:
+        """The index names the object, or it was deleted; the index may not be synced yet."""
+
+    def settle(self, sync: Callable[[], None]) -> None:
+        """Forget what was `settled` before this call, after ``sync`` made the index durable."""
+
+    def hand_over(self, take: Callable[[Iterator[Unsettled]], None]) -> None:
+        """Give ``take`` everything that dead processes left unsettled; forget it when it returns.
+
+        Called at start. ``take`` may be called several times, and not at all. What it raises
+        passes through, and the rest is handed over at the next start.
+        """
+
+    def under_way(self) -> set[str]:
+        """Keys of objects that living processes have not settled, as far as they are remembered.
+
+        Some that are settled may be among them.
+        """
+        return set()
+
     def close(self) -> None:
         """Give back what the backend holds open."""
 
@@ -186,7 +229,7 @@ class MissingStorage(StorageBackend):
         """There are no keys to know."""
         raise OutOfResources(self._WHY)
 
-    def begin(self, key: str, *, size: int | None = None) -> ObjectWriter:
+    def begin(self, key: str, *, size: int | None = None, note: bytes = b"") -> ObjectWriter:
         """Raises `OutOfResources`."""
         raise OutOfResources(self._WHY)
 

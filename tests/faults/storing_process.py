@@ -19,17 +19,20 @@ from pacs_framework.archive.recovery import recover
 from pacs_framework.index.database import open_database
 from pacs_framework.index.entry import DuplicatePolicy
 from pacs_framework.testing.arrivals import announced, encoded, mr_image, send
-from pacs_storage_filesystem.backend import FilesystemBackend
 from pacs_storage_filesystem.naming import Naming
+from pacs_storage_filesystem.packing import open_backend
 
 SPOOL = 20_000
+PACK_BELOW = 10_000  # most instances go to packs, some to files
 
 
 def main(url: str, data: Path, turn: int) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     archive = Archive(
         database=open_database(url),
-        storage=FilesystemBackend(data / "objects", naming=Naming.HIERARCHICAL, reserve=0),
+        storage=open_backend(
+            data / "objects", naming=Naming.HIERARCHICAL, reserve=0, pack_below=PACK_BELOW
+        ),
         data=data,
         duplicates=DuplicatePolicy.REPLACE,
         spool=SPOOL,

@@ -17,11 +17,12 @@ from pacs_framework.archive.recovery import recover
 from pacs_framework.archive.verify import verify
 from pacs_framework.index import schema
 from pacs_framework.index.database import open_database
-from pacs_storage_filesystem.backend import FilesystemBackend
 from pacs_storage_filesystem.naming import Naming
+from pacs_storage_filesystem.packing import open_backend
 
 SCRIPT = Path(__file__).with_name("storing_process.py")
 ROUNDS = 8
+PACK_BELOW = 10_000
 
 
 @pytest.mark.crash
@@ -69,7 +70,9 @@ def acknowledgement(line: str) -> tuple[str, int]:
 def after_restart(url: str, data: Path) -> dict[str, int]:
     """Start as the archive starts, verify all of it, stop; what the index holds."""
     database = open_database(url)
-    storage = FilesystemBackend(data / "objects", naming=Naming.HIERARCHICAL, reserve=0)
+    storage = open_backend(
+        data / "objects", naming=Naming.HIERARCHICAL, reserve=0, pack_below=PACK_BELOW
+    )
     archive = Archive(database=database, storage=storage, data=data)
     recover(archive)
     assert list(verify(archive)) == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import signal
 import subprocess
 import sys
@@ -73,6 +75,27 @@ def test_two_workers_are_one_archive(tmp_path: Path, store: Store) -> None:
         assert len(running.objects()) == 8
         assert running.stop() == 0
     assert running.command("verify").returncode == 0
+
+
+def test_workers_end_in_order_when_they_are_asked_to(tmp_path: Path, associate: Associate) -> None:
+    """The supervisor tells of each that does not."""
+    with served(tmp_path / "archive", options=("--workers", "2")) as running:
+        assert associate(running, Verification).is_established
+        assert running.stop() == 0
+    assert "stopped listening" in running.log_text()
+    assert "worker ended badly" not in running.log_text()
+    assert "Fatal Python error" not in running.log_text()
+
+
+def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
+    with served(tmp_path / "archive", options=("--workers", "2")) as running:
+        children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children")
+        workers = [os.pidfd_open(int(pid)) for pid in children.read_text().split()]
+        running.kill()
+        for worker in workers:
+            ended, _, _ = select.select([worker], [], [], 20)
+            os.close(worker)
+            assert ended
 
 
 def test_a_worker_that_is_killed_is_replaced(tmp_path: Path, store: Store) -> None:

@@ -13,11 +13,13 @@ import pytest
 from pynetdicom import AE
 from pynetdicom.sop_class import CTImageStorage
 
+from pacs_exec import plugin
 from pacs_exec.run import arguments, run_for
 from pacs_exec.settings import ExecSettings
 from pacs_framework.archive.changes import Change, ChangeKind
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.errors import PluginError
+from pacs_framework.plugins import PluginSet
 from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.process import ServedArchive, served
 
@@ -62,6 +64,15 @@ def test_a_program_that_hangs_is_killed() -> None:
     waits = (sys.executable, "-c", "import time; time.sleep(600)")
     with pytest.raises(PluginError, match=r"took longer than 0\.2 s"):
         run_for(CHANGE, None, ExecSettings(on_stored=waits, timeout=0.2))
+
+
+def test_without_a_program_nobody_reads_the_feed() -> None:
+    """An archive pays only for what it is told to do."""
+    plugins = PluginSet.with_local({"exec": plugin})
+    assert plugins.notify_consumers("on_stored") == {}
+    assert plugins.idle_consumers("on_stored") == {"exec"}
+    plugins.bind_settings({"exec": ExecSettings(on_stored=("/bin/true",))})
+    assert list(plugins.notify_consumers("on_stored")) == ["exec"]
 
 
 COPIES = """

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from pacs_framework.archive.bell import Bell
 from pacs_framework.archive.claims import Claim
 from pacs_framework.archive.feed import BELL
-from pacs_framework.archive.incoming import Coercion, IncomingInstance, Origin, Refusal
+from pacs_framework.archive.incoming import Origin
 from pacs_framework.archive.ingest import Decision, Door, Reception, StoreOutcome
 from pacs_framework.archive.journal import Journal
 from pacs_framework.archive.objects import ObjectReader
 from pacs_framework.archive.query import QueryService
 from pacs_framework.archive.retrieve import RetrieveService
+from pacs_framework.archive.settling import Settler
+from pacs_framework.archive.spool import spool_buffers
 from pacs_framework.archive.versions import Versions
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import read_prefix
@@ -36,11 +38,6 @@ __all__ = ["Archive", "OpenedInstance"]
 
 _SPOOL = 1 << 20
 _BLOCK = 1 << 20
-
-
-def _keep_all(_: IncomingInstance) -> Refusal | Coercion | None:
-    """What the ``on_store`` hooks say where there are none."""
-    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +67,7 @@ class Archive:
         database: Database,
         storage: StorageBackend,
         data: Path,
-        on_store: Decision = _keep_all,
+        on_store: Decision | None = None,
         duplicates: DuplicatePolicy = DuplicatePolicy.IGNORE,
         spool: int = _SPOOL,
     ) -> None:
@@ -82,6 +79,7 @@ class Archive:
         self._bell = Bell(data / BELL)
         self._journal = Journal(self.journal_folder)
         self.writer = IndexWriter(database, on_commit=self._bell.ring)
+        self._settler = Settler(storage, self.writer.sync)
         self.lookup = Lookup(database)
         self.query = QueryService(database, storage)
         self.retrieve = RetrieveService(database, storage)
@@ -90,10 +88,12 @@ class Archive:
             storage=storage,
             writer=self.writer,
             journal=self._journal,
+            settler=self._settler,
             versions=Versions(),
             on_store=on_store,
             duplicates=duplicates,
             spool_limit=spool,
+            buffers=spool_buffers(spool),
             new_path=self._new_path,
         )
 
@@ -133,6 +133,7 @@ class Archive:
 
     def close(self) -> None:
         """Give everything back but the database and the storage. No instance may be coming in."""
+        self._settler.close()
         self.writer.close()
         self._journal.close()
         self._staging.close()

@@ -1,9 +1,9 @@
 """Handing the change feed to its consumers: in order, at least once, each at its own pace.
 
 Every consumer has a thread and a cursor in the index. A change is handed over until the consumer
-returns; then the cursor moves, a few changes at a time, so after a crash some changes come again. A
-consumer that raises holds up only itself. A new consumer begins at the end of the feed, at the
-moment the feed starts.
+returns; then the cursor moves, at least once a second, so after a crash what was consumed in the
+last second comes again. A consumer that raises holds up only itself. A new consumer begins at the
+end of the feed, at the moment the feed starts.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 import structlog
 
@@ -27,8 +29,9 @@ __all__ = ["BELL", "ChangeFeed"]
 
 BELL = "feed.bell"
 _LOCK = "feed.lock"
-_BATCH = 64
+_BATCH = 256
 _GATHER = 0.05  # seconds
+_SAVE = 1.0  # seconds at most from the end of a change to its place in the cursor
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +39,7 @@ _log = structlog.get_logger(__name__)
 class ChangeFeed:
     """The running feed of one archive; one process runs it for all that share ``data``.
 
+    Those that are ``idle`` lose their cursors: should they be consumers again, they are new ones.
     A failed hand-over is tried again after ``first_delay`` seconds, twice that, and so on up to
     ``longest_delay``.
     """
@@ -46,11 +50,14 @@ class ChangeFeed:
         consumers: Mapping[str, Callable[[Change], None]],
         data: Path,
         *,
+        idle: Collection[str] = (),
         first_delay: float = 1.0,
         longest_delay: float = 300.0,
     ) -> None:
         self._reader = ChangeReader(database)
+        self._log = database.commit_log()
         self._consumers = dict(consumers)
+        self._idle = idle
         self._data = data
         self._delays = (first_delay, longest_delay)
         self._rung = threading.Condition()
@@ -66,6 +73,7 @@ class ChangeFeed:
 
         Raises `ConfigurationError` when another process runs the feed of the same data folder.
         """
+        self._reader.forget(self._idle)
         if not self._consumers:
             return
         self._lock = _only_one(self._data / _LOCK)
@@ -93,6 +101,7 @@ class ChangeFeed:
         if self._nodes is not None:
             self._nodes.close()
         self._nodes = None
+        self._log.close()
 
     def _run(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -128,10 +137,19 @@ class ChangeFeed:
             self._rings += 1
             self._rung.notify_all()
 
-    @property
-    def reader(self) -> ChangeReader:
-        """The feed in the index."""
-        return self._reader
+    def after(self, sequence: int) -> list[Change]:
+        """The next changes, durable: no power cut takes one back and gives its number to another.
+
+        Raises `IndexUnavailable`.
+        """
+        changes = self._reader.after(sequence, _BATCH)
+        if changes:
+            self._log.sync()
+        return changes
+
+    def save(self, consumer: str, sequence: int) -> None:
+        """Note how far ``consumer`` has come. Raises `IndexUnavailable`."""
+        self._reader.advance(consumer, sequence)
 
     @property
     def rings(self) -> int:
@@ -143,10 +161,10 @@ class ChangeFeed:
         """Whether `stop` was called."""
         return self._stopping.is_set()
 
-    def wait_for_news(self, rings: int) -> None:
-        """Block until there was news after ``rings``, or the feed stops."""
+    def wait_for_news(self, rings: int, limit: float | None) -> None:
+        """Block until there was news after ``rings``, ``limit`` seconds are over, or it stops."""
         with self._rung:
-            self._rung.wait_for(lambda: self._rings != rings or self.stopping)
+            self._rung.wait_for(lambda: self._rings != rings or self.stopping, limit)
 
     def pause(self, failures: int) -> None:
         """Block after the n-th failure in a row, or until the feed stops."""
@@ -165,6 +183,7 @@ class _Consumer:
         self._consume = consume
         self._cursor = cursor
         self._saved = cursor
+        self._due = 0.0  # when what is not saved is to be, by the monotonic clock
         self._failures = 0
 
     def run(self) -> None:
@@ -172,16 +191,17 @@ class _Consumer:
         while not self._feed.stopping:
             rings = self._feed.rings
             try:
-                found = self._round()
+                if not self._round():
+                    self._feed.wait_for_news(rings, self._time_left())
+                    self._save_if_due()
             except PacsError as error:
                 self._failed("the change feed cannot be read", error)
-            else:
-                if not found:
-                    self._feed.wait_for_news(rings)
+        with suppress(PacsError):  # what it cannot save comes again
+            self._save()
 
     def _round(self) -> bool:
-        """Hand over the next few changes; whether there were any."""
-        changes = self._feed.reader.after(self._cursor, _BATCH)
+        """Hand over the next few changes; whether there may be more."""
+        changes = self._feed.after(self._cursor)
         for change in changes:
             if self._feed.stopping:
                 break
@@ -190,8 +210,8 @@ class _Consumer:
                 self._save()
                 self._failed("a change was not consumed", error, sequence=change.sequence)
                 return True
-        self._save()
-        return bool(changes)
+            self._save_if_due()
+        return len(changes) == _BATCH
 
     def _hand_over(self, change: Change) -> Exception | None:
         """One try; what the consumer raised, if it did."""
@@ -199,13 +219,23 @@ class _Consumer:
             self._consume(change)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its own matter
             return error
+        if self._cursor == self._saved:
+            self._due = monotonic() + _SAVE
         self._cursor = change.sequence
         self._failures = 0
         return None
 
+    def _time_left(self) -> float | None:
+        """Seconds until the cursor is to be saved; None where it is."""
+        return None if self._cursor == self._saved else max(0.0, self._due - monotonic())
+
+    def _save_if_due(self) -> None:
+        if monotonic() >= self._due:
+            self._save()
+
     def _save(self) -> None:
         if self._cursor != self._saved:
-            self._feed.reader.advance(self._name, self._cursor)
+            self._feed.save(self._name, self._cursor)
             self._saved = self._cursor
 
     def _failed(self, event: str, error: Exception, **context: object) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 
 from pydicom import Dataset
 
 from pacs_framework.dicom.status import Status, is_failure
 
-__all__ = ["Coercion", "IncomingInstance", "Origin", "Refusal"]
+__all__ = ["Coercion", "IncomingInstance", "Origin", "Refusal", "origin_text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,20 @@ class Origin:
     address: str = ""
     association_id: str = ""
     tls_subject: str = ""
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> Origin:
+        """What `origin_text` made; raises ValueError for anything else."""
+        try:
+            return cls(**json.loads(text))
+        except TypeError as error:
+            raise ValueError("no origin of an instance") from error
+
+
+@lru_cache(maxsize=1024)
+def origin_text(origin: Origin) -> str:
+    """An origin as JSON: one for each association, so it is kept."""
+    return json.dumps(asdict(origin))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

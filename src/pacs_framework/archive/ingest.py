@@ -16,9 +16,17 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
+from pacs_framework.archive.buffers import Buffers
 from pacs_framework.archive.coercing import coerce
-from pacs_framework.archive.incoming import Coercion, IncomingInstance, Origin, Refusal
+from pacs_framework.archive.incoming import (
+    Coercion,
+    IncomingInstance,
+    Origin,
+    Refusal,
+    origin_text,
+)
 from pacs_framework.archive.inspection import Inspected, inspect
+from pacs_framework.archive.settling import Remembered
 from pacs_framework.archive.spool import Spool
 from pacs_framework.archive.versions import Versions, received_at
 from pacs_framework.dicom.file_meta import FileMeta
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from pacs_framework.archive.journal import Journal, Mark
+    from pacs_framework.archive.settling import Settler
     from pacs_framework.index.writer import IndexWriter
     from pacs_framework.storage import StorageBackend
 
@@ -67,15 +76,17 @@ class Door:
     storage: StorageBackend
     writer: IndexWriter
     journal: Journal
+    settler: Settler
     versions: Versions
-    on_store: Decision
+    on_store: Decision | None
     duplicates: DuplicatePolicy
     spool_limit: int
+    buffers: Buffers
     new_path: Callable[[], Path]
 
     def spool(self, prefix: bytes) -> Spool:
         """An empty spool."""
-        return Spool(prefix, limit=self.spool_limit, new_path=self.new_path)
+        return Spool(prefix, limit=self.spool_limit, new_path=self.new_path, buffers=self.buffers)
 
 
 class Reception:
@@ -125,6 +136,8 @@ class Reception:
 
     def _decide(self, inspected: Inspected) -> tuple[Inspected, bool]:
         """Ask the plugins; what they changed takes the place of what arrived."""
+        if self._door.on_store is None:
+            return inspected, False
         spool, meta = self._spool, self._meta
         answer = self._door.on_store(
             IncomingInstance(
@@ -147,20 +160,21 @@ class Reception:
         return changed.inspected, True
 
     def _keep(self, inspected: Inspected) -> Stored:
-        """Storage, then index; the journal knows the key in between."""
+        """Storage, then index; the journal, or the storage itself, knows the key in between."""
         door, spool = self._door, self._spool
         version = door.versions.next()
         received = received_at(version)
-        key = door.storage.key_for(_name(inspected, received, version))
+        key = door.storage.key_for(_name(inspected, received, version, spool.size))
+        remembered = door.storage.remembers(key)
         entry = self._entry(inspected, key, version, received)
-        mark = self._mark(key)
+        mark = self._mark(key, remembered=remembered)
         try:
-            _put(door.storage, key, spool)
+            _put(door.storage, key, spool, self._origin)
         except BaseException:
             self._discard(key, mark)
             raise
         try:
-            stored = door.writer.store(entry)
+            stored = door.writer.store(entry, synced=not remembered)
         except DuplicateInstance:
             self._discard(key, mark)
             raise
@@ -170,7 +184,9 @@ class Reception:
         self._clean_up(key, stored, mark)
         return stored
 
-    def _mark(self, key: str) -> Mark:
+    def _mark(self, key: str, *, remembered: bool) -> Mark | Remembered:
+        if remembered:
+            return Remembered(key, self._door.storage, self._door.settler)
         try:
             return self._door.journal.mark(key, self._origin)
         except OSError as error:
@@ -192,7 +208,7 @@ class Reception:
             duplicates=self._door.duplicates,
         )
 
-    def _clean_up(self, key: str, stored: Stored, mark: Mark) -> None:
+    def _clean_up(self, key: str, stored: Stored, mark: Mark | Remembered) -> None:
         """Delete the object that the index does not name, if there is one."""
         if not stored.keeps_object:
             self._discard(key, mark)
@@ -207,7 +223,7 @@ class Reception:
             else:
                 self._door.writer.deleted(stored.superseded_key)
 
-    def _undo(self, key: str, mark: Mark) -> None:
+    def _undo(self, key: str, mark: Mark | Remembered) -> None:
         """The index failed, perhaps after it committed: only the index itself can tell."""
         try:
             if self._door.writer.names([key]):
@@ -218,7 +234,7 @@ class Reception:
             return
         self._discard(key, mark)
 
-    def _discard(self, key: str, mark: Mark) -> None:
+    def _discard(self, key: str, mark: Mark | Remembered) -> None:
         """Delete an object that the index does not name, now or at the next start."""
         try:
             self._door.storage.delete(key)
@@ -233,7 +249,7 @@ def _load(spool: Spool, transfer_syntax_uid: str) -> Dataset:
         return load_header(source, transfer_syntax_uid)
 
 
-def _name(inspected: Inspected, received: dt.datetime, version: str) -> ObjectName:
+def _name(inspected: Inspected, received: dt.datetime, version: str, size: int) -> ObjectName:
     attributes = inspected.attributes
     return ObjectName(
         patient_id=attributes["PatientID"],
@@ -242,14 +258,17 @@ def _name(inspected: Inspected, received: dt.datetime, version: str) -> ObjectNa
         sop_instance_uid=attributes["SOPInstanceUID"],
         received=received,
         version=version,
+        size=size,
     )
 
 
-def _put(storage: StorageBackend, key: str, spool: Spool) -> None:
+def _put(storage: StorageBackend, key: str, spool: Spool, origin: Origin) -> None:
     if spool.path is not None:
+        spool.finish()
         storage.put_file(key, spool.path)
         return
-    with storage.begin(key, size=spool.size) as writer:
+    note = origin_text(origin).encode()
+    with storage.begin(key, size=spool.size, note=note) as writer:
         writer.write(spool.whole())
         writer.commit()
 

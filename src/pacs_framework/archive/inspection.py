@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.scan import HeaderScan, decode_attributes, scan_header
@@ -16,8 +16,7 @@ __all__ = ["Inspected", "inspect"]
 _REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(NamedTuple):
     """The scan of a data set and the indexed attributes in it."""
 
     scan: HeaderScan
@@ -35,16 +34,17 @@ def inspect(dataset: memoryview, meta: FileMeta) -> Inspected:
     for keyword in _REQUIRED:
         if not is_valid_uid(attributes[keyword]):
             raise MismatchedInstance(_no_uid(keyword, attributes[keyword]))
-    _check("SOPClassUID", meta.sop_class_uid, attributes)
-    _check("SOPInstanceUID", meta.sop_instance_uid, attributes)
+    if attributes["SOPClassUID"] != meta.sop_class_uid:
+        raise _mismatch("SOPClassUID", meta.sop_class_uid, attributes)
+    if attributes["SOPInstanceUID"] != meta.sop_instance_uid:
+        raise _mismatch("SOPInstanceUID", meta.sop_instance_uid, attributes)
     return Inspected(scan, attributes)
 
 
-def _check(keyword: str, announced: str, attributes: Mapping[str, str]) -> None:
-    if announced != attributes[keyword]:
-        raise MismatchedInstance(
-            f"announced {keyword} {announced[:64]!r}, the data set has {attributes[keyword]!r}"
-        )
+def _mismatch(keyword: str, announced: str, attributes: Mapping[str, str]) -> MismatchedInstance:
+    return MismatchedInstance(
+        f"announced {keyword} {announced[:64]!r}, the data set has {attributes[keyword]!r}"
+    )
 
 
 def _no_uid(keyword: str, value: str) -> str:

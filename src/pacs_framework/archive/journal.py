@@ -16,12 +16,11 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 
 from pacs_framework.archive.claims import Claim, living
-from pacs_framework.archive.incoming import Origin
+from pacs_framework.archive.incoming import Origin, origin_text
 
 __all__ = ["Journal", "Mark", "Pending", "keys_under_way", "read_journal"]
 
@@ -66,7 +65,7 @@ class Journal:
 
     def mark(self, key: str, origin: Origin) -> Mark:
         """Note that an object is about to be committed under ``key``. Raises OSError."""
-        line = f"[{json.dumps(key)},{_origin_text(origin)}]\n".encode()
+        line = f"[{json.dumps(key)},{origin_text(origin)}]\n".encode()
         with self._mutex:
             if self._current.size >= _ROTATE_BYTES:
                 self._rotate()
@@ -137,8 +136,3 @@ def read_journal(folder: Path) -> Iterator[Pending]:
 def keys_under_way(parent: Path) -> set[str]:
     """Every key in the journals of living processes: what they may be committing just now."""
     return {pending.key for folder in living(parent) for pending in read_journal(folder)}
-
-
-@lru_cache(maxsize=1024)
-def _origin_text(origin: Origin) -> str:
-    return json.dumps(asdict(origin))

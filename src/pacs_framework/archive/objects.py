@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.archive.inspection import inspect
-from pacs_framework.archive.spool import Spool
+from pacs_framework.archive.spool import Spool, spool_buffers
 from pacs_framework.archive.versions import received_at
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import read_prefix
@@ -35,6 +35,7 @@ class ObjectReader:
         self._storage = storage
         self._limit = limit
         self._new_path = new_path
+        self._buffers = spool_buffers(limit)
 
     @contextmanager
     def read(self, key: str) -> Iterator[tuple[FileMeta, Spool]]:
@@ -45,7 +46,12 @@ class ObjectReader:
         with self._storage.open(key, length=_LONGEST_PREFIX) as head:
             start = head.read(_LONGEST_PREFIX)
         prefix = read_prefix(start)
-        spool = Spool(start[: prefix.dataset_offset], limit=self._limit, new_path=self._new_path)
+        spool = Spool(
+            start[: prefix.dataset_offset],
+            limit=self._limit,
+            new_path=self._new_path,
+            buffers=self._buffers,
+        )
         try:
             with self._storage.open(key, offset=prefix.dataset_offset) as source:
                 while block := source.read(_BLOCK):

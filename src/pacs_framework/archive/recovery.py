@@ -11,27 +11,35 @@ a staged file                         removed
 an object that no row names           taken in, if it is a whole instance that the index has not;
                                       else removed. It was never acknowledged; its sender may
                                       have gone and its bytes are good
+a commit of the index that a power    taken in once more, from the objects that the storage
+cut took away                         remembers (`StorageBackend.hand_over`)
 an object that was replaced           removed
 ====================================  =========================================================
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
 
 from pacs_framework.archive.claims import abandoned
+from pacs_framework.archive.incoming import Origin
 from pacs_framework.archive.journal import Pending, read_journal
 from pacs_framework.errors import InstanceError, ObjectNotFound, PacsError
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
+    from pacs_framework.storage import Unsettled
 
 __all__ = ["Recovered", "recover"]
 
 _log = structlog.get_logger(__name__)
+_PAGE = 500
+_UNKNOWN = Origin(door="recovery")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +60,11 @@ def recover(archive: Archive) -> Recovered:
     """
     half_written = archive.storage.recover()
     staged = sum(len(list(folder.iterdir())) for folder in abandoned(archive.staging_folder))
-    taken_in = removed = 0
+    intake = _Intake(archive)
     for folder in abandoned(archive.journal_folder):
-        for pending in _unnamed(archive, {p.key: p for p in read_journal(folder)}):
-            done = _take_in(archive, pending)
-            taken_in += done is True
-            removed += done is False
+        intake.take({p.key: p for p in read_journal(folder)})
+    archive.storage.hand_over(intake.take_unsettled)
+    taken_in, removed = intake.taken_in, intake.removed
     recovered = Recovered(
         half_written=half_written,
         staged=staged,
@@ -77,24 +84,47 @@ def recover(archive: Archive) -> Recovered:
     return recovered
 
 
-def _unnamed(archive: Archive, pending: dict[str, Pending]) -> list[Pending]:
-    """Those of which the index does not name the object."""
-    named = archive.writer.names(pending)
-    return [one for key, one in pending.items() if key not in named]
+@dataclass(slots=True)
+class _Intake:
+    """Takes in what the index does not name, or removes it, and counts."""
+
+    archive: Archive
+    taken_in: int = field(default=0, init=False)
+    removed: int = field(default=0, init=False)
+
+    def take_unsettled(self, unsettled: Iterator[Unsettled]) -> None:
+        """What the storage remembers of a dead process: often all of it is named already."""
+        while page := list(islice(unsettled, _PAGE)):
+            self.take({u.key: Pending(key=u.key, origin=_origin(u.note)) for u in page})
+
+    def take(self, pending: dict[str, Pending]) -> None:
+        """On return the index durably holds what was taken in, and what it named before."""
+        named = self.archive.writer.names(pending)
+        for key, one in pending.items():
+            if key not in named:
+                self._take(one)
+        self.archive.writer.sync()
+
+    def _take(self, pending: Pending) -> None:
+        archive = self.archive
+        try:
+            entry = archive.objects.entry(pending.key, pending.origin)
+            if archive.writer.store(entry, synced=False).keeps_object:
+                self.taken_in += 1
+                return
+        except ObjectNotFound:
+            return
+        except InstanceError as error:
+            _log.info("an unfinished object is removed", key=pending.key, why=type(error).__name__)
+        archive.storage.delete(pending.key)
+        self.removed += 1
 
 
-def _take_in(archive: Archive, pending: Pending) -> bool | None:
-    """True when the object is in the index now, False when it was removed, None when it is gone."""
+def _origin(note: bytes) -> Origin:
     try:
-        entry = archive.objects.entry(pending.key, pending.origin)
-        if archive.writer.store(entry).keeps_object:
-            return True
-    except ObjectNotFound:
-        return None
-    except InstanceError as error:
-        _log.info("an unfinished object is removed", key=pending.key, why=type(error).__name__)
-    archive.storage.delete(pending.key)
-    return False
+        return Origin.parse(note)
+    except ValueError:  # it was too long to be kept
+        return _UNKNOWN
 
 
 def _delete_replaced(archive: Archive) -> int:

@@ -149,7 +149,9 @@ class RetrieveService:
             return self._open(self._resolve(stored))
 
     def _open(self, stored: StoredInstance) -> OpenInstance:
-        data = self._storage.open(stored.storage_key, offset=stored.dataset_offset)
+        offset = stored.dataset_offset
+        # With its length, so that a storage may begin to fetch it.
+        data = self._storage.open(stored.storage_key, offset=offset, length=stored.size - offset)
         return OpenInstance(instance=stored, data=data)
 
     def _resolve(self, stored: StoredInstance) -> StoredInstance:

@@ -11,30 +11,51 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from pacs_framework.archive.buffers import Block, Buffers
+from pacs_framework.archive.new_file import NewFile
 from pacs_framework.errors import OutOfResources, StorageError
 
-__all__ = ["Spool"]
+__all__ = ["Spool", "spool_buffers"]
 
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_BLOCK = 1 << 20  # bytes; what is staged goes to its file in blocks of at least this
+_KEPT = 16 << 20  # bytes of buffers that wait for the next instance
+_HEADER = 1 << 20  # bytes at the start of a mapped file that the system may read ahead
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM)
+
+
+def spool_buffers(limit: int) -> Buffers:
+    """Buffers for spools that keep up to ``limit`` bytes in memory."""
+    size = max(limit, _BLOCK)
+    return Buffers(size, most=max(1, _KEPT // size))
 
 
 class Spool:
     """``prefix``, then the data set as it is written, with its SHA-256 on the way.
 
-    Up to ``limit`` bytes stay in memory; more go to a file, whose path ``new_path`` gives. That
-    file is laid out as the object will be, so that a storage backend can take it as it is.
+    Up to ``limit`` bytes stay in memory, in one of ``buffers``, from the start of a page on; more
+    go to a file, whose path ``new_path`` gives, buffer by buffer. That file is laid out as the
+    object will be, so that a storage backend can take it as it is, after `finish`.
     """
 
-    def __init__(self, prefix: bytes, *, limit: int, new_path: Callable[[], Path]) -> None:
+    def __init__(
+        self, prefix: bytes, *, limit: int, new_path: Callable[[], Path], buffers: Buffers
+    ) -> None:
         self.prefix = prefix
         self.path: Path | None = None
         self.size = len(prefix)
-        self._buffer = bytearray(prefix)
         self._limit = limit
         self._new_path = new_path
-        self._file = -1
+        self._file: NewFile | None = None
         self._digest = hashlib.sha256()
+        try:
+            self._block = Block(buffers)
+        except OSError as error:
+            raise _cannot_stage(error) from error
+        try:
+            self._append(prefix, limit=buffers.size)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def dataset_size(self) -> int:
@@ -55,25 +76,25 @@ class Spool:
         """Append to the data set; nothing is kept by reference. Raises `StorageError`."""
         self._digest.update(data)
         self.size += len(data)
-        if self.path is None:
-            self._buffer += data
-            if self.size > self._limit:
-                self._to_file()
-        else:
-            self._append(data)
+        self._append(data, limit=self._limit)
 
     def whole(self) -> memoryview:
-        """The whole object, when it is in memory."""
-        assert self.path is None
-        return memoryview(self._buffer)
+        """The whole object, when it is in memory; good until `close`."""
+        assert self._file is None
+        return self._block.content()
 
     def dataset(self) -> memoryview:
-        """The data set, to read at any place: from memory, or mapped from the file."""
-        if self.path is None:
+        """The data set, to read at any place: from memory, or mapped from the file.
+
+        Good until `close`. Raises `StorageError`.
+        """
+        if self._file is None:
             return self.whole()[len(self.prefix) :]
-        mapped = mmap.mmap(self._file, 0, prot=mmap.PROT_READ)
-        # A scan leaps from header to header: what lies between need not come into memory.
-        mapped.madvise(mmap.MADV_RANDOM)
+        self.finish()
+        mapped = mmap.mmap(self._file.handle, 0, prot=mmap.PROT_READ)
+        if self.size > _HEADER:
+            # A scan leaps from header to header: what lies between need not come into memory.
+            mapped.madvise(mmap.MADV_RANDOM, _HEADER)
         return memoryview(mapped)[len(self.prefix) :]
 
     @contextmanager
@@ -82,34 +103,46 @@ class Spool:
         if self.path is None:
             yield self.dataset()
             return
+        self.finish()
         with self.path.open("rb") as file:
             file.seek(len(self.prefix))
             yield file
 
+    def finish(self) -> None:
+        """Write what the file still lacks, if there is a file. Raises `StorageError`."""
+        if self._file is not None:
+            self._block.empty(self._stage)
+
     def close(self) -> None:
         """Drop everything. Harmless when called twice, or after the file was moved away."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        self._block.give_back()
+        if self._file is not None and self._file.handle >= 0:
+            os.close(self._file.handle)
+            self._file.handle = -1
         if self.path is not None:
             with suppress(FileNotFoundError):
                 self.path.unlink()
 
-    def _to_file(self) -> None:
+    def _append(self, data: bytes | bytearray | memoryview, *, limit: int) -> None:
+        if self._file is None:
+            if self.size <= limit:
+                self._block.fill(data)
+                return
+            self._begin_file()
+        self._block.pour(data, self._stage)
+
+    def _begin_file(self) -> None:
         path = self._new_path()
         try:
-            self._file = os.open(path, _CREATE, 0o640)
+            self._file = NewFile(path)
         except OSError as error:
             raise _cannot_stage(error) from error
         self.path = path
-        self._append(self._buffer)
-        self._buffer = bytearray()
 
-    def _append(self, data: bytes | bytearray | memoryview) -> None:
+    def _stage(self, data: memoryview) -> None:
+        assert self._file is not None
         try:
-            written = os.write(self._file, data)
-            while written < len(data):
-                written += os.write(self._file, memoryview(data)[written:])
+            self._file.write(data)
         except OSError as error:
             raise _cannot_stage(error) from error
 

@@ -144,6 +144,7 @@ def _orphans(archive: Archive) -> Iterator[Finding]:
         return
     # In this order: a key that left the journal before it was read is named by now, or deleted.
     excused = keys_under_way(archive.journal_folder) | set(archive.lookup.obsolete())
+    excused |= archive.storage.under_way()
     excused |= archive.writer.names(suspects)
     for key in suspects:
         if key not in excused and _exists(archive, key):

@@ -7,10 +7,10 @@ import importlib
 import click
 
 from pacs_framework import __version__
+from pacs_framework.cli.importing import importing
 from pacs_framework.config import LogSettings, PluginsSettings
 from pacs_framework.errors import PacsError
 from pacs_framework.logs import configure_logging
-from pacs_framework.plugins import load_plugins
 
 __all__ = ["main"]
 
@@ -36,7 +36,8 @@ class PacsGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The kernel's command of this name, else a plugin's."""
         if cmd_name in _OWN:
-            command = importlib.import_module(_OWN[cmd_name]).command
+            with importing():
+                command = importlib.import_module(_OWN[cmd_name]).command
             assert isinstance(command, click.Command)
             return command
         return self._from_plugins(ctx).get(cmd_name)
@@ -45,7 +46,12 @@ class PacsGroup(click.Group):
         """The commands that installed plugins add; asked for once per run."""
         commands: dict[str, click.Command] | None = ctx.meta.get("pacs.commands")
         if commands is None:
-            provided = load_plugins(PluginsSettings()).register("cli_commands")
+            with importing():
+                from pacs_framework.plugins import (  # noqa: PLC0415 - own commands need none
+                    load_plugins,
+                )
+
+                provided = load_plugins(PluginsSettings()).register("cli_commands")
             commands = {
                 command.name: command
                 for _, result in provided

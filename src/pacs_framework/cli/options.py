@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from pacs_framework.app import Configured, configure
+from pacs_framework.cli.importing import importing
 
 __all__ = ["ArchiveChoice", "archive_options"]
 
@@ -32,7 +33,8 @@ class ArchiveChoice:
         tree = {name: dict(section) for name, section in (overrides or {}).items()}
         if self.data is not None:
             tree.setdefault("archive", {})["data"] = str(self.data)
-        return configure(self.config, tree)
+        with importing():
+            return configure(self.config, tree)
 
 
 def archive_options(command: _F) -> _F:

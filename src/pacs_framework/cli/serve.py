@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import sys
@@ -64,12 +65,14 @@ def command(
     else:
         with App(configured) as app:
             _announce(configured, app.address)
+            gc.freeze()  # what a start has made stays: the collector need not look at it again
             signal.sigwait(_STOP_SIGNALS)
 
 
 def _serve_as_worker(configured: Configured, descriptor: int) -> None:
     stop_when_supervisor_ends()
     with App(configured, feed=False, listen_on=socket.socket(fileno=descriptor)):
+        gc.freeze()
         signal.sigwait(_STOP_SIGNALS)
 
 

@@ -61,8 +61,12 @@ def stop_when_supervisor_ends() -> None:
     """
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Not `sys.stdin`: its lock, held by a thread that reads, aborts the interpreter's end.
+        while os.read(descriptor, 1):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
+
+    descriptor = sys.stdin.fileno()
 
     threading.Thread(target=wait, name="supervisor-watch", daemon=True).start()
 
@@ -103,13 +107,25 @@ def _close_pipe(worker: _Worker) -> None:
 
 
 def _stop(workers: list[_Worker]) -> None:
+    """End all workers at once; who has not ended when the time is over is killed."""
     for worker in workers:
         worker.process.terminate()
+    _wait_for(workers, _STOP_SECONDS)
     for worker in workers:
-        try:
-            worker.process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            log.error("worker does not stop and is killed", pid=worker.process.pid)  # noqa: TRY400
+        pid = worker.process.pid
+        if worker.process.poll() is None:
+            log.error("worker does not stop and is killed", pid=pid)
             worker.process.kill()
-            worker.process.wait()
+        exit_code = worker.process.wait()
+        if exit_code not in (0, -signal.SIGKILL):
+            log.error("worker ended badly", pid=pid, exit_code=exit_code)
         _close_pipe(worker)
+
+
+def _wait_for(workers: list[_Worker], seconds: float) -> None:
+    """Until all have ended or the time is over. SIGCHLD is blocked: it comes to us alone."""
+    deadline = time.monotonic() + seconds
+    while any(worker.process.poll() is None for worker in workers):
+        left = deadline - time.monotonic()
+        if left <= 0 or signal.sigtimedwait({signal.SIGCHLD}, left) is None:
+            return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 __all__ = ["FileMeta", "InstanceKind"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen, which would double the time it takes to make
 class FileMeta:
     """What was announced of an instance before its data set: the core of Part 10's header.
 

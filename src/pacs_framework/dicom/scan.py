@@ -6,7 +6,7 @@ top-level element, values sliced only where the index wants them, pixels leapt o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pacs_framework.dicom.attributes import INDEXED
 from pacs_framework.dicom.charset import decode_text, python_encodings
@@ -21,8 +21,7 @@ __all__ = ["EncodedDataSet", "HeaderScan", "decode_attributes", "scan_header"]
 _COPIED = 1 << 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeaderScan:
+class HeaderScan(NamedTuple):
     """What a scan found.
 
     ``raw`` maps tags to encoded values: those of the indexed attributes that are present, and of
@@ -59,11 +58,13 @@ def scan_header(data: EncodedDataSet, transfer_syntax_uid: str) -> HeaderScan:
 
 
 _KEYWORDS = {attribute.tag: keyword for keyword, attribute in INDEXED.items()}
+_KEYWORDS[SPECIFIC_CHARACTER_SET] = ""
 _CHARSET_VRS = {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
 _TEXT_TAGS = frozenset(a.tag for a in INDEXED.values() if a.vr in _CHARSET_VRS)
 _EMPTY = dict.fromkeys(INDEXED, "")
 _ASCII = ("iso8859",)
 _ESCAPE = b"\x1b"
+_BETWEEN, _BETWEEN_TEXTS = b"\x1f", "\x1f"
 
 
 def decode_attributes(scan: HeaderScan) -> dict[str, str]:
@@ -73,20 +74,41 @@ def decode_attributes(scan: HeaderScan) -> dict[str, str]:
     (PS3.5 Table 6.2-1), several values joined by a backslash. Text is decoded by the data
     set's Specific Character Set; what that cannot decode is replaced, never an error.
     """
+    raw = scan.raw
+    texts = _ascii_texts(raw) or _texts(raw)
     attributes = _EMPTY.copy()
-    raw, keywords = scan.raw, _KEYWORDS
-    declared = raw.get(SPECIFIC_CHARACTER_SET)
-    encodings = python_encodings(declared) if declared else _ASCII
-    for tag, value in raw.items():
-        if tag in keywords and value:
-            if value.isascii() and _ESCAPE not in value:
-                text = value.decode("ascii")  # the same in every character set
-            else:
-                text = decode_text(value, encodings if tag in _TEXT_TAGS else _ASCII)
-            attributes[keywords[tag]] = _strip(text) if "\\" in text else text.strip(" \0")
+    attributes.update(zip(map(_KEYWORDS.__getitem__, raw), texts, strict=True))
+    attributes.pop("", None)
     return attributes
 
 
-def _strip(text: str) -> str:
-    """Each of several values without its padding."""
-    return "\\".join(value.strip(" \0") for value in text.split("\\"))
+def _ascii_texts(raw: dict[int, bytes]) -> list[str] | None:
+    """The text of all values decoded in one go, which is the same in every character set; None
+    where one of them is not plain ASCII.
+    """
+    joined = _BETWEEN.join(raw.values())
+    if not joined.isascii() or _ESCAPE in joined:
+        return None
+    texts = joined.decode("ascii").split(_BETWEEN_TEXTS)
+    if len(texts) != len(raw):
+        return None
+    if b"\\" in joined:
+        return [_stripped(text) for text in texts]
+    return [text.strip(" \0") for text in texts]
+
+
+def _texts(raw: dict[int, bytes]) -> list[str]:
+    """The text of each value by itself."""
+    declared = raw.get(SPECIFIC_CHARACTER_SET)
+    encodings = python_encodings(declared) if declared else _ASCII
+    return [
+        _stripped(decode_text(value, encodings if tag in _TEXT_TAGS else _ASCII))
+        for tag, value in raw.items()
+    ]
+
+
+def _stripped(text: str) -> str:
+    """Without padding, each of several values."""
+    if "\\" in text:
+        return "\\".join(value.strip(" \0") for value in text.split("\\"))
+    return text.strip(" \0")

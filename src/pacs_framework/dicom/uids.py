@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import lru_cache
 
 from pydicom.uid import (
     AllTransferSyntaxes,
@@ -129,6 +130,7 @@ def uid_form(uid: str) -> UidForm:
     return UidForm.LEADING_ZEROS if _lenient(uid) else UidForm.MALFORMED
 
 
+@lru_cache(maxsize=4096)  # those of patients, studies and peers come again and again
 def is_valid_uid(uid: str) -> bool:
     """Whether a UID can be kept: 1 to 64 digits and dots, no component empty (PS3.5 9.1).
 

@@ -76,12 +76,18 @@ def _message(offset: int, cause: str) -> str:
     return f"data set unreadable at offset {offset}: {cause}"
 
 
+def _too_long(offset: int, length: int) -> UnreadableInstance:
+    cause = f"an indexed attribute of {length} bytes, more than {VALUE_LIMIT}"
+    return UnreadableInstance(_message(offset, cause))
+
+
 @dataclass(frozen=True, slots=True)
 class ByteOrder:
     """How element headers look in one byte order.
 
     Tags are compared as the 32-bit word that one unpack gives ("word"), VRs as a 16-bit one: that
-    saves putting group and element together for each of the elements.
+    saves putting group and element together for each of the elements. ``wanted`` gives the tag of
+    the elements to keep, and 0 for the landmarks.
     """
 
     explicit: Callable[..., tuple[int, int, int]]
@@ -119,14 +125,14 @@ def _byte_order(*, little: bool) -> ByteOrder:
         return frozenset(vr(name) for name in names)
 
     landmarks = [*PIXEL_DATA_TAGS, _ZERO, _ITEM_END]
-    tags = [SPECIFIC_CHARACTER_SET, *(a.tag for a in INDEXED.values()), *landmarks]
+    tags = [SPECIFIC_CHARACTER_SET, *(a.tag for a in INDEXED.values())]
     delimiter = Struct(mark + "I").pack(word(_SEQUENCE_END))
     return ByteOrder(
         explicit=Struct(mark + "IHH").unpack_from,
         implicit=Struct(mark + "II").unpack_from,
         length=Struct(mark + "I").unpack_from,
         little=little,
-        wanted={word(tag): tag for tag in tags},
+        wanted={**{word(tag): tag for tag in tags}, **{word(tag): 0 for tag in landmarks}},
         pixel=frozenset(word(tag) for tag in PIXEL_DATA_TAGS),
         landmarks=frozenset(word(tag) for tag in landmarks),
         item=word(_ITEM),
@@ -174,8 +180,8 @@ class Walk:
     def explicit(self, pos: int) -> int:
         """Walk explicit VR elements from ``pos``; where the walk ended (PS3.5 7.1.2)."""
         data, raw, order = self.data, self.raw, self.order
-        unpack, short_vrs, wanted = order.explicit, order.short_vrs, order.wanted
-        start, last = pos, self.end - 8
+        unpack, short_vrs, wanted = order.explicit, order.short_vrs, order.wanted.get
+        start, last, plain = pos, self.end - 8, data if type(data) is bytes else None
         while pos <= last:
             start = pos
             word, vr, length = unpack(data, pos)
@@ -186,30 +192,36 @@ class Walk:
                     pos = self._undefined(start, value, word, vr, implicit=False)
                     continue
             pos = value + length
-            if word in wanted:
-                if word in order.landmarks:
-                    pos = self._landmark(start, pos, word)
-                elif vr not in order.binary_vrs:
-                    raw[wanted[word]] = self._value(value, length)
+            tag = wanted(word)
+            if tag:
+                if vr not in order.binary_vrs:
+                    if length > VALUE_LIMIT:
+                        raise _too_long(value, length)
+                    raw[tag] = bytes(data[value:pos]) if plain is None else plain[value:pos]
+            elif tag is not None:
+                pos = self._landmark(start, pos, word)
         return self._finish(start, pos)
 
     def implicit(self, pos: int) -> int:
         """Walk implicit VR elements from ``pos``; where the walk ended (PS3.5 7.1.3)."""
         data, raw, order = self.data, self.raw, self.order
-        unpack, wanted = order.implicit, order.wanted
-        start, last = pos, self.end - 8
+        unpack, wanted = order.implicit, order.wanted.get
+        start, last, plain = pos, self.end - 8, data if type(data) is bytes else None
         while pos <= last:
             start = pos
             word, length = unpack(data, pos)
             if length == UNDEFINED_LENGTH:
                 pos = self._undefined(start, start + 8, word, 0, implicit=True)
                 continue
-            pos += 8 + length
-            if word in wanted:
-                if word in order.landmarks:
-                    pos = self._landmark(start, pos, word)
-                else:
-                    raw[wanted[word]] = self._value(start + 8, length)
+            value = pos + 8
+            pos = value + length
+            tag = wanted(word)
+            if tag:
+                if length > VALUE_LIMIT:
+                    raise _too_long(value, length)
+                raw[tag] = bytes(data[value:pos]) if plain is None else plain[value:pos]
+            elif tag is not None:
+                pos = self._landmark(start, pos, word)
         return self._finish(start, pos)
 
     def looks_implicit(self, pos: int, *, default: bool) -> bool:
@@ -219,12 +231,6 @@ class Walk:
         if pos + 6 > self.end:
             return default
         return self.data[pos + 4] not in _LETTERS or self.data[pos + 5] not in _LETTERS
-
-    def _value(self, start: int, length: int) -> bytes:
-        if length > VALUE_LIMIT:
-            cause = f"an indexed attribute of {length} bytes, more than {VALUE_LIMIT}"
-            raise UnreadableInstance(_message(start, cause))
-        return bytes(self.data[start : start + length])
 
     def _landmark(self, start: int, pos: int, word: int) -> int:
         """Note where the pixel data are; leap over a run of zeros in steps of an element."""

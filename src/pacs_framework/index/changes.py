@@ -3,40 +3,64 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from pacs_framework.archive.changes import Change, ChangeKind
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.index import schema
+from pacs_framework.index.database import Database, unavailable
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Row
-
-    from pacs_framework.index.database import Database
+    from sqlalchemy.engine import Connection
 
 __all__ = ["ChangeReader"]
 
 
+_FACTS = (
+    "sequence",
+    "kind",
+    "at",
+    "patient_id",
+    "issuer_of_patient_id",
+    "study_instance_uid",
+    "series_instance_uid",
+    "sop_instance_uid",
+    "sop_class_uid",
+)
+_ORIGIN = ("door", "calling_aet", "called_aet", "address", "association_id", "tls_subject")
+_AFTER = (
+    sa.select(*(schema.change.c[name] for name in (*_FACTS, *_ORIGIN)))
+    .where(schema.change.c.sequence > sa.bindparam("after_"))
+    .order_by(schema.change.c.sequence)
+    .limit(sa.bindparam("limit_"))
+)
+_KINDS = {kind.value: kind for kind in ChangeKind}
+
+
 class ChangeReader:
-    """The change feed of one index. Every call is one short transaction."""
+    """The change feed of one index. Every call is one short transaction.
+
+    Every method raises `IndexUnavailable`.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def after(self, sequence: int, limit: int) -> list[Change]:
         """Up to ``limit`` changes that follow ``sequence``, in order."""
-        rows = schema.change
-        statement = (
-            sa.select(rows).where(rows.c.sequence > sequence).order_by(rows.c.sequence).limit(limit)
-        )
-        with self._database.reading() as connection:
-            return [_change(row) for row in connection.execute(statement)]
+        with self._reading() as connection:
+            rows = connection.execute(_AFTER, {"after_": sequence, "limit_": limit}).all()
+        return [_change(*row) for row in rows]
 
     def last(self) -> int:
         """The sequence number of the newest change; 0 before the first."""
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             return connection.scalar(sa.select(sa.func.max(schema.change.c.sequence))) or 0
 
     def register(self, consumer: str) -> int:
@@ -50,10 +74,20 @@ class ChangeReader:
             connection.execute(sa.insert(schema.cursor).values(consumer=consumer, sequence=end))
         return end
 
+    def forget(self, consumers: Iterable[str]) -> None:
+        """Remove the cursors of ``consumers``: registered again, they begin at the end."""
+        column = schema.cursor.c.consumer
+        wanted = column.in_(list(consumers))
+        with self._reading() as connection:
+            if not connection.scalars(sa.select(column).where(wanted)).all():
+                return
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(schema.cursor).where(wanted))
+
     def cursor(self, consumer: str) -> int | None:
         """The sequence number that ``consumer`` has finished; None when it is not registered."""
         column = schema.cursor.c
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             return connection.scalar(sa.select(column.sequence).where(column.consumer == consumer))
 
     def advance(self, consumer: str, sequence: int) -> None:
@@ -67,25 +101,43 @@ class ChangeReader:
         with self._database.writing() as connection:
             connection.execute(statement)
 
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._database.reading() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise unavailable(error.orig) from error
 
-def _change(row: Row[Any]) -> Change:
-    """A row of the feed as what consumers see."""
+
+def _change(
+    sequence: int,
+    kind: str,
+    at: dt.datetime,
+    patient_id: str,
+    issuer_of_patient_id: str,
+    study_instance_uid: str,
+    series_instance_uid: str,
+    sop_instance_uid: str,
+    sop_class_uid: str,
+    *origin: str,
+) -> Change:
+    """A row of the feed, its columns as in `_FACTS`, as what consumers see."""
     return Change(
-        sequence=row.sequence,
-        kind=ChangeKind(row.kind),
-        at=row.at.replace(tzinfo=dt.UTC),
-        patient_id=row.patient_id,
-        issuer_of_patient_id=row.issuer_of_patient_id,
-        study_instance_uid=row.study_instance_uid,
-        series_instance_uid=row.series_instance_uid,
-        sop_instance_uid=row.sop_instance_uid,
-        sop_class_uid=row.sop_class_uid,
-        origin=Origin(
-            door=row.door,
-            calling_aet=row.calling_aet,
-            called_aet=row.called_aet,
-            address=row.address,
-            association_id=row.association_id,
-            tls_subject=row.tls_subject,
-        ),
+        sequence=sequence,
+        kind=_KINDS[kind],
+        at=at.replace(tzinfo=dt.UTC),
+        patient_id=patient_id,
+        issuer_of_patient_id=issuer_of_patient_id,
+        study_instance_uid=study_instance_uid,
+        series_instance_uid=series_instance_uid,
+        sop_instance_uid=sop_instance_uid,
+        sop_class_uid=sop_class_uid,
+        origin=_origin(*origin),
     )
+
+
+@lru_cache(maxsize=256)
+def _origin(*values: str) -> Origin:
+    """The origin of a change: all instances of an association share it."""
+    return Origin(**dict(zip(_ORIGIN, values, strict=True)))

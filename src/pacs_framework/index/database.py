@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from pacs_framework.errors import ConfigurationError, IndexUnavailable
+from pacs_framework.index.commit_log import CommitLog, SqliteLog
 from pacs_framework.index.migrate import migrate
 from pacs_framework.index.write_lock import FileWriteLock, NoWriteLock, WriteLock
 
@@ -91,6 +92,13 @@ class Database:
                         yield connection
             except DBAPIError as error:
                 raise unavailable(error.orig) from error
+
+    def commit_log(self) -> CommitLog:
+        """What makes commits durable that were not when they returned; the caller closes it."""
+        path = self.url.database
+        if self.is_postgresql or path is None:
+            return CommitLog()
+        return SqliteLog(Path(path), self.bare_connection)
 
     def bare_connection(self) -> PoolProxiedConnection:
         """A connection of the driver itself, in autocommit mode, for the writer.

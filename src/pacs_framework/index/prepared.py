@@ -7,9 +7,12 @@ takes the text and the bound parameters that SQLAlchemy makes of them and keeps 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -38,7 +41,7 @@ class Cursor(Protocol):
 
 
 class Prepared:
-    """One statement for one dialect; its parameters are given by name.
+    """One statement for one dialect; its parameters are given by name, or in the order of `names`.
 
     ``column_keys`` are the columns of an INSERT or UPDATE that take a parameter of their name.
     """
@@ -51,16 +54,18 @@ class Prepared:
         column_keys: Collection[str] | None = None,
     ) -> None:
         keys = None if column_keys is None else list(column_keys)
-        compiled = cast("SQLCompiler", statement.compile(dialect=dialect, column_keys=keys))
+        positional = _positional(dialect)
+        compiled = cast("SQLCompiler", statement.compile(dialect=positional, column_keys=keys))
         self.sql = str(compiled)
-        names = compiled.positiontup if compiled.positional else sorted(compiled.binds)
-        self._names: Sequence[str] = list(names or ())
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._defaults = {
             name: bind.value for name, bind in compiled.binds.items() if not bind.required
         }
-        self._processors = _processors(compiled, dialect)
-        self._positional = bool(compiled.positional)
-        self._pick = _picker(self._names)
+        self._processors = _processors(compiled, positional)
+        self._places = [
+            (self.names.index(name), process) for name, process in self._processors.items()
+        ]
+        self._pick = _picker(self.names)
 
     def run(self, cursor: Cursor, values: Mapping[str, Any]) -> None:
         """Execute with the parameters in ``values``; more than are needed do no harm."""
@@ -68,29 +73,54 @@ class Prepared:
 
     def run_many(self, cursor: Cursor, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute once for each row, in one call of the driver."""
-        if len(rows) == 1:
-            cursor.execute(self.sql, self._bind(rows[0]))
-        elif rows:
-            cursor.executemany(self.sql, [self._bind(row) for row in rows])
+        self.run_rows(cursor, [self._bind(row) for row in rows])
 
-    def _bind(self, values: Mapping[str, Any]) -> Any:
-        """The parameters as the driver wants them: by position, or by name."""
+    def run_rows(self, cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
+        """As `run_many`; each row is as `row` makes it."""
+        if len(rows) == 1:
+            cursor.execute(self.sql, rows[0])
+        elif rows:
+            cursor.executemany(self.sql, rows)
+
+    def row(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Values in the order of `names`, as the driver wants them."""
+        row = list(values)
+        for place, process in self._places:
+            row[place] = process(row[place])
+        return tuple(row)
+
+    def _bind(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         if self._processors or self._defaults:
             values = {**self._defaults, **values}
             for name, process in self._processors.items():
                 values[name] = process(values[name])
-        picked = self._pick(values)
-        return picked if self._positional else dict(zip(self._names, picked, strict=True))
+        return self._pick(values)
+
+
+def _positional(dialect: Dialect) -> Dialect:
+    """``dialect``, or its like that takes parameters by their place."""
+    if dialect.positional:
+        return dialect
+    make = cast("Callable[..., Dialect]", type(dialect))
+    return make(paramstyle="format")
 
 
 def _processors(compiled: SQLCompiler, dialect: Dialect) -> dict[str, Processor]:
     """How a value of Python becomes one of the driver, for the types where they differ."""
     found: dict[str, Processor] = {}
     for name, bind in compiled.binds.items():
-        process = bind.type.dialect_impl(dialect).bind_processor(dialect)
-        if process is not None:
-            found[name] = process
+        process: Processor | None = bind.type.dialect_impl(dialect).bind_processor(dialect)
+        if process is None or isinstance(bind.type, sa.LargeBinary):
+            continue  # both drivers take bytes as they are
+        if dialect.name == "sqlite" and isinstance(bind.type, sa.DateTime):
+            process = _sqlite_datetime
+        found[name] = process
     return found
+
+
+def _sqlite_datetime(value: dt.datetime) -> str:
+    """The text that SQLAlchemy makes of it, in a quarter of the time."""
+    return value.isoformat(" ", "microseconds")
 
 
 def _picker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:

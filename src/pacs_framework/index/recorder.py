@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
@@ -25,10 +26,28 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGEST_BATCH", "Recorder"]
 
+
+def _getter(keywords: Iterable[str]) -> Callable[[Mapping[str, str]], tuple[str, ...]]:
+    """The values of several attributes, in order."""
+    return cast("Callable[[Mapping[str, str]], tuple[str, ...]]", itemgetter(*keywords))
+
+
 _BATCH_SIZES = (1, 4, 16, 64)  # the look-up of duplicates is prepared for these many at once
 LARGEST_BATCH = _BATCH_SIZES[-1]
 
-_IMAGE_COLUMNS = tuple((a.column, a.keyword) for a in indexed_at(Level.IMAGE))
+# Rows are made in the order of the columns, without names: a third of the time of recording.
+_INSTANCE_COLUMNS = (
+    "series_fk",
+    *(attribute.column for attribute in indexed_at(Level.IMAGE)),
+    "transfer_syntax_uid",
+    "storage_key",
+    "version",
+    "dataset_offset",
+    "size",
+    "prefix_digest",
+    "dataset_digest",
+    "received",
+)
 _CHANGE_UIDS = (
     ("patient_id", "PatientID"),
     ("issuer_of_patient_id", "IssuerOfPatientID"),
@@ -38,6 +57,10 @@ _CHANGE_UIDS = (
     ("sop_class_uid", "SOPClassUID"),
 )
 _ORIGIN_COLUMNS = ("door", "calling_aet", "called_aet", "address", "association_id", "tls_subject")
+_CHANGE_COLUMNS = ("kind", "at", *(column for column, _ in _CHANGE_UIDS), *_ORIGIN_COLUMNS)
+_image_values = _getter(attribute.keyword for attribute in indexed_at(Level.IMAGE))
+_change_uids = _getter(keyword for _, keyword in _CHANGE_UIDS)
+
 _NEW = Stored(outcome=StoredAs.NEW)
 # The row is the entry's own: its commit was carried out before, but not answered.
 _KNOWN = Stored(outcome=StoredAs.NEW)
@@ -51,14 +74,8 @@ class Recorder:
     def __init__(self, dialect: Dialect) -> None:
         self._parents = Parents(dialect)
         self._find = {size: _find_existing(size, dialect) for size in _BATCH_SIZES}
-        self._insert = Prepared(
-            sa.insert(schema.instance).inline(), dialect, column_keys=_all_but_id(schema.instance)
-        )
-        self._insert_change = Prepared(
-            sa.insert(schema.change).inline(),
-            dialect,
-            column_keys=[c.name for c in schema.change.c if c.name != "sequence"],
-        )
+        self._insert = _insert(schema.instance, _INSTANCE_COLUMNS, dialect)
+        self._insert_change = _insert(schema.change, _CHANGE_COLUMNS, dialect)
         self._insert_obsolete = Prepared(sa.insert(schema.obsolete).inline(), dialect)
         self._remove = _Removal(dialect)
 
@@ -76,15 +93,16 @@ class Recorder:
         outcomes: list[Outcome] = [_NEW] * len(entries)
         if existing:
             outcomes = [self._again(cursor, entry, existing) for entry in entries]
-        rows: list[dict[str, Any]] = []
-        changes: list[dict[str, Any]] = []
-        for entry, outcome in zip(entries, outcomes, strict=True):
-            if outcome is not _KNOWN and isinstance(outcome, Stored) and outcome.keeps_object:
-                rows.append(self._row(cursor, entry))
-                changes.append(_change_row(entry, outcome, now))
-        self._insert.run_many(cursor, rows)
+        new = [
+            (entry, outcome)
+            for entry, outcome in zip(entries, outcomes, strict=True)
+            if outcome is _NEW or (isinstance(outcome, Stored) and outcome.superseded_key)
+        ]
+        self._insert.run_rows(cursor, [self._row(cursor, entry) for entry, _ in new])
         if announce:
-            self._insert_change.run_many(cursor, changes)
+            change = self._insert_change.row
+            rows = [change(_change_values(entry, outcome, now)) for entry, outcome in new]
+            self._insert_change.run_rows(cursor, rows)
         return outcomes
 
     def forget(self) -> None:
@@ -95,23 +113,25 @@ class Recorder:
         """The rows that have one of ``uids``, by UID."""
         size = next(size for size in _BATCH_SIZES if size >= len(uids))
         padded = uids + uids[-1:] * (size - len(uids))
-        self._find[size].run(cursor, {f"uid_{n}": uid for n, uid in enumerate(padded)})
+        cursor.execute(self._find[size].sql, padded)
         return {row[1]: row for row in cursor.fetchall()}
 
-    def _row(self, cursor: Cursor, entry: Entry) -> dict[str, Any]:
+    def _row(self, cursor: Cursor, entry: Entry) -> tuple[Any, ...]:
         """The row of an instance, its parents made."""
         attributes = entry.attributes
-        row: dict[str, Any] = {column: attributes[keyword] for column, keyword in _IMAGE_COLUMNS}
-        row["series_fk"] = self._parents.series_of(cursor, attributes)
-        row["transfer_syntax_uid"] = entry.transfer_syntax_uid
-        row["storage_key"] = entry.storage_key
-        row["version"] = entry.version
-        row["dataset_offset"] = entry.dataset_offset
-        row["size"] = entry.size
-        row["prefix_digest"] = entry.prefix_digest
-        row["dataset_digest"] = entry.dataset_digest
-        row["received"] = entry.received.replace(tzinfo=None)
-        return row
+        values = (
+            self._parents.series_of(cursor, attributes),
+            *_image_values(attributes),
+            entry.transfer_syntax_uid,
+            entry.storage_key,
+            entry.version,
+            entry.dataset_offset,
+            entry.size,
+            entry.prefix_digest,
+            entry.dataset_digest,
+            entry.received.replace(tzinfo=None),
+        )
+        return self._insert.row(values)
 
     def _again(self, cursor: Cursor, entry: Entry, existing: dict[str, Any]) -> Outcome:
         """What becomes of an entry, its UID perhaps there already, by the policy of its door."""
@@ -163,8 +183,10 @@ class _Removal:
             row_id = gone[0][0]
 
 
-def _all_but_id(table: Table) -> list[str]:
-    return [column.name for column in table.c if column.name != "id"]
+def _insert(table: Table, columns: Sequence[str], dialect: Dialect) -> Prepared:
+    prepared = Prepared(sa.insert(table).inline(), dialect, column_keys=columns)
+    assert prepared.names == tuple(columns), "the order of the columns is that of the schema"
+    return prepared
 
 
 def _find_existing(size: int, dialect: Dialect) -> Prepared:
@@ -193,22 +215,18 @@ def _delete_childless(
     return Prepared(statement, dialect)
 
 
-def _change_row(entry: Entry, outcome: Stored, now: dt.datetime) -> dict[str, Any]:
+def _change_values(entry: Entry, outcome: Outcome, now: dt.datetime) -> tuple[Any, ...]:
     """The row of the change feed that tells of a new or replaced instance."""
-    replaced = outcome.outcome is StoredAs.REPLACED
-    row: dict[str, Any] = {column: entry.attributes[keyword] for column, keyword in _CHANGE_UIDS}
-    row.update(_origin_columns(entry.origin))
-    row["kind"] = (ChangeKind.REPLACED if replaced else ChangeKind.STORED).value
-    row["at"] = now
-    return row
+    kind = ChangeKind.STORED if outcome is _NEW else ChangeKind.REPLACED
+    return (kind.value, now, *_change_uids(entry.attributes), *_origin_values(entry.origin))
 
 
 @lru_cache(maxsize=1024)
-def _origin_columns(origin: Origin) -> dict[str, str]:
+def _origin_values(origin: Origin) -> tuple[str, ...]:
     """The columns of an origin, cut to what they hold; all instances of an association share it."""
     columns = schema.change.c
-    row: dict[str, str] = {}
+    values: list[str] = []
     for name in _ORIGIN_COLUMNS:
         text = str(getattr(origin, name)).replace("\0", "\ufffd")
-        row[name] = text[: cast("sa.String", columns[name].type).length]
-    return row
+        values.append(text[: cast("sa.String", columns[name].type).length])
+    return tuple(values)

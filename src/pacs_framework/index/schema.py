@@ -118,6 +118,9 @@ instance = Table(
     Index(None, "series_fk"),
 )
 
+# A sequence number never comes twice, though SQLite takes the largest there is and adds one: rows
+# of the feed are never altered, and whoever prunes them one day must leave the newest one. With
+# AUTOINCREMENT, which says the same by a table of its own, each commit would write one page more.
 change = Table(
     "change",
     metadata,
@@ -136,7 +139,6 @@ change = Table(
     Column("address", String(64), nullable=False),
     Column("association_id", String(64), nullable=False),
     Column("tls_subject", Text, nullable=False),
-    sqlite_autoincrement=True,
 )
 
 # Objects that the index stopped naming and that still have to be deleted: written in the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy.exc import DBAPIError
 
@@ -27,6 +27,9 @@ class WriteSession:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: PoolProxiedConnection | None = None
+        self._cursor: Cursor | None = None
+        self._log = database.commit_log()
+        self._attached = False
         driver: Any = database.dialect.loaded_dbapi
         self.errors: tuple[type[Exception], ...] = (driver.Error, DBAPIError)
         self.outages: tuple[type[Exception], ...] = (
@@ -34,28 +37,76 @@ class WriteSession:
             driver.InterfaceError,
             DBAPIError,
         )
+        self._settings = ["PRAGMA synchronous = NORMAL"]  # see pacs_framework.index.commit_log
         self._begin = ["BEGIN IMMEDIATE"]
         if database.is_postgresql:
+            self._settings = []
             self._begin = [
                 "BEGIN",
                 f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK}), pg_notify('{CHANNEL}', '')",
             ]
 
-    @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
-        """Committed on a clean exit. After any failure the connection is thrown away."""
-        if self._connection is None:
-            self._connection = self._database.bare_connection()
-        cursor: Cursor = self._connection.cursor()
+    def begin(self) -> Cursor:
+        """Start a transaction. Raises what the driver does, and `IndexUnavailable`."""
         try:
+            cursor = self._cursor
+            if cursor is None:
+                cursor = self._connect()
             for statement in self._begin:
                 cursor.execute(statement)
-            yield cursor
-            cursor.execute("COMMIT")
-            cursor.close()
+            if not self._attached:
+                self._log.attach()
+                self._attached = True
         except BaseException:
-            self._discard(cursor)
+            self.abandon()
             raise
+        return cursor
+
+    def commit(self, *, synced: bool = True) -> None:
+        """Commit; durable when this returns, or with ``synced=False`` when `sync` does.
+
+        After `IndexUnavailable` the transaction is committed, though perhaps not durable; after an
+        error of the driver nobody knows. Either way the connection is thrown away.
+        """
+        assert self._cursor is not None, "no transaction was begun"
+        try:
+            self._cursor.execute("COMMIT")
+            if synced:
+                self._log.sync()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def abandon(self) -> None:
+        """Roll back, and start the next transaction on a fresh connection."""
+        connection, cursor = self._connection, self._cursor
+        self._connection, self._cursor, self._attached = None, None, False
+        if cursor is not None:
+            with suppress(*self.errors):
+                cursor.execute("ROLLBACK")
+            with suppress(*self.errors):
+                cursor.close()
+        if connection is not None:
+            with suppress(*self.errors):
+                connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """Committed on a clean exit, rolled back on an exception."""
+        cursor = self.begin()
+        try:
+            yield cursor
+        except BaseException:
+            self.abandon()
+            raise
+        self.commit()
+
+    def sync(self) -> None:
+        """Every commit so far, of any process, is durable. From any thread, at any time.
+
+        Raises `IndexUnavailable`.
+        """
+        self._log.sync()
 
     def explain(self, error: Exception) -> PacsError:
         """An error of the driver as one of the tree: an outage, or an entry that cannot be kept."""
@@ -66,16 +117,18 @@ class WriteSession:
 
     def close(self) -> None:
         """Give the connection back."""
+        if self._cursor is not None:
+            self._cursor.close()
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+        self._connection, self._cursor, self._attached = None, None, False
+        self._log.close()
 
-    def _discard(self, cursor: Cursor) -> None:
-        """Roll back, and start the next transaction on a fresh connection."""
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        with suppress(*self.errors):
-            cursor.execute("ROLLBACK")
-        with suppress(*self.errors):
-            connection.close()
+    def _connect(self) -> Cursor:
+        """A connection of the session's own, with the one cursor that all transactions use."""
+        self._connection = self._database.bare_connection()
+        driver: Any = self._connection.dbapi_connection
+        self._cursor = cast("Cursor", driver.cursor())
+        for statement in self._settings:
+            self._cursor.execute(statement)
+        return self._cursor

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 import sqlalchemy as sa
 import structlog
 
-from pacs_framework.errors import PacsError
+from pacs_framework.errors import IndexUnavailable, PacsError
 from pacs_framework.index import schema
 from pacs_framework.index.database import Database, unavailable
 from pacs_framework.index.entry import Entry, Stored
@@ -56,22 +56,35 @@ class IndexWriter:
         self._led = False
         self._deleted: deque[str] = deque()
 
-    def store(self, entry: Entry) -> Stored:
+    def store(self, entry: Entry, *, synced: bool = True) -> Stored:
         """Write ``entry`` and its change; returns after the commit.
+
+        With ``synced=False`` the commit is seen by all and has its place in the order, but may be
+        lost with the power until `sync` returns, together with those after it. An outcome REPLACED
+        is durable in any case: the object that it took out may be deleted at once.
 
         Raises `DuplicateInstance` where the policy rejects, `IndexUnavailable` when the database
         fails (a caller cannot tell then whether the commit was carried out: ask `names`), and
         `PacsError` for an entry that the database does not take.
         """
-        ticket = _Ticket(entry)
+        ticket = _Ticket(entry, synced)
         with self._mutex:
+            if self._led:
+                ticket.wait_for_turn()
+            self._led = True
             self._queue.append(ticket)
-            leads, self._led = not self._led, True
-        if not leads:
+        if ticket.turn is not None:
             ticket.turn.acquire()
         if ticket.outcome is None:
             self._lead()
         return ticket.answer()
+
+    def sync(self) -> None:
+        """Every commit so far, of any process of this archive, is durable when this returns.
+
+        Cheap when nothing was written since the last time. Raises `IndexUnavailable`.
+        """
+        self._session.sync()
 
     def names(self, storage_keys: Iterable[str]) -> set[str]:
         """Which of ``storage_keys`` the index names, now that every commit under way has ended.
@@ -117,9 +130,9 @@ class IndexWriter:
                 following = self._queue[0] if self._queue else None
                 self._led = following is not None
             for ticket in batch[1:]:
-                ticket.turn.release()
+                ticket.has_turn()
             if following is not None:
-                following.turn.release()
+                following.has_turn()
         self._on_commit()
 
     def _take(self) -> list[_Ticket]:
@@ -140,6 +153,10 @@ class IndexWriter:
         for _ in range(2):
             try:
                 self._settle(batch)
+            except IndexUnavailable as error:
+                # Committed, but not durable: trying again would find the entries there.
+                _fail(batch, error)
+                return
             except self._session.errors as error:
                 # A remembered parent may be gone, or the connection broken: both are mended now.
                 self._recorder.forget()
@@ -157,9 +174,14 @@ class IndexWriter:
         """One transaction for the whole batch."""
         deleted = [self._deleted.popleft() for _ in range(len(self._deleted))]
         try:
-            with self._session.transaction() as cursor:
+            cursor = self._session.begin()
+            try:
                 outcomes = self._recorder.record(cursor, [ticket.entry for ticket in batch])
                 self._delete_obsolete.run_many(cursor, [{"storage_key": key} for key in deleted])
+            except BaseException:
+                self._session.abandon()
+                raise
+            self._session.commit(synced=_must_be_durable(batch, outcomes))
         except BaseException:
             self._deleted.extend(deleted)
             raise
@@ -168,15 +190,28 @@ class IndexWriter:
 
 
 class _Ticket:
-    """An entry in the queue. ``turn`` is released when it is written, or when it is to lead."""
+    """An entry in the queue. Whoever waits has its turn when it is written, or when it is to lead.
 
-    __slots__ = ("entry", "outcome", "turn")
+    The first in the queue when nobody leads is the leader at once, and has no ``turn``.
+    """
 
-    def __init__(self, entry: Entry) -> None:
+    __slots__ = ("entry", "outcome", "synced", "turn")
+
+    def __init__(self, entry: Entry, synced: bool) -> None:
         self.entry = entry
+        self.synced = synced
         self.outcome: Outcome | PacsError | None = None
+        self.turn: threading.Lock | None = None
+
+    def wait_for_turn(self) -> None:
+        """Make `turn` a lock that is taken; call it before anyone else knows the ticket."""
         self.turn = threading.Lock()
         self.turn.acquire()
+
+    def has_turn(self) -> None:
+        """Wake the one who waits."""
+        if self.turn is not None:
+            self.turn.release()
 
     def answer(self) -> Stored:
         """What `IndexWriter.store` returns or raises."""
@@ -184,6 +219,16 @@ class _Ticket:
         if isinstance(self.outcome, PacsError):
             raise self.outcome
         return self.outcome
+
+
+def _must_be_durable(batch: Iterable[_Ticket], outcomes: Iterable[Outcome]) -> bool:
+    """Whether somebody asks for it, or an object is to be deleted on the strength of the commit."""
+    for ticket, outcome in zip(batch, outcomes, strict=True):
+        if ticket.synced:
+            return True
+        if isinstance(outcome, Stored) and outcome.superseded_key is not None:
+            return True
+    return False
 
 
 def _fail(batch: Iterable[_Ticket], error: BaseException) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from pacs_framework.errors import OutOfResources, QueryError
 from pacs_framework.network.dimse import (
     COMMAND,
+    LAST,
     CommandReceived,
     MessageReader,
-    PieceReceived,
     fragments,
     largest_fragment,
 )
@@ -29,7 +29,7 @@ from pacs_framework.network.events import (
     ReleaseIndicated,
     UpperLayerEvent,
 )
-from pacs_framework.network.pdu import AbortReason, AbortSource
+from pacs_framework.network.pdu import AbortReason, AbortSource, data_header
 from pacs_framework.network.service import CommandField
 from pacs_framework.network.wire import BLOCK_SIZE, Wire, borrow_block, return_block
 
@@ -43,6 +43,7 @@ __all__ = ["Channel", "PeerReleased"]
 
 _LARGEST_FRAGMENT = (1 << 17) - 6
 _PAD = b"\0"
+_CANCEL = int(CommandField.C_CANCEL)
 _BYTES_ABSURD = 2  # times the limit of a message, then the association is aborted
 
 
@@ -119,11 +120,11 @@ class Channel:
         command, self._early = self._early, None
         while command is None:
             item = self._next_item()
-            if isinstance(item, CommandReceived) and not self._noted(item):
+            if type(item) is CommandReceived and not (item.field == _CANCEL and self._noted(item)):
                 command = item
         return command
 
-    def _next_item(self) -> CommandReceived | PieceReceived:
+    def _next_item(self) -> CommandReceived | DataReceived:
         if self._release_asked and not self.wire.has_events:
             raise PeerReleased("the peer has asked for release")
         while True:
@@ -137,7 +138,7 @@ class Channel:
             if self._release_asked:
                 raise PeerReleased("the peer has asked for release")
 
-    def _interpreted(self, event: UpperLayerEvent) -> CommandReceived | PieceReceived | None:
+    def _interpreted(self, event: UpperLayerEvent) -> CommandReceived | DataReceived | None:
         if type(event) is DataReceived:
             try:
                 return self._reader.feed(event)
@@ -192,7 +193,7 @@ class Channel:
     # --- C-CANCEL ---------------------------------------------------------------------------
 
     def _noted(self, command: CommandReceived) -> bool:
-        if command.field != CommandField.C_CANCEL:
+        if command.field != _CANCEL:
             return False
         try:
             self._cancels.add(command.number("MessageIDBeingRespondedTo"))
@@ -232,7 +233,7 @@ class Channel:
         failure: Exception | None = None
         while not last:
             piece = self._next_item()
-            assert isinstance(piece, PieceReceived)
+            assert type(piece) is DataReceived
             last = piece.last
             total += len(piece.data)
             if limit and total > limit:
@@ -270,7 +271,11 @@ class Channel:
 
     def send(self, context_id: int, command: bytes, dataset: bytes | memoryview | None) -> None:
         """Send a message that is in memory; command and data set leave together."""
-        parts = list(fragments(context_id, COMMAND, command, self._fragment))
+        parts: list[bytes | memoryview]
+        if len(command) <= self._fragment:
+            parts = [data_header(context_id, COMMAND | LAST, len(command)) + command]
+        else:
+            parts = list(fragments(context_id, COMMAND, command, self._fragment))
         if dataset is not None:
             if len(dataset) % 2:
                 dataset = bytes(dataset) + _PAD

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from struct import Struct
+from typing import NamedTuple
 
 from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 
@@ -18,6 +19,7 @@ __all__ = [
     "DATASET",
     "NO_DATASET",
     "RESPONSE",
+    "CommandReader",
     "decode_command",
     "encode_command",
     "encode_response",
@@ -143,12 +145,93 @@ def decode_command(data: bytes) -> dict[str, object]:
     return elements
 
 
+_MESSAGE_IDS = {0x0110: "MessageID", 0x0120: "MessageIDBeingRespondedTo"}
+_SOP_INSTANCE_UID = 0x1000
+_MOST_PATTERNS, _LONGEST_PATTERN = 8, 512  # so an association keeps 8 KB of them at most
+
+
+class _Pattern(NamedTuple):
+    """A command set with two holes: the message id, and the SOP Instance UID if it has one.
+
+    ``head``, ``middle`` and ``tail`` are the bytes around them; ``keyword`` is that of the id.
+    """
+
+    head: bytes
+    middle: bytes
+    tail: bytes
+    keyword: str
+    elements: dict[str, object]
+
+    def read(self, data: bytes) -> dict[str, object] | None:
+        """The elements of a command set of the same length; None where it does not fit."""
+        number, uid = len(self.head), len(self.head) + 2 + len(self.middle)
+        end = len(data) - len(self.tail)
+        if data[:number] != self.head or data[number + 2 : uid] != self.middle:
+            return None
+        if data[end:] != self.tail:
+            return None
+        elements = self.elements.copy()
+        elements[self.keyword] = _US.unpack_from(data, number)[0]
+        if uid != end:
+            elements["AffectedSOPInstanceUID"] = _text(data[uid:end])
+        return elements
+
+
+def _pattern(data: bytes, elements: dict[str, object]) -> _Pattern | None:
+    """The pattern of a command set that `decode_command` has read."""
+    numbers, uids = [], []
+    position = 0
+    while position < len(data):
+        _, element, length = _HEADER.unpack_from(data, position)
+        position += 8
+        if element in _MESSAGE_IDS:
+            numbers.append((element, position, length))
+        elif element == _SOP_INSTANCE_UID:
+            uids.append((position, position + length))
+        position += length
+    if len(numbers) != 1 or len(uids) > 1:
+        return None
+    element, number, length = numbers[0]
+    uid, end = uids[0] if uids else (len(data), len(data))
+    if length != _US.size or uid < number:
+        return None
+    keyword = _MESSAGE_IDS[element]
+    return _Pattern(data[:number], data[number + 2 : uid], data[end:], keyword, elements)
+
+
+class CommandReader:
+    """Reads the command sets of one association, most of which differ in two values only."""
+
+    __slots__ = ("_patterns",)
+
+    def __init__(self) -> None:
+        self._patterns: dict[int, _Pattern] = {}
+
+    def decode(self, data: bytes) -> dict[str, object]:
+        """As `decode_command` does."""
+        pattern = self._patterns.get(len(data))
+        elements = pattern.read(data) if pattern is not None else None
+        return self._read_anew(data) if elements is None else elements
+
+    def _read_anew(self, data: bytes) -> dict[str, object]:
+        elements = decode_command(data)
+        pattern = _pattern(data, elements.copy()) if len(data) <= _LONGEST_PATTERN else None
+        if pattern is not None:
+            if len(self._patterns) >= _MOST_PATTERNS:
+                self._patterns.clear()
+            self._patterns[len(data)] = pattern
+        return elements
+
+
 def _element(tag: int, value: bytes) -> bytes:
     return _HEADER.pack(0, tag, len(value)) + value
 
 
+_GROUP_LENGTH = Struct("<HHII")
+
+
 def _with_group_length(body: bytes) -> bytes:
-    return _element(0, _UL.pack(len(body))) + body
+    return _GROUP_LENGTH.pack(0, 0, 4, len(body)) + body
 
 
 def encode_command(elements: Mapping[str, object]) -> bytes:
@@ -164,13 +247,15 @@ def encode_command(elements: Mapping[str, object]) -> bytes:
     return _with_group_length(b"".join(_element(tag, value) for tag, value in sorted(encoded)))
 
 
-_RESPONSE_TAIL = Struct("<HHIH HHIH HHIH")
-
-
 @lru_cache(maxsize=512)
-def _response_head(field: int, sop_class_uid: str) -> bytes:
+def _response_parts(
+    field: int, sop_class_uid: str, status: int, has_dataset: bool
+) -> tuple[bytes, bytes]:
+    """What stands in a response before and behind the message id, the group length aside."""
     uid = _element(0x0002, _pack_uid(sop_class_uid)) if sop_class_uid else b""
-    return uid + _element(0x0100, _US.pack(field | RESPONSE))
+    head = uid + _element(0x0100, _US.pack(field | RESPONSE)) + _HEADER.pack(0, 0x0120, _US.size)
+    data_set_type = _element(0x0800, _US.pack(DATASET if has_dataset else NO_DATASET))
+    return head, data_set_type + _element(0x0900, _US.pack(status))
 
 
 def encode_response(
@@ -183,13 +268,11 @@ def encode_response(
     sop_instance_uid: str,
 ) -> bytes:
     """The command set of a plain response, of the elements that every response has (PS3.7 9.3)."""
-    instance = _element(0x1000, _pack_uid(sop_instance_uid)) if sop_instance_uid else b""
-    tail = _RESPONSE_TAIL.pack(
-        *(0, 0x0120, 2, message_id),
-        *(0, 0x0800, 2, DATASET if has_dataset else NO_DATASET),
-        *(0, 0x0900, 2, status),
-    )
-    return _with_group_length(_response_head(field, sop_class_uid) + tail + instance)
+    head, tail = _response_parts(field, sop_class_uid, status, has_dataset)
+    body = head + _US.pack(message_id) + tail
+    if sop_instance_uid:
+        body += _element(_SOP_INSTANCE_UID, _pack_uid(sop_instance_uid))
+    return _with_group_length(body)
 
 
 def shortened(comment: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import NoReturn
 
-from pacs_framework.network.command_set import NO_DATASET, RESPONSE, decode_command
+from pacs_framework.network.command_set import NO_DATASET, RESPONSE, CommandReader
 from pacs_framework.network.errors import ProtocolError
 from pacs_framework.network.events import DataReceived
 from pacs_framework.network.pdu import PDATA_OVERHEAD, data_header
@@ -15,9 +16,9 @@ from pacs_framework.network.service import CommandField
 __all__ = [
     "COMMAND",
     "LARGEST_COMMAND_SET",
+    "LAST",
     "CommandReceived",
     "MessageReader",
-    "PieceReceived",
     "fragments",
     "largest_fragment",
 ]
@@ -32,7 +33,7 @@ LARGEST_COMMAND_SET = 1 << 16
 """Bytes of the longest command set we read; a longer one is a protocol error."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CommandReceived:
     """A complete command set. ``field`` is Command Field as sent, the response bit included."""
 
@@ -65,66 +66,60 @@ class CommandReceived:
 _FIELD_NAMES = {int(field): field.name.replace("_", "-") for field in CommandField}
 
 
-@dataclass(frozen=True, slots=True)
-class PieceReceived:
-    """A piece of the data set that the last command announced; a view of the received bytes."""
-
-    data: memoryview
-    last: bool
-
-
 class _Expecting(Enum):
     COMMAND = "the start of a message"
     REST_OF_COMMAND = "more of a command set"
     DATASET = "a data set"
 
 
+_COMMAND, _DATASET = _Expecting.COMMAND, _Expecting.DATASET
+
+
 class MessageReader:
     """Puts messages together from presentation data values (PS3.8 Annex E, PS3.7 6.3).
 
     Fragments of one message are not mixed with those of another, nor a command with a data set:
-    anything else raises ProtocolError.
+    anything else raises ProtocolError. ``mid_message`` says that a message has begun and is not
+    complete.
     """
 
-    __slots__ = ("_command", "_context_id", "_expecting")
+    __slots__ = ("_command", "_commands", "_context_id", "_expecting", "mid_message")
 
     def __init__(self) -> None:
-        self._expecting = _Expecting.COMMAND
+        self.mid_message = False
+        self._expecting = _COMMAND
         self._command = bytearray()
+        self._commands = CommandReader()
         self._context_id = 0
 
-    @property
-    def mid_message(self) -> bool:
-        """Whether a message has begun and is not complete."""
-        return self._expecting is not _Expecting.COMMAND
-
-    def feed(self, piece: DataReceived) -> CommandReceived | PieceReceived | None:
+    def feed(self, piece: DataReceived) -> CommandReceived | DataReceived | None:
         """A piece of a PDV; gives a command when it is complete, and data sets piece by piece."""
         if piece.is_command:
             return self._feed_command(piece)
-        if self._expecting is not _Expecting.DATASET:
+        if self._expecting is not _DATASET:
             raise ProtocolError(f"a data set fragment where {self._expecting.value} is due")
-        self._check_context(piece)
-        if piece.last:
-            self._expecting = _Expecting.COMMAND
-        return PieceReceived(piece.data, piece.last)
-
-    def _check_context(self, piece: DataReceived) -> None:
         if piece.context_id != self._context_id:
-            raise ProtocolError(
-                f"a fragment on presentation context {piece.context_id} within a message on "
-                f"{self._context_id}"
-            )
+            self._refuse_context(piece)
+        if piece.last:
+            self._expecting, self.mid_message = _COMMAND, False
+        return piece
+
+    def _refuse_context(self, piece: DataReceived) -> NoReturn:
+        raise ProtocolError(
+            f"a fragment on presentation context {piece.context_id} within a message on "
+            f"{self._context_id}"
+        )
 
     def _feed_command(self, piece: DataReceived) -> CommandReceived | None:
-        if self._expecting is _Expecting.COMMAND:
+        if self._expecting is _COMMAND:
             self._context_id = piece.context_id
             if piece.last:
                 return self._complete(bytes(piece.data))
-            self._expecting = _Expecting.REST_OF_COMMAND
-        elif self._expecting is _Expecting.DATASET:
+            self._expecting, self.mid_message = _Expecting.REST_OF_COMMAND, True
+        elif self._expecting is _DATASET:
             raise ProtocolError("a command fragment where a data set is due")
-        self._check_context(piece)
+        if piece.context_id != self._context_id:
+            self._refuse_context(piece)
         self._command += piece.data
         if len(self._command) > LARGEST_COMMAND_SET:
             raise ProtocolError(f"a command set of more than {LARGEST_COMMAND_SET} bytes")
@@ -135,12 +130,12 @@ class MessageReader:
         return self._complete(command)
 
     def _complete(self, encoded: bytes) -> CommandReceived:
-        elements = decode_command(encoded)
+        elements = self._commands.decode(encoded)
         field, data_set_type = elements.get("CommandField"), elements.get("CommandDataSetType")
         if not isinstance(field, int) or not isinstance(data_set_type, int):
             raise ProtocolError("a command set without Command Field or Command Data Set Type")
         has_dataset = data_set_type != NO_DATASET
-        self._expecting = _Expecting.DATASET if has_dataset else _Expecting.COMMAND
+        self._expecting, self.mid_message = _DATASET if has_dataset else _COMMAND, has_dataset
         return CommandReceived(self._context_id, elements, field, has_dataset)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pacs_framework.network.associate import FIXED_PART
-from pacs_framework.network.events import DataReceived
+from pacs_framework.network.events import DataReceived, UpperLayerEvent
 from pacs_framework.network.pdu import (
+    DATA_HEADER,
     PDATA_OVERHEAD,
     PDU_HEADER,
     PDV_HEADER,
@@ -37,6 +38,8 @@ _COMMAND = 0x01
 _LAST = 0x02
 _ASSOCIATE = (PduType.ASSOCIATE_RQ, PduType.ASSOCIATE_AC)
 _KINDS = {int(kind): kind for kind in PduType}
+_P_DATA_TF = int(PduType.P_DATA_TF)
+_UNLIMITED = 1 << 32
 
 # What the next bytes are.
 _FRAME, _BODY, _ITEM, _DATA = range(4)
@@ -104,6 +107,25 @@ class FrameReader:
         """Read nothing more."""
         self._deaf = True
 
+    def whole_values(self, data: memoryview, values: list[UpperLayerEvent]) -> int:
+        """Append the values at the start of ``data`` that are alone and whole in a P-DATA-TF, as
+        nearly all are. Returns where something else begins, which is for `feed`.
+        """
+        if self._phase != _FRAME or self._held or self._deaf:
+            return 0
+        unpack, limit = DATA_HEADER.unpack_from, self.max_pdu or _UNLIMITED
+        position, end = 0, len(data)
+        while end - position >= DATA_HEADER.size:
+            kind, length, size, context_id, control = unpack(data, position)
+            stop = position + length + PDU_HEADER.size
+            if kind != _P_DATA_TF or size + 4 != length or size < 2 or length > limit or stop > end:
+                break
+            piece = data[position + DATA_HEADER.size : stop]
+            command, last = control & _COMMAND != 0, control & _LAST != 0
+            values.append(DataReceived(context_id, command, last, piece))
+            position = stop
+        return position
+
     def feed(self, data: memoryview) -> list[Frame]:
         """The frames in ``data``; `DataReceived` holds views of it, all else is copied."""
         frames: list[Frame] = []
@@ -128,7 +150,7 @@ class FrameReader:
                 return position
             kind, length = PDU_HEADER.unpack(self._held)
             self._held.clear()
-        if kind == PduType.P_DATA_TF:
+        if kind == _P_DATA_TF:
             self._begin_data(length, frames)
         else:
             self._begin_body(kind, length, frames)

@@ -12,6 +12,7 @@ from struct import Struct
 from pacs_framework.network.decisions import Rejection
 
 __all__ = [
+    "DATA_HEADER",
     "PDATA_OVERHEAD",
     "PDU_HEADER",
     "PDV_HEADER",
@@ -65,7 +66,9 @@ PDV_HEADER = Struct(">IBB")
 PDATA_OVERHEAD = PDV_HEADER.size
 """Bytes of a P-DATA-TF with one item that count against the maximum length (PS3.8 D.1)."""
 
-_DATA_HEADER = Struct(">BxIIBB")
+DATA_HEADER = Struct(">BxIIBB")
+"""Both headers of a P-DATA-TF with one item."""
+
 _SHORT = Struct(">BxIxBBB")
 
 RELEASE_RQ = PDU_HEADER.pack(PduType.RELEASE_RQ, 4) + bytes(4)
@@ -77,7 +80,7 @@ def data_header(context_id: int, control: int, length: int) -> bytes:
 
     ``control`` is the message control header (PS3.8 E.2): bit 0 command, bit 1 last fragment.
     """
-    return _DATA_HEADER.pack(PduType.P_DATA_TF, length + 6, length + 2, context_id, control)
+    return DATA_HEADER.pack(PduType.P_DATA_TF, length + 6, length + 2, context_id, control)
 
 
 def encode_abort(source: AbortSource, reason: AbortReason) -> bytes:

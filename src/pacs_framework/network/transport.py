@@ -1,8 +1,9 @@
 """A TCP connection, plain or TLS, as the blocking driver needs it.
 
 Time-outs are options of the socket, set when they change and not at each call, so a read is one
-system call. TCP_QUICKACK is armed anew before each wait: without it a peer that leaves Nagle's
-algorithm on waits 40 ms for our acknowledgement between its command and its data set.
+system call. TCP_QUICKACK is armed anew before each wait for more of what has begun to come: without
+it a peer that leaves Nagle's algorithm on waits 40 ms for our acknowledgement between its command
+and its data set. A wait after something was sent needs none: that carried the acknowledgement.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Transport:
         if self._internet:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._quickack = _QUICKACK if self._internet else None
+        self._unacknowledged = False
         self._prepare_sending(send_timeout)
 
     def _prepare_sending(self, timeout: float) -> None:
@@ -60,11 +62,20 @@ class Transport:
 
     def _arm(self, timeout: float) -> None:
         """Before a wait of at most ``timeout`` seconds, 0 for ever."""
+        if self._unacknowledged:
+            self._acknowledge()
+        if timeout != self._receive_timeout:
+            self._wait_at_most(timeout)
+        self._unacknowledged = True
+
+    def _acknowledge(self) -> None:
+        """Have the kernel acknowledge now what has been read, and what comes until we send."""
         if self._quickack is not None:
             self._socket.setsockopt(socket.IPPROTO_TCP, self._quickack, 1)
-        if timeout != self._receive_timeout:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(timeout))
-            self._receive_timeout = timeout
+
+    def _wait_at_most(self, timeout: float) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(timeout))
+        self._receive_timeout = timeout
 
     def receive_into(self, buffer: memoryview, timeout: float) -> int:
         """Wait for bytes; their number, 0 when the peer closed. Raises TimeoutError, OSError."""
@@ -76,6 +87,7 @@ class Transport:
 
     def receive_now(self, buffer: memoryview) -> int | None:
         """What has arrived already: number of bytes, 0 when the peer closed, None for nothing."""
+        self._unacknowledged = True
         try:
             return self._socket.recv_into(buffer, 0, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -83,6 +95,7 @@ class Transport:
 
     def send(self, parts: Sequence[bytes | memoryview]) -> None:
         """Send all parts in order, gathered by the kernel. Raises TimeoutError, OSError."""
+        self._unacknowledged = False
         total = sum(map(len, parts))
         try:
             sent = self._socket.sendmsg(parts)
@@ -126,14 +139,8 @@ class TlsTransport(Transport):
         self._send_timeout = timeout
 
     def _wait_at_most(self, timeout: float) -> None:
-        if timeout != self._receive_timeout:
-            self._socket.settimeout(timeout or None)
-            self._receive_timeout = timeout
-
-    def _arm(self, timeout: float) -> None:
-        if self._quickack is not None:
-            self._socket.setsockopt(socket.IPPROTO_TCP, self._quickack, 1)
-        self._wait_at_most(timeout)
+        self._socket.settimeout(timeout or None)
+        self._receive_timeout = timeout
 
     def receive_into(self, buffer: memoryview, timeout: float) -> int:
         """As for a plain connection; the peer's close_notify counts as closed."""
@@ -142,6 +149,7 @@ class TlsTransport(Transport):
 
     def receive_now(self, buffer: memoryview) -> int | None:
         """As for a plain connection."""
+        self._unacknowledged = True
         self._socket.settimeout(0)
         try:
             return self._socket.recv_into(buffer)
@@ -152,7 +160,9 @@ class TlsTransport(Transport):
 
     def send(self, parts: Sequence[bytes | memoryview]) -> None:
         """As for a plain connection."""
-        self._wait_at_most(self._send_timeout)
+        self._unacknowledged = False
+        if self._send_timeout != self._receive_timeout:
+            self._wait_at_most(self._send_timeout)
         self._socket.sendall(b"".join(parts))
 
     def shut_writing(self) -> None:

@@ -43,6 +43,8 @@ from pacs_framework.network.state import EFFECTS, TRANSITIONS, Action, Event, Se
 
 __all__ = ["UpperLayer"]
 
+_ESTABLISHED = State.ESTABLISHED
+
 _RECEIVED = {
     PduType.ASSOCIATE_RQ: Event.ASSOCIATE_RQ_RECEIVED,
     PduType.ASSOCIATE_AC: Event.ASSOCIATE_AC_RECEIVED,
@@ -167,6 +169,12 @@ class UpperLayer:
     def receive(self, data: memoryview) -> list[UpperLayerEvent]:
         """What the bytes mean; `DataReceived` holds views of ``data``, all else is copied."""
         events: list[UpperLayerEvent] = []
+        if self.state is _ESTABLISHED:
+            # DT-2 hands the values out and changes nothing, so no table is asked about each.
+            position = self._frames.whole_values(data, events)
+            if position == len(data):
+                return events
+            data = data[position:]
         for frame in self._frames.feed(data):
             if type(frame) is DataReceived:
                 if self._delivering:

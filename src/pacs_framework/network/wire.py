@@ -27,6 +27,7 @@ __all__ = ["BLOCK_SIZE", "Breakable", "Stopped", "Wire", "borrow_block", "return
 BLOCK_SIZE = 1 << 18
 """Bytes of a block for moving data sets; an association holds blocks only while one moves."""
 
+_ESTABLISHED = State.ESTABLISHED
 _IDLE_BUFFER = 1 << 14
 _SPARE_BLOCKS = 32
 _spare_blocks: list[bytearray] = []
@@ -87,9 +88,10 @@ class Wire:
         Raises TimeoutError when the time-out of `Limits` that applies ran out, Stopped when
         `stop` was called and nothing is under way.
         """
-        while not self._inbox:
+        inbox = self._inbox
+        while not inbox:
             self._fill(busy=busy or self.upper.mid_pdu)
-        return self._inbox.popleft()
+        return inbox.popleft()
 
     @property
     def has_events(self) -> bool:
@@ -189,9 +191,11 @@ class Wire:
 
     def send_data(self, parts: Sequence[bytes | memoryview]) -> None:
         """Send encoded P-DATA-TF PDUs. Raises AssociationError; the connection is closed then."""
-        if not self.upper.can(Event.DATA_REQUEST):
-            raise ConnectionFailed(f"nothing can be sent in state {self.upper.state.name}")
-        self.upper.send_data()
+        upper = self.upper
+        if upper.state is not _ESTABLISHED:  # where sending changes nothing (DT-1)
+            if not upper.can(Event.DATA_REQUEST):
+                raise ConnectionFailed(f"nothing can be sent in state {upper.state.name}")
+            upper.send_data()
         try:
             self._transport.send(parts)
         except TimeoutError as error:

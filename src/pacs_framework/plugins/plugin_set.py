@@ -90,6 +90,8 @@ class PluginSet:
         calls: dict[str, list[HookCall]] = {name: [] for name in self._contract.hooks}
         for plugin in self.active:
             for implementation in plugin.implementations:
+                if implementation.hook.name in plugin.idle:
+                    continue
                 calls[implementation.hook.name].append(HookCall(plugin, implementation))
         self._calls = {name: tuple(each) for name, each in calls.items()}
 
@@ -157,16 +159,42 @@ class PluginSet:
         return {plugin.name: plugin.model for plugin in self.active}
 
     def bind_settings(self, sections: Mapping[str, BaseModel]) -> None:
-        """Give each plugin its validated section, the ``settings`` of all its hooks."""
+        """Give each plugin its validated section, the ``settings`` of all its hooks.
+
+        Hooks that a plugin calls idle with these settings are not called from now on.
+        """
         for plugin in self.active:
             if plugin.name in sections:
                 plugin.settings = sections[plugin.name]
+            plugin.idle = frozenset()
+        for plugin, names in collect(self._calls["idle_hooks"], {}):
+            self._set_idle(plugin, names)
+        self._after_registration()
+
+    def _set_idle(self, plugin: Plugin, names: Collection[str]) -> None:
+        may_be_idle = {
+            each.hook.name
+            for each in plugin.implementations
+            if each.hook.kind is not HookKind.REGISTER
+        }
+        strange = sorted(set(names) - may_be_idle)
+        if strange:
+            plugin.fail(
+                f"idle_hooks returned {strange[0]!r}, which is no DECIDE or NOTIFY hook of its own"
+            )
+            return
+        plugin.idle = frozenset(names)
 
     def _after_registration(self) -> None:
         self._arrange()
         self.check()
 
     # --- DECIDE ---------------------------------------------------------------------------------
+
+    @property
+    def decides_on_store(self) -> bool:
+        """Whether any plugin has a say about instances; else `decide_store` need not be asked."""
+        return bool(self._calls["on_store"])
 
     def decide_store(self, instance: IncomingInstance) -> Refusal | Coercion | None:
         """Ask ``on_store`` of every plugin; see `judge_instance`."""
@@ -187,3 +215,7 @@ class PluginSet:
         """
         assert self._contract.hooks[hook].kind is HookKind.NOTIFY, hook
         return {call.plugin.name: notifier(call) for call in self._calls[hook]}
+
+    def idle_consumers(self, hook: str) -> frozenset[str]:
+        """Names of active plugins that implement a NOTIFY hook and have nothing to do in it."""
+        return frozenset(plugin.name for plugin in self.active if hook in plugin.idle)

@@ -30,7 +30,8 @@ class Plugin:
     """An installed plugin: who it is, its state, what it implements and what it provides.
 
     ``configured`` says that the configuration asks for it, so that its failure stops the start.
-    ``provides`` maps a REGISTER hook to the names of what came out of it.
+    ``provides`` maps a REGISTER hook to the names of what came out of it. ``idle`` names the hooks
+    that are not called, because they have nothing to do with its settings.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Plugin:
     reason: str = ""
     implementations: tuple[Implementation, ...] = ()
     provides: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    idle: frozenset[str] = frozenset()
     model: type[BaseModel] | None = None
     settings: Any = None
     stats: dict[str, CallStats] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -33,6 +33,15 @@ def _config_model(result: object) -> tuple[str, ...]:
         if not field.description:
             raise PluginError(f"config_models: {result.__name__}.{name} has no description")
     return ()
+
+
+def _idle_hooks(result: object) -> tuple[str, ...]:
+    if isinstance(result, str) or not isinstance(result, Collection):
+        raise PluginError(f"idle_hooks returned {_kind(result)}, not a collection of names")
+    for name in result:
+        if not isinstance(name, str):
+            raise PluginError(f"idle_hooks returned {_kind(name)} among the names")
+    return ()  # nothing is provided, and several plugins may be idle alike
 
 
 def _schemes(result: object) -> tuple[str, ...]:
@@ -85,6 +94,7 @@ def _kind(value: object) -> str:
 
 _NAMES: dict[str, Callable[[object], tuple[str, ...]]] = {
     "config_models": _config_model,
+    "idle_hooks": _idle_hooks,
     "storage_backends": _schemes,
     "dimse_services": _services,
     "cli_commands": _commands,

@@ -31,7 +31,13 @@ class MemoryStorage(StorageBackend):
         """What follows the UID."""
         return key.rpartition("/")[2]
 
-    def begin(self, key: str, *, size: int | None = None) -> ObjectWriter:
+    def begin(
+        self,
+        key: str,
+        *,
+        size: int | None = None,
+        note: bytes = b"",  # noqa: ARG002 - nothing is remembered
+    ) -> ObjectWriter:
         """Start an object; a ``size`` that is given is held against what is written."""
         self.before("begin")
         return _Writer(self, key, size)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ class ServedArchive:
     config: Path
     log: Path
     process: subprocess.Popen[str]
+    environment: Mapping[str, str]
 
     def kill(self) -> None:
         """Kill it as a power cut would: no signal handler runs."""
@@ -52,8 +54,13 @@ class ServedArchive:
         return self.run(name, "--config", self.config, *arguments)
 
     def objects(self) -> list[Path]:
-        """The DICOM files of the default storage."""
-        return sorted((self.data / "objects").rglob("*.dcm"))
+        """Copies of everything in its storage, as ``<SOP Instance UID>-<version>.dcm``."""
+        target = self.data.parent / "objects-as-files"
+        shutil.rmtree(target, ignore_errors=True)
+        command = [sys.executable, "-m", "pacs_framework.testing.stored"]
+        command += [str(self.config), str(target)]
+        subprocess.run(command, env=self.environment, check=True)  # noqa: S603 - our own command
+        return sorted(target.iterdir())
 
     def log_text(self) -> str:
         """What it has logged so far."""
@@ -102,6 +109,7 @@ def served(
                 config=file,
                 log=log,
                 process=process,
+                environment=environment,
             )
         finally:
             process.stdout.close()

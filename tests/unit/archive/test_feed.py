@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +49,7 @@ MakeFeed = Callable[..., ChangeFeed]
 def feed(scene: Scene) -> Iterator[MakeFeed]:
     running: list[ChangeFeed] = []
 
-    def make(consumers: dict[str, Received], **options: float) -> ChangeFeed:
+    def make(consumers: dict[str, Received], **options: Any) -> ChangeFeed:
         scene.data.mkdir(exist_ok=True)
         made = ChangeFeed(scene.database, consumers, scene.data, **options)
         running.append(made)
@@ -116,6 +118,114 @@ def test_what_was_consumed_before_a_failure_does_not_come_again(
     assert failing.next(3) == [1, 2, 3]
     running.stop()
     assert ChangeReader(scene.database).cursor("failing") == 2
+
+
+class Saves:
+    """When the cursor of a consumer is saved: the clock goes on only when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        self.saved: queue.Queue[int] = queue.Queue()
+        save = ChangeFeed.save
+
+        def noted(feed: ChangeFeed, consumer: str, sequence: int) -> None:
+            save(feed, consumer, sequence)
+            self.saved.put(sequence)
+
+        monkeypatch.setattr("pacs_framework.archive.feed.monotonic", lambda: self.now)
+        monkeypatch.setattr(ChangeFeed, "save", noted)
+
+
+def test_a_busy_consumer_saves_its_cursor_once_a_second(
+    archive: Archive, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for each change, nor for each commit: that would be a commit of its own each time."""
+    saves = Saves(monkeypatch)
+    consumer = Received()
+    feed({"one": consumer})
+    for number in range(1, 9):
+        store(archive, number)
+        assert consumer.next(1) == [number]
+    assert saves.saved.empty()
+    saves.now += 1.0
+    store(archive, 9)
+    assert consumer.next(1) == [9]
+    assert saves.saved.get(timeout=DEADLINE) >= 8
+
+
+def test_the_cursor_is_saved_though_nothing_follows(
+    archive: Archive, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second after the last change, without being asked."""
+    saves = Saves(monkeypatch)
+    monkeypatch.setattr("pacs_framework.archive.feed._SAVE", 0.0)
+    feed({"one": Received()})
+    store(archive, 1)
+    assert saves.saved.get(timeout=DEADLINE) == 1
+
+
+def test_what_was_not_saved_is_saved_at_the_end(
+    scene: Scene, archive: Archive, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Saves(monkeypatch)
+    consumer = Received()
+    running = feed({"one": consumer})
+    store(archive, 1, 2)
+    assert consumer.next(2) == [1, 2]
+    running.stop()
+    assert ChangeReader(scene.database).cursor("one") == 2
+
+
+def test_after_a_crash_what_was_not_saved_comes_again(
+    archive: Archive, feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At least once, in order."""
+    before, after = Received(), Received()
+    with monkeypatch.context() as crashing:
+        crashing.setattr(ChangeFeed, "save", lambda *_: None)
+        running = feed({"one": before})
+        store(archive, 1, 2)
+        assert before.next(2) == [1, 2]
+        running.stop()
+    feed({"one": after})
+    store(archive, 3)
+    assert after.next(3) == [1, 2, 3]
+
+
+def test_one_that_was_idle_begins_at_the_end(
+    scene: Scene, archive: Archive, feed: MakeFeed
+) -> None:
+    """It was told to do nothing about what was stored meanwhile."""
+    running = feed({"one": Received()})
+    running.stop()
+    feed({}, idle={"one", "never"}).stop()
+    assert ChangeReader(scene.database).cursor("one") is None
+    store(archive, 1, 2)
+    consumer = Received()
+    feed({"one": consumer})
+    store(archive, 3)
+    assert consumer.next(1) == [3]
+
+
+def test_no_change_is_handed_over_before_it_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut could take it back, and give its number to another."""
+    database = open_database(f"sqlite:///{tmp_path / 'index.db'}")
+    scene = Scene(database, tmp_path / "data")
+    archive = scene.archive()
+    syncs: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", syncs.append)
+    write = archive.writer.store
+    monkeypatch.setattr(archive.writer, "store", lambda entry, **_: write(entry, synced=False))
+    seen: queue.Queue[int] = queue.Queue()
+    feed = ChangeFeed(database, {"one": lambda _: seen.put(len(syncs))}, scene.data)
+    feed.start()
+    store(archive, 1)
+    assert seen.get(timeout=DEADLINE) == 1
+    feed.stop()
+    scene.end()
+    database.close()
 
 
 def test_stop_wakes_a_feed_that_waits_after_a_failure(archive: Archive, feed: MakeFeed) -> None:

@@ -268,7 +268,7 @@ def test_an_index_that_fails_before_its_commit_leaves_nothing(
     def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(getattr(archive.writer._recorder, statement), "run_many", fail)
+    monkeypatch.setattr(getattr(archive.writer._recorder, statement), "run_rows", fail)
     with pytest.raises(IndexUnavailable) as caught:
         send(archive, encoded(mr_image()))
     assert caught.value.status == Status.OUT_OF_RESOURCES
@@ -281,7 +281,7 @@ def test_an_index_that_committed_and_then_failed_keeps_the_object(
     """The sender hears of a failure, and what the index names is there all the same."""
     store = archive.writer.store
 
-    def fail_after(entry: object) -> None:
+    def fail_after(entry: object, **_: object) -> None:
         store(entry)  # type: ignore[arg-type]
         raise IndexUnavailable("the answer was lost")
 

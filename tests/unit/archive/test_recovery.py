@@ -23,7 +23,7 @@ from pacs_framework.testing.scene import Scene
 def leave_unfinished(scene: Scene, archive: Archive, monkeypatch: pytest.MonkeyPatch) -> str:
     """An instance whose object is committed, and whose process ended before the index did."""
 
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise IndexUnavailable("away")
 
     with monkeypatch.context() as patched:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from io import StringIO
 
 import pytest
@@ -12,6 +13,7 @@ from bench.procfs import Usage
 from bench.rows import FAMILIES, family_names
 from bench.rows.base import Bench, Measured, NotMeasured, Row
 from bench.rows.hooks import measure_hooks
+from bench.rows.lifecycle import Stop
 from bench.rows.query import query_rows
 from bench.runner import Runner
 from bench.soak.verdict import Quiet, leaks
@@ -208,3 +210,73 @@ def test_quick_run_that_is_late_takes_one_sample_of_each(measured, monkeypatch):
     monkeypatch.setattr("bench.rows.base._QUICK_SECONDS", -1)
     assert [len(column.samples) for column in measured(row, quick=True).values()] == [1, 1, 1]
     assert [len(column.samples) for column in measured(row).values()] == [3, 3, 3]
+
+
+class Stubborn(Pretended):
+    """A program that SIGTERM does not end, and that nobody waits for long."""
+
+    name = "ours"
+    stop_seconds = 0.05
+    spawn, stop = Peer.spawn, Peer.stop
+
+    def command(self):
+        """It would run for a minute."""
+        return ["sleep", "60"]
+
+
+class Holding(Client):
+    """Holds 50 associations, of which 3 are told of the end."""
+
+    def run(self, task, *args):
+        """As many as asked for."""
+        return 50
+
+    def begin(self, task, *args):
+        """Nothing to watch."""
+
+    def result(self):
+        """What was seen."""
+        return 3
+
+
+def test_peer_that_has_to_be_killed_has_a_note_and_no_time_to_stop(tmp_path):
+    """The seconds until it was killed say nothing of it."""
+    bench = Bench(client=Holding(), quick=False, run="r", scratch=tmp_path, say=lambda _: None)
+    runner = Runner(bench, Destinations({}), Console(file=StringIO()))
+    ignored = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which the program inherits
+    try:
+        (result,) = runner.run([Stop()], {"ours": Stubborn})
+    finally:
+        signal.signal(signal.SIGTERM, ignored)
+    assert result.columns["ours"].samples == []
+    assert result.columns["ours"].note == (
+        "did not stop: killed after 0.05 s; 3 of 50 got an A-ABORT"
+    )
+
+
+def test_peer_that_stops_has_a_time(tmp_path):
+    """A program of any kind: `sleep` ends at SIGTERM."""
+    bench = Bench(client=Holding(), quick=True, run="r", scratch=tmp_path, say=lambda _: None)
+    runner = Runner(bench, Destinations({}), Console(file=StringIO()))
+    patient = type("Patient", (Stubborn,), {"stop_seconds": 30})
+    (result,) = runner.run([Stop()], {"ours": patient})
+    assert len(result.columns["ours"].samples) == 3
+    assert result.columns["ours"].note == "3 of 50 got an A-ABORT"
+
+
+def test_peers_in_python_may_keep_their_byte_code(tmp_path, monkeypatch):
+    """What a developer has set for himself is not measured."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    told = tmp_path / "told"
+
+    class Telling(Stubborn):
+        def command(self):
+            return ["sh", "-c", f"env > {told}"]
+
+    peer = Telling(tmp_path, Destinations({}))
+    peer.spawn()
+    peer.process.wait()
+    peer.stop()
+    names = {line.partition("=")[0] for line in told.read_text().splitlines()}
+    assert "PATH" in names
+    assert "PYTHONDONTWRITEBYTECODE" not in names

@@ -64,6 +64,26 @@ def test_every_indexed_attribute_has_a_text_and_the_absent_ones_are_empty():
     assert set(attributes.values()) == {""}
 
 
+@pytest.mark.parametrize(
+    ("charset", "name", "text"),
+    [
+        (b"ISO_IR 100", b"A^B ", "A^B"),
+        (b"ISO_IR 100", b"A\x1fB ", "A\x1fB"),
+        (b"ISO_IR 100", b" A \\B\0", "A\\B"),
+        (b"ISO_IR 100", b"M\xfcller", "Müller"),
+        (b"\\ISO 2022 IR 100", b"A\x1b-A\xfc ", "Aü"),
+        (b"\\ISO 2022 IR 13", b"\x1b)I\xd4\xcf", "ﾔﾏ"),
+    ],
+)
+def test_no_value_has_a_bearing_on_the_text_of_another(charset, name, text):
+    """All plain, with what looks like a separator, several, beyond ASCII, with an escape."""
+    data = explicit(0x00080005, b"CS", charset) + explicit(0x00080050, b"SH", b" 17 ")
+    data += explicit(0x00100010, b"PN", name) + PATIENT_ID
+    attributes = decode_attributes(scan_header(data, EXPLICIT))
+    found = {keyword: value for keyword, value in attributes.items() if value}
+    assert found == {"AccessionNumber": "17", "PatientName": text, "PatientID": "4711"}
+
+
 def test_an_empty_data_set_has_nothing():
     scan = scan_header(b"", EXPLICIT)
     assert (scan.raw, scan.pixel_data_offset, scan.length) == ({}, None, 0)

@@ -4,43 +4,80 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.index.database import Database, open_database
+from pacs_framework.index.migrate import NEWEST
 from pacs_framework.index.schema import metadata
+from pacs_framework.index.upgrade import MIGRATIONS, upgrade
 
 
-def test_migrations_make_exactly_the_schema(database: Database) -> None:
+@pytest.fixture
+def migrated(index_url: str) -> Iterator[Database]:
+    """An index that came about by every migration there is, not by the schema."""
+    database = open_database(index_url, migrated=False)
+    with database.writing() as connection:
+        upgrade(connection)
+    yield database
+    database.close()
+
+
+def test_migrations_make_exactly_the_schema(migrated: Database) -> None:
     """Alembic finds nothing to add, to remove or to change after all migrations."""
-    with database.reading() as connection:
+    with migrated.reading() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
         assert compare_metadata(context, metadata) == []
 
 
-def test_migrations_make_the_same_tables_on_sqlite_as_the_schema(tmp_path: Path) -> None:
-    """To the letter: AUTOINCREMENT, constraints and partial indexes included."""
-    made = open_database(f"sqlite:///{tmp_path / 'migrated.db'}")
-    direct = sa.create_engine(f"sqlite:///{tmp_path / 'direct.db'}")
-    metadata.create_all(direct)
-    query = sa.text("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'")
-    try:
-        with made.reading() as one, direct.connect() as other:
-            tables = [
-                {name: sorted(re.split(r"[,\s()]+", sql or "")) for name, sql in c.execute(query)}
-                for c in (one, other)
-            ]
-        assert {k: v for k, v in tables[0].items() if "alembic" not in k} == tables[1]
-    finally:
-        made.close()
-        direct.dispose()
+def test_migrations_make_the_same_tables_on_sqlite_as_an_empty_index_gets(tmp_path: Path) -> None:
+    """To the letter: AUTOINCREMENT, constraints, partial indexes and the revisions included."""
+    tables = []
+    for name in ("migrated", "made"):
+        database = open_database(f"sqlite:///{tmp_path / name}", migrated=name == "made")
+        if name == "migrated":
+            with database.writing() as connection:
+                upgrade(connection)
+        query = sa.text("SELECT name, sql FROM sqlite_master")
+        with database.reading() as connection:
+            found = connection.execute(query)
+            tables.append({n: sorted(re.split(r"[,\s()]+", sql or "")) for n, sql in found})
+        database.close()
+    assert "alembic_version" in tables[0]
+    assert tables[0] == tables[1]
+
+
+def test_an_empty_index_is_marked_as_if_all_migrations_had_run(database: Database) -> None:
+    """What it is marked with is the end of every branch."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    heads = ScriptDirectory.from_config(config).get_heads()
+    with database.reading() as connection:
+        marked = MigrationContext.configure(connection).get_current_heads()
+    assert sorted(marked) == sorted(heads) == sorted(NEWEST)
+
+
+def test_an_index_without_any_revision_in_its_table_counts_as_empty(index_url: str) -> None:
+    """As Alembic leaves it when every migration was taken back."""
+    database = open_database(index_url, migrated=False)
+    with database.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+    database.close()
+    again = open_database(index_url)
+    with again.reading() as connection:
+        assert MigrationContext.configure(connection).get_current_heads() == tuple(NEWEST)
+        assert connection.scalar(sa.text("SELECT count(*) FROM instance")) == 0
+    again.close()
 
 
 def test_opening_again_changes_nothing(database: Database, index_url: str) -> None:

@@ -284,7 +284,7 @@ def test_a_failed_commit_leaves_nothing_and_the_next_one_works(
         def fail(*_: object) -> None:
             raise driver.OperationalError("no room")
 
-        patched.setattr(writer._recorder._insert_change, "run_many", fail)
+        patched.setattr(writer._recorder._insert_change, "run_rows", fail)
         with pytest.raises(IndexUnavailable, match=r"OperationalError.*nothing was committed"):
             writer.store(entry(1))
     assert rows(database, schema.patient) == []

@@ -14,6 +14,7 @@ from pydicom.filewriter import write_dataset
 
 from pacs_framework.network.command_set import (
     NO_DATASET,
+    CommandReader,
     decode_command,
     encode_command,
     encode_response,
@@ -24,7 +25,6 @@ from pacs_framework.network.dimse import (
     LARGEST_COMMAND_SET,
     CommandReceived,
     MessageReader,
-    PieceReceived,
     fragments,
     largest_fragment,
 )
@@ -95,6 +95,51 @@ def test_we_read_what_pydicom_and_we_write(elements: dict[str, object]) -> None:
     ours = decode_command(encode_command(elements))
     del ours["CommandGroupLength"]
     assert ours == elements
+
+
+_SIMILAR = st.fixed_dictionaries(
+    {
+        "CommandField": st.sampled_from([1, 0x8001]),
+        "CommandDataSetType": st.sampled_from([1, NO_DATASET]),
+    },
+    optional={
+        "MessageID": _US,
+        "MessageIDBeingRespondedTo": _US,
+        "AffectedSOPClassUID": st.sampled_from([CT, CT + "8"]),
+        "AffectedSOPInstanceUID": st.sampled_from(["1.2.3", "1.2.4", "1.2.34", "1.2.345"]),
+        "Priority": st.sampled_from([0, 1]),
+        "MoveOriginatorMessageID": st.sampled_from([1, 2]),
+        "Status": st.sampled_from([0, 0xB000]),
+    },
+)
+
+
+@given(st.lists(_SIMILAR, max_size=12), st.data())
+def test_a_command_set_is_read_the_same_whatever_came_before(
+    commands: list[dict[str, object]], data: st.DataObject
+) -> None:
+    """What a reader remembers of similar ones, whole or with a byte changed, never shows."""
+    reader = CommandReader()
+    for elements in commands:
+        encoded = bytearray(encode_command(elements))
+        if data.draw(st.booleans()):
+            encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
+        outcomes = []
+        for decode in (decode_command, reader.decode):
+            try:
+                outcomes.append(decode(bytes(encoded)))
+            except ProtocolError as error:
+                outcomes.append({"error": str(error)})
+        assert outcomes[0] == outcomes[1]
+
+
+def test_what_was_read_may_be_changed_by_who_got_it() -> None:
+    """The next command set has its own values."""
+    reader = CommandReader()
+    encoded = encode_command({"CommandField": 1, "MessageID": 7, "CommandDataSetType": 1})
+    for _ in range(3):
+        elements = reader.decode(encoded)
+        assert elements.pop("CommandField") == 1
 
 
 def test_a_plain_response_is_a_command_set_like_any_other() -> None:
@@ -185,7 +230,7 @@ def test_fragments_make_the_message_again(dataset: bytes, size: int) -> None:
         if isinstance(item, CommandReceived):
             commands.append(item)
             assert reader.mid_message
-        elif isinstance(item, PieceReceived):
+        elif isinstance(item, DataReceived):
             got += item.data
             assert item.last == (not reader.mid_message)
     assert [(c.context_id, c.field, c.has_dataset) for c in commands] == [(5, 1, True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -109,6 +109,31 @@ def test_the_upper_layer_bears_any_bytes(data: bytes, state: State) -> None:
     assert len(output) % 10 == 0
     upper.transport_closed()
     assert upper.state is State.IDLE
+
+
+def _outcome(parts: Iterable[bytes]) -> tuple[list[object], State, bytes]:
+    """What an association makes of bytes that come in these parts: values put together again."""
+    upper = UpperLayer(is_requestor=False, max_pdu=16384)
+    upper.state = State.ESTABLISHED
+    seen: list[object] = []
+    for part in parts:
+        for event in upper.receive(memoryview(part)):
+            if not isinstance(event, DataReceived):
+                seen.append(event)
+                continue
+            kind = (event.context_id, event.is_command)
+            if seen and isinstance(seen[-1], list) and seen[-1][:2] == [kind, False]:
+                seen[-1] = [kind, event.last, seen[-1][2] + bytes(event.data)]
+            else:
+                seen.append([kind, event.last, bytes(event.data)])
+    return seen, upper.state, upper.take_output()
+
+
+@_quick
+@given(noise([MESSAGE, MESSAGE + RELEASE_RQ, MESSAGE * 2]))
+def test_byte_by_byte_or_at_once_is_the_same(data: bytes) -> None:
+    """Good and bad traffic alike: values, states and answers do not depend on how it arrives."""
+    assert _outcome([data]) == _outcome(data[i : i + 1] for i in range(len(data)))
 
 
 @_quick

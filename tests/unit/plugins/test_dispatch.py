@@ -495,6 +495,50 @@ def test_a_consumer_that_fails_is_counted_logged_and_raised_to_the_feed(change, 
     assert (figures.calls, figures.errors) == (1, 1)
 
 
+class Program(BaseModel):
+    run: str = Field(default="", description="what to run")
+
+
+def test_a_hook_that_its_plugin_calls_idle_is_not_called(change, instance):
+    """By its settings; then it is no consumer, and an operation does not ask it."""
+    seen = []
+
+    def idle_hooks(settings):
+        return () if settings.run else ("on_stored", "on_store")
+
+    runner = plugin(
+        config_models=lambda: Program,
+        idle_hooks=idle_hooks,
+        on_stored=lambda **taken: seen.append(taken["change"]),
+        on_store=lambda instance: Refusal(reason="never"),
+    )
+    plugins = PluginSet.with_local({"a": runner})
+    assert plugins.notify_consumers("on_stored") == {}
+    assert plugins.idle_consumers("on_stored") == {"a"}
+    assert plugins.decide_store(instance()) is None
+    plugins.bind_settings({"a": Program(run="this")})
+    assert plugins.idle_consumers("on_stored") == frozenset()
+    plugins.notify_consumers("on_stored")["a"](change, None)
+    assert seen == [change]
+    assert isinstance(plugins.decide_store(instance()), Refusal)
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        ("on_stored", "returned a 'str', not a collection of names"),
+        (None, "returned a 'NoneType', not a collection of names"),
+        ([7], "returned a 'int' among the names"),
+        (["on_store"], "returned 'on_store', which is no DECIDE or NOTIFY hook of its own"),
+        (["idle_hooks"], "returned 'idle_hooks', which is no DECIDE or NOTIFY hook of its own"),
+    ],
+)
+def test_a_plugin_that_calls_strange_hooks_idle_has_failed(answer, complaint):
+    idle = plugin(idle_hooks=lambda: answer, on_stored=lambda: None)
+    with pytest.raises(PluginError, match=complaint):
+        PluginSet.with_local({"a": idle})
+
+
 # --- how hooks are called ----------------------------------------------------------------------
 
 

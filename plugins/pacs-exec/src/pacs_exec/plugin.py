@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pacs_exec.run import run_for
 from pacs_exec.settings import ExecSettings
 from pacs_framework import hookimpl
-from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.changes import Change
+
+if TYPE_CHECKING:
+    from pacs_framework.archive.archive import Archive
 
 
 @hookimpl
@@ -16,7 +20,12 @@ def config_models() -> type[ExecSettings]:
 
 
 @hookimpl
+def idle_hooks(settings: ExecSettings) -> tuple[str, ...]:
+    """Without a program, nobody needs to read the change feed for it."""
+    return () if settings.on_stored else ("on_stored",)
+
+
+@hookimpl
 def on_stored(change: Change, archive: Archive, settings: ExecSettings) -> None:
     """Run the program; one that fails is run again, later and with growing pauses."""
-    if settings.on_stored:
-        run_for(change, archive, settings)
+    run_for(change, archive, settings)

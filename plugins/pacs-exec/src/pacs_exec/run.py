@@ -6,11 +6,14 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pacs_exec.settings import ExecSettings
-from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.changes import Change
 from pacs_framework.errors import ObjectNotFound, PluginError
+
+if TYPE_CHECKING:
+    from pacs_framework.archive.archive import Archive
 
 __all__ = ["arguments", "run_for"]
 

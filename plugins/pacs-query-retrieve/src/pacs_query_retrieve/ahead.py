@@ -1,7 +1,8 @@
-"""Instances of a retrieval, the next one opened while the peer works on the one before."""
+"""Instances of a retrieval, the next ones opened while the peer works on the one before."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -17,6 +18,10 @@ __all__ = ["Ahead", "Next"]
 
 _log = structlog.get_logger(__name__)
 
+_DEPTH = 3
+"""A storage begins to fetch what is opened. One ahead has the time of one exchange for that, in
+which a disk may not be done; more than a few ahead only hold more open."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Next:
@@ -29,25 +34,26 @@ class Next:
 class Ahead:
     """Iterates over instances, opening each before it is due when `prepare` is called in time.
 
-    Whoever takes an instance closes it; leaving the ``with`` block closes one that nobody took.
+    Whoever takes an instance closes it; leaving the ``with`` block closes those that nobody took.
     """
 
     def __init__(self, retrieve: RetrieveService, instances: Iterable[StoredInstance]) -> None:
         self._retrieve = retrieve
         self._instances = iter(instances)
-        self._prepared: Next | IndexUnavailable | None = None
+        self._prepared: deque[Next] = deque()
+        self._failure: IndexUnavailable | None = None
 
     def prepare(self) -> None:
-        """Fetch and open the next instance. A failure is kept for when it is due."""
-        if self._prepared is not None:
-            return
-        try:
-            stored = next(self._instances, None)
-        except IndexUnavailable as error:
-            self._prepared = error
-            return
-        if stored is not None:
-            self._prepared = Next(stored=stored, opened=self._open(stored))
+        """Fetch and open the next instances. A failure is kept for when it is due."""
+        while len(self._prepared) < _DEPTH and self._failure is None:
+            try:
+                stored = next(self._instances, None)
+            except IndexUnavailable as error:
+                self._failure = error
+                return
+            if stored is None:
+                return
+            self._prepared.append(Next(stored=stored, opened=self._open(stored)))
 
     def _open(self, stored: StoredInstance) -> OpenInstance | None:
         try:
@@ -61,29 +67,32 @@ class Ahead:
             return None
 
     def rest(self) -> Iterable[StoredInstance]:
-        """What is left, without opening any of it. Raises `IndexUnavailable`."""
-        if isinstance(self._prepared, Next):
-            yield self._prepared.stored
+        """What is left, without opening any more of it. Raises `IndexUnavailable`."""
+        left = [due.stored for due in self._prepared]
         self.close()
+        yield from left
+        if self._failure is not None:
+            raise self._failure
         yield from self._instances
 
     def close(self) -> None:
-        """Close the instance that was prepared."""
-        if isinstance(self._prepared, Next) and self._prepared.opened is not None:
-            self._prepared.opened.data.close()
-        self._prepared = None
+        """Close the instances that were prepared."""
+        while self._prepared:
+            due = self._prepared.popleft()
+            if due.opened is not None:
+                due.opened.data.close()
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Next:
         self.prepare()
-        due, self._prepared = self._prepared, None
-        if due is None:
-            raise StopIteration
-        if isinstance(due, IndexUnavailable):
-            raise due
-        return due
+        if self._prepared:
+            return self._prepared.popleft()
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        raise StopIteration
 
     def __enter__(self) -> Self:
         return self

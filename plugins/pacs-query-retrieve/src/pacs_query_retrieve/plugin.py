@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pacs_framework import hookimpl
-from pacs_query_retrieve.find import FindService
-from pacs_query_retrieve.get import GetService
-from pacs_query_retrieve.move import MoveService
 from pacs_query_retrieve.settings import QueryRetrieveSettings
 
 if TYPE_CHECKING:
@@ -25,6 +22,11 @@ def config_models() -> type[QueryRetrieveSettings]:
 @hookimpl
 def dimse_services(archive: Archive, settings: QueryRetrieveSettings) -> Sequence[DimseService]:
     """Answer C-FIND, C-MOVE and C-GET."""
+    # Not above: a command that only asks for plugins, such as `pacs echo`, needs no index.
+    from pacs_query_retrieve.find import FindService  # noqa: PLC0415
+    from pacs_query_retrieve.get import GetService  # noqa: PLC0415
+    from pacs_query_retrieve.move import MoveService  # noqa: PLC0415
+
     return [
         FindService(archive, settings),
         MoveService(archive, settings),

@@ -17,30 +17,23 @@ from pacs_framework.archive.claims import Claim, abandoned
 from pacs_framework.errors import ObjectNotFound, OutOfResources, StorageError
 from pacs_framework.storage import ByteSource, ObjectName, ObjectStat, ObjectWriter, StorageBackend
 from pacs_storage_filesystem.failures import explain, translated
+from pacs_storage_filesystem.files import FileWriter, file_buffers
 from pacs_storage_filesystem.folders import Folders
-from pacs_storage_filesystem.logged import LoggedFiles, LoggedWriter, sync_files
 from pacs_storage_filesystem.naming import Naming, is_key, key_of, version_of
 from pacs_storage_filesystem.ranges import RangeReader
-from pacs_storage_filesystem.write_ahead import replay
 
 __all__ = ["FilesystemBackend"]
 
 _INCOMING = ".incoming"
-_LOG = ".log"
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 _ATTEMPTS = 32
-_CHECK_EVERY = 16 << 20  # bytes written between two looks at the free space
+_FETCHED = 1 << 20  # bytes that are fetched before they are asked for
 
 
 class FilesystemBackend(StorageBackend):
-    """Keeps objects below ``root`` and leaves ``reserve`` bytes of its file system free.
+    """Keeps objects below ``root`` and leaves ``reserve`` bytes of its file system free."""
 
-    ``write_ahead`` is the size in bytes of the log that small objects are synced in; with 0, each
-    file is synced by itself.
-    """
-
-    def __init__(self, root: Path, *, naming: Naming, reserve: int, write_ahead: int = 0) -> None:
+    def __init__(self, root: Path, *, naming: Naming, reserve: int) -> None:
         with translated("open the storage folder"):
             root.mkdir(parents=True, exist_ok=True)
             self._folders = Folders(root)
@@ -48,8 +41,7 @@ class FilesystemBackend(StorageBackend):
         self._naming = naming
         self._reserve = reserve
         self._claim: tuple[int, Claim] | None = None
-        self._write_ahead = write_ahead
-        self._logged: LoggedFiles | None = None
+        self._buffers = file_buffers()
         self._mutex = threading.Lock()
         self._numbers = count()
 
@@ -61,20 +53,19 @@ class FilesystemBackend(StorageBackend):
         """The version at the end of the file name."""
         return version_of(key)
 
-    def begin(self, key: str, *, size: int | None = None) -> ObjectWriter:
+    def begin(
+        self,
+        key: str,
+        *,
+        size: int | None = None,
+        note: bytes = b"",  # noqa: ARG002 - files are not remembered
+    ) -> ObjectWriter:
         """Start a temporary file; refuses when ``size`` bytes would touch the reserve."""
         self._check(key)
         self.require(size or 0)
-        logged = self._logged_files()
-        if logged is not None and size is not None and size <= logged.largest:
-            return LoggedWriter(logged, key)
-        return self._begin_file(key)
-
-    def _begin_file(self, key: str) -> ObjectWriter:
         with translated("make a file"):
             temporary = self._temporary()
-            handle = os.open(temporary, _CREATE, 0o640)
-        return _FileWriter(self, key, temporary, handle)
+        return FileWriter(self, key, temporary, size=size, buffers=self._buffers)
 
     def put_file(self, key: str, path: Path) -> None:
         """Sync the file and rename it into place; across file systems, copy it."""
@@ -105,7 +96,12 @@ class FilesystemBackend(StorageBackend):
             raise explain("open an object", error) from error
         if offset:
             file.seek(offset)
-        return file if length is None else RangeReader(file, length)
+        if length is None:
+            return file
+        # Whoever names a length reads all of it, and often something else before.
+        with suppress(OSError):
+            os.posix_fadvise(file.fileno(), offset, min(length, _FETCHED), os.POSIX_FADV_WILLNEED)
+        return RangeReader(file, length)
 
     def stat(self, key: str) -> ObjectStat:
         """Size and time from the file itself."""
@@ -124,10 +120,7 @@ class FilesystemBackend(StorageBackend):
         if not is_key(key):
             return
         parent = key.rpartition("/")[0]
-        logged = self._logged
         with translated("delete an object"):
-            if logged is not None:
-                logged.take_back(key)
             try:
                 (self._root / key).unlink()
             except _ABSENT:
@@ -146,55 +139,14 @@ class FilesystemBackend(StorageBackend):
         return max(0, found.f_bavail * found.f_frsize - self._reserve)
 
     def recover(self) -> int:
-        """Finish what processes that are gone have left; what belongs to living ones stays.
-
-        Their temporary files are removed, and the files in their logs made whole.
-        """
-        done = 0
-        for folder in abandoned(self._root / _INCOMING):
-            done += sum(1 for _ in folder.iterdir())
-        for folder in abandoned(self._root / _LOG):
-            done += sum(self._restore(key, data) for key, data in replay(folder))
-        return done
-
-    def _restore(self, key: str, data: bytes) -> bool:
-        """Make a logged object durable as a file; whether it was not there whole."""
-        try:
-            with self.open(key) as file:
-                whole = file.read() == data
-        except ObjectNotFound:
-            whole = False
-        if whole:
-            with translated("sync an object"):
-                sync_files(self._root, self._folders, [key])
-            return False
-        with self._begin_file(key) as writer:
-            writer.write(data)
-            writer.commit()
-        return True
+        """Remove the temporary files of processes that are gone; living ones keep theirs."""
+        return sum(sum(1 for _ in folder.iterdir()) for folder in abandoned(self._root / _INCOMING))
 
     def close(self) -> None:
-        """Sync what is only in the log, and remove the folder of temporary files."""
-        logged, self._logged = self._logged, None
-        if logged is not None and logged.pid == os.getpid():
-            logged.close()
+        """Remove the folder of temporary files."""
         claim, self._claim = self._claim, None
         if claim is not None and claim[0] == os.getpid():
             claim[1].close()
-
-    def _logged_files(self) -> LoggedFiles | None:
-        """The log of this process, opened when it is first needed; None where there is none."""
-        logged = self._logged
-        if logged is not None and logged.pid == os.getpid():
-            return None if logged.broken else logged
-        if not self._write_ahead:
-            return None
-        with self._mutex, translated("open the write-ahead log"):
-            if self._logged is None or self._logged.pid != os.getpid():
-                self._logged = LoggedFiles(
-                    self._root, self._folders, Claim(self._root / _LOG), self._write_ahead
-                )
-            return self._logged
 
     def require(self, size: int) -> None:
         """Raises `OutOfResources` when ``size`` more bytes would touch the reserve."""
@@ -254,52 +206,6 @@ class FilesystemBackend(StorageBackend):
                     continue
                 with suppress(FileNotFoundError):
                     yield _stat(key, entry.stat(follow_symlinks=False))
-
-
-class _FileWriter(ObjectWriter):
-    """A temporary file on its way to a key."""
-
-    def __init__(self, backend: FilesystemBackend, key: str, temporary: str, handle: int) -> None:
-        self._backend = backend
-        self._key = key
-        self._temporary = temporary
-        self._handle = handle
-        self._open = True
-        self._unchecked = 0
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Append to the file; looks at the free space now and then."""
-        self._unchecked += len(data)
-        if self._unchecked >= _CHECK_EVERY:
-            self._unchecked = 0
-            self._backend.require(0)
-        with translated("write an object"):
-            written = os.write(self._handle, data)
-            while written < len(data):
-                written += os.write(self._handle, memoryview(data)[written:])
-
-    def commit(self) -> None:
-        """Sync, rename, sync the folder."""
-        try:
-            with translated("keep an object"):
-                os.fsync(self._handle)
-                self._backend.place(self._temporary, self._key)
-        except BaseException:
-            self.abort()
-            raise
-        self._close()
-
-    def abort(self) -> None:
-        """Remove the temporary file."""
-        if self._open:
-            self._close()
-            with suppress(OSError):
-                Path(self._temporary).unlink()
-
-    def _close(self) -> None:
-        if self._open:
-            self._open = False
-            os.close(self._handle)
 
 
 def _missing(key: str) -> ObjectNotFound:

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.hookspecs import hookimpl
 from pacs_framework.storage import BackendFactory, StorageBackend
-from pacs_storage_filesystem.backend import FilesystemBackend
+from pacs_storage_filesystem.packing import open_backend
 from pacs_storage_filesystem.settings import Settings
 
 __all__ = ["config_models", "storage_backends"]
@@ -36,9 +36,9 @@ def _open(settings: Settings, url: str, /) -> StorageBackend:
         raise ConfigurationError(
             f"storage url {url!r} names no local folder; write file:///absolute/path"
         )
-    return FilesystemBackend(
+    return open_backend(
         path,
         naming=settings.naming,
         reserve=settings.reserve,
-        write_ahead=settings.write_ahead,
+        pack_below=settings.pack_below,
     )

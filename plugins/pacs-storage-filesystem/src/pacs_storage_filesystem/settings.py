@@ -9,6 +9,9 @@ from pacs_storage_filesystem.naming import Naming
 __all__ = ["Settings"]
 
 
+_LARGEST_PACKED = ByteSize(1024 * 1024)
+
+
 class Settings(BaseModel):
     """How objects are laid out on the file system, and how much of it is left free."""
 
@@ -24,8 +27,9 @@ class Settings(BaseModel):
         description="Space that stays free on the file system: an object that would touch it is "
         "refused with A700H. A number of bytes, or text such as '10 GiB'.",
     )
-    write_ahead: ByteSize = Field(
-        default=ByteSize(0),
-        description="Size of the log in which each process makes small objects durable before "
-        "their files are synced, for example '64 MiB'; 0 syncs every file by itself.",
+    pack_below: ByteSize = Field(
+        default=ByteSize(64 * 1024),
+        le=_LARGEST_PACKED,
+        description="New objects smaller than this are kept together in pack files, which makes "
+        "storing them several times faster; 0 gives each a file of its own. At most '1 MiB'.",
     )

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from pacs_framework import hookimpl
-from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.incoming import IncomingInstance, Refusal
 from pacs_framework.network.service import DimseService
 from pacs_store.command import store
 from pacs_store.service import StorageService
 from pacs_store.settings import StoreSettings
 
+if TYPE_CHECKING:
+    from pacs_framework.archive.archive import Archive
+
 
 @hookimpl
 def config_models() -> type[StoreSettings]:
     """The section ``[plugin.store]``."""
     return StoreSettings
+
+
+@hookimpl
+def idle_hooks(settings: StoreSettings) -> tuple[str, ...]:
+    """Where every modality is accepted, no instance needs to be asked about."""
+    return () if settings.accept else ("on_store",)
 
 
 @hookimpl
@@ -36,8 +45,6 @@ def dimse_services(archive: Archive, settings: StoreSettings) -> Sequence[DimseS
 @hookimpl
 def on_store(instance: IncomingInstance, settings: StoreSettings) -> Refusal | None:
     """Refuse modalities that the site does not take, whichever door they come through."""
-    if not settings.accept:
-        return None
     modality = instance.attributes["Modality"]
     if modality in settings.accept:
         return None

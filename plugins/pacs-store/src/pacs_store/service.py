@@ -7,11 +7,11 @@ presentation contexts a storage provider accepts and how a C-STORE request names
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakKeyDictionary
 
 from pynetdicom.presentation import AllStoragePresentationContexts
 
-from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES
@@ -23,6 +23,10 @@ from pacs_framework.network.service import (
     SupportedContext,
 )
 from pacs_store.settings import StoreSettings
+
+if TYPE_CHECKING:
+    from pacs_framework.archive.archive import Archive
+    from pacs_framework.network.association import Association
 
 __all__ = ["StorageService"]
 
@@ -39,6 +43,7 @@ class StorageService(DimseService):
     def __init__(self, archive: Archive, settings: StoreSettings) -> None:
         self._archive = archive
         self._settings = settings
+        self._origins: WeakKeyDictionary[Association, Origin] = WeakKeyDictionary()
 
     def contexts(self) -> Iterable[SupportedContext]:
         """Every storage SOP class that pynetdicom knows."""
@@ -50,7 +55,11 @@ class StorageService(DimseService):
 
     def serve(self, request: Request) -> None:
         """Stream the data set into the archive; success only when it is durable and indexed."""
-        with self._archive.receive(_origin(request), _file_meta(request)) as reception:
+        association = request.association
+        origin = self._origins.get(association)
+        if origin is None:
+            origin = self._origins[association] = _origin(association)
+        with self._archive.receive(origin, _file_meta(request)) as reception:
             request.stream_dataset(reception.write)
             outcome = reception.commit()
         request.respond(outcome.status, comment=outcome.comment)
@@ -60,14 +69,14 @@ def _context(abstract_syntax: str) -> SupportedContext:
     return SupportedContext(abstract_syntax=abstract_syntax, transfer_syntaxes=_TRANSFER_SYNTAXES)
 
 
-def _origin(request: Request) -> Origin:
-    peer = request.association.peer
+def _origin(association: Association) -> Origin:
+    peer = association.peer
     return Origin(
         door="dimse",
         calling_aet=peer.calling_aet,
         called_aet=peer.called_aet,
         address=peer.address,
-        association_id=request.association.id,
+        association_id=association.id,
         tls_subject=peer.tls_subject,
     )
 

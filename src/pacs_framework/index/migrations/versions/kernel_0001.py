@@ -190,5 +190,4 @@ def _change() -> None:
         *_string(64, "address", "association_id"),
         sa.Column("tls_subject", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_change")),
-        sqlite_autoincrement=True,
     )

@@ -1,0 +1,148 @@
+"""A pack that this process writes to, until it is full and the index knows all of it."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from pacs_storage_filesystem.record import ALIGN, Bytes, is_hollow
+from pacs_storage_filesystem.shared_sync import SharedSync
+
+__all__ = ["ActivePack", "pack_path", "read_marker", "sync_folder"]
+
+_FULL = 64 << 20
+_CHUNK = 1 << 20
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_MARKER_DIGITS = 16
+_ZEROS = mmap.mmap(-1, _CHUNK)  # page-aligned, as direct writes need it
+
+
+def pack_path(folder: Path, name: str) -> Path:
+    """The file of a pack."""
+    return folder / f"{name}.pack"
+
+
+def read_marker(path: Path) -> int:
+    """Up to where the index is known to hold everything; 0 when that was never put down."""
+    text = path.read_bytes()[:_MARKER_DIGITS]
+    return int(text, 16) if len(text) == _MARKER_DIGITS else 0
+
+
+def sync_folder(path: Path) -> None:
+    """Make the entries of a folder durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class ActivePack:
+    """A pack in ``folder``, and its marker in ``markers``.
+
+    The marker is there as long as some record may be missing in the index after a crash; it holds
+    the offset before which none is. `reserve`, `done` and `settled_end` are called under the lock
+    of `pacs_storage_filesystem.packs.Packs`.
+    """
+
+    def __init__(self, folder: Path, markers: Path, require: Callable[[int], None]) -> None:
+        self.name = secrets.token_hex(8)
+        self.path = pack_path(folder, self.name)
+        self.in_flight: dict[int, None] = {}
+        self._require = require
+        self._marker_path = markers / self.name
+        self._end = 0
+        self._is_empty = True
+        self._allocated = 0
+        self._marked = 0
+        require(_CHUNK)
+        self._marker = os.open(self._marker_path, _CREATE, 0o640)
+        try:
+            self.handle = os.open(self.path, _CREATE, 0o640)
+        except BaseException:
+            os.close(self._marker)
+            self._marker_path.unlink()
+            raise
+        self.sync = SharedSync(self.handle)
+        sync_folder(markers)
+        sync_folder(folder)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it takes more objects."""
+        return self._end < _FULL and self.sync.broken is None
+
+    def reserve(self, slot: int) -> int:
+        """The offset of a slot that is nobody else's. Raises OSError and `OutOfResources`."""
+        if self._end + slot > self._allocated:
+            self._allocate(max(_CHUNK, slot))
+        offset, self._end = self._end, self._end + slot
+        self.in_flight[offset] = None
+        return offset
+
+    def write(self, offset: int, pieces: Iterable[Bytes]) -> None:
+        """Write a record, not yet synced. Raises OSError."""
+        self._is_empty = False
+        buffers = list(pieces)
+        length = sum(map(len, buffers))
+        if os.pwritev(self.handle, buffers, offset) != length:
+            raise OSError("short write")
+
+    def done(self, offset: int) -> None:
+        """The index knows the record, though perhaps not durably, or nobody needs it any more."""
+        self.in_flight.pop(offset, None)
+
+    def settled_end(self) -> int:
+        """Before this offset every record is done."""
+        return next(iter(self.in_flight), self._end)
+
+    def mark(self, offset: int) -> None:
+        """Put down that the index durably holds everything before ``offset``.
+
+        Not synced: an older offset after a power cut means more to look at, not less.
+        """
+        if offset != self._marked:
+            os.pwrite(self._marker, f"{offset:016x}".encode(), 0)
+            self._marked = offset
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left that the index might lose."""
+        return self._marked == self._end and self.sync.broken is None
+
+    def seal(self) -> None:
+        """No more is written, nothing is to be looked at: give back what was allocated ahead."""
+        os.ftruncate(self.handle, self._end)
+        os.fdatasync(self.handle)
+        if self._is_empty or is_hollow(self.handle):
+            self.path.unlink()
+        self._marker_path.unlink()
+
+    def close(self) -> None:
+        """Give the files back."""
+        os.close(self.handle)
+        os.close(self._marker)
+
+    def _allocate(self, size: int) -> None:
+        """Write zeros ahead: a sync of blocks that were written before changes no metadata."""
+        self._require(size)
+        size = (size + ALIGN - 1) // ALIGN * ALIGN
+        os.posix_fallocate(self.handle, self._allocated, size)
+        with suppress(OSError):  # the blocks are there; only the next syncs will be slower
+            _write_zeros(self.path, self._allocated, size)
+        self._allocated += size
+
+
+def _write_zeros(path: Path, start: int, size: int) -> None:
+    """Around the page cache, where nobody will look for them."""
+    handle = os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC)
+    try:
+        with memoryview(_ZEROS) as zeros:
+            for offset in range(0, size, _CHUNK):
+                os.pwrite(handle, zeros[: size - offset], start + offset)
+    finally:
+        os.close(handle)

@@ -1,0 +1,150 @@
+"""Reading and deleting objects in packs, from any process."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import io
+import os
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from pacs_framework.errors import ObjectNotFound
+from pacs_framework.storage import ObjectStat
+from pacs_storage_filesystem.active_pack import pack_path, sync_folder
+from pacs_storage_filesystem.failures import explain, translated
+from pacs_storage_filesystem.record import (
+    HEADER,
+    PackKey,
+    deleted_header,
+    is_header_of,
+    is_hollow,
+    read_record,
+    slot_size,
+)
+
+__all__ = ["PackReader"]
+
+_REMEMBERED = 32
+_PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, see fallocate(2)
+_CANNOT = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM)
+
+
+class PackReader:
+    """Keeps the packs that were used last open."""
+
+    def __init__(self, folder: Path, markers: Path) -> None:
+        self._folder = folder
+        self._markers = markers
+        self._mutex = threading.Lock()
+        self._open: OrderedDict[str, _Handle] = OrderedDict()
+
+    def open(self, key: PackKey, offset: int, length: int | None) -> io.BytesIO:
+        """The range of the object. Raises `ObjectNotFound`."""
+        pack = self._pack(key)
+        try:
+            found = os.pread(pack.handle, HEADER.size + key.size, key.offset)
+        except OSError as error:
+            raise explain("read an object", error) from error
+        if len(found) != HEADER.size + key.size or not is_header_of(key, found):
+            _missing(key)
+        start = HEADER.size + offset
+        end = len(found) if length is None else min(len(found), start + length)
+        return io.BytesIO(found[start:end])
+
+    def stat(self, key: PackKey) -> ObjectStat:
+        """Raises `ObjectNotFound`."""
+        with translated("read an object"):
+            found = read_record(self._pack(key).handle, key.pack, key.offset)
+        if found is None or found.key != str(key):
+            _missing(key)
+        return found.stat
+
+    def delete(self, key: PackKey) -> None:
+        """Durable on return; a missing object is no error."""
+        try:
+            pack = self._pack(key)
+        except ObjectNotFound:
+            return
+        with translated("delete an object"):
+            if not is_header_of(key, os.pread(pack.handle, HEADER.size, key.offset)):
+                return
+            _erase(pack.handle, key)
+            os.fdatasync(pack.handle)
+            if is_hollow(pack.handle) and not self._is_in_use(key.pack):
+                with suppress(FileNotFoundError):
+                    pack_path(self._folder, key.pack).unlink()
+                self._forget(key.pack)
+                sync_folder(self._folder)
+
+    def close(self) -> None:
+        """Give the files back, as soon as nobody reads them."""
+        with self._mutex:
+            self._open.clear()
+
+    def _pack(self, key: PackKey) -> _Handle:
+        with self._mutex:
+            pack = self._open.get(key.pack)
+            if pack is not None:
+                self._open.move_to_end(key.pack)
+                return pack
+        try:
+            pack = _Handle(pack_path(self._folder, key.pack))
+        except FileNotFoundError:
+            _missing(key)
+        except OSError as error:
+            raise explain("open a pack", error) from error
+        with self._mutex:
+            self._open[key.pack] = pack
+            if len(self._open) > _REMEMBERED:
+                self._open.popitem(last=False)
+        return pack
+
+    def _forget(self, name: str) -> None:
+        with self._mutex:
+            self._open.pop(name, None)
+
+    def _is_in_use(self, name: str) -> bool:
+        """Whether a process, living or dead, has not settled it."""
+        return any(self._markers.glob(f"*/{name}"))
+
+
+class _Handle:
+    """An open pack; closed when the last one who uses it lets go."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, path: Path) -> None:
+        self.handle = -1
+        self.handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if self.handle >= 0:
+            os.close(self.handle)
+
+
+def _missing(key: PackKey) -> NoReturn:
+    raise ObjectNotFound(f"no object {str(key)!r} in the storage")
+
+
+def _erase(handle: int, key: PackKey) -> None:
+    """Give the blocks back; where the file system cannot, only say that the object is gone."""
+    try:
+        _punch(handle, key.offset, slot_size(key.size))
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
+        os.pwrite(handle, deleted_header(key), key.offset)
+
+
+def _punch(handle: int, offset: int, length: int) -> None:
+    call = _libc.fallocate
+    if call(handle, _PUNCH_HOLE, ctypes.c_int64(offset), ctypes.c_int64(length)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)

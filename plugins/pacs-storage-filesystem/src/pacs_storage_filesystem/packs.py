@@ -1,0 +1,265 @@
+"""Small objects, many in one file: a store costs one append and one sync that many share.
+
+A file for each would cost an inode, an entry in a folder, and two commits of the file system's
+journal, more than everything else that happens to a small instance. Packs also spare
+the index its syncs: they list what came in lately, and after a crash `Packs.hand_over` gives every
+record that the index may have lost.
+
+Packs lie in ``_packs/``, a name that no key of a file has. A process has a folder of markers of its
+own in ``_packs/unsettled/``, one for each pack that is not settled; the folder of a dead process
+tells the next start where to look.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pacs_framework.archive.claims import Claim, abandoned, living
+from pacs_framework.errors import StorageError
+from pacs_framework.storage import ObjectStat, ObjectWriter, Unsettled
+from pacs_storage_filesystem.active_pack import (
+    ActivePack,
+    pack_path,
+    read_marker,
+    sync_folder,
+)
+from pacs_storage_filesystem.failures import translated
+from pacs_storage_filesystem.pack_reader import PackReader
+from pacs_storage_filesystem.record import (
+    ALIGN,
+    Bytes,
+    PackKey,
+    Record,
+    deleted_header,
+    encode,
+    records,
+    slot_size,
+)
+
+__all__ = ["Packs"]
+
+_PACKS = "_packs"
+_MARKERS = "unsettled"
+
+
+class Packs:
+    """The packs below ``root``; ``require`` raises when so many bytes more would be too many."""
+
+    def __init__(self, root: Path, require: Callable[[int], None]) -> None:
+        self._root = root
+        self._folder = root / _PACKS
+        self._markers = self._folder / _MARKERS
+        self._require = require
+        self._reader = PackReader(self._folder, self._markers)
+        self._mutex = threading.Lock()
+        self._mine: _Mine | None = None
+
+    # --- storing ----------------------------------------------------------------------------
+
+    def key_for(self, size: int, version: str) -> str:
+        """A place for an object of ``size`` bytes; it is kept until the key is `settled`."""
+        with self._mutex, translated("open a pack"):
+            mine = self._of_this_process()
+            offset = mine.pack.reserve(slot_size(size))
+            key = str(PackKey(mine.pack.name, offset, size, version))
+            mine.reserved[key] = mine.pack
+        return key
+
+    def begin(self, key: PackKey, size: int | None, note: bytes) -> ObjectWriter:
+        """Raises `StorageError` for a key that this process did not give out for that size."""
+        mine = self._mine
+        pack = mine.reserved.get(str(key)) if mine is not None else None
+        if pack is None or size not in (None, key.size):
+            raise StorageError(f"{str(key)!r} is no place for {size} bytes")
+        return _PackedWriter(pack, key, note)
+
+    def settled(self, key: PackKey) -> None:
+        """The index names the object, or it was deleted."""
+        with self._mutex:
+            pack = self._mine.reserved.pop(str(key), None) if self._mine is not None else None
+            if pack is not None:
+                pack.done(key.offset)
+
+    def settle(self, sync: Callable[[], None]) -> None:
+        """Have the index made durable by ``sync``, and put down how far it holds everything."""
+        with self._mutex:
+            mine = self._mine
+            if mine is None or mine.pid != os.getpid():
+                return
+            ends = {pack: pack.settled_end() for pack in (mine.pack, *mine.full)}
+        sync()
+        with translated("put down what is settled"):
+            for pack, end in ends.items():
+                pack.mark(end)
+            with self._mutex:
+                done = [pack for pack in mine.full if pack.is_settled]
+                mine.full = [pack for pack in mine.full if pack not in done]
+            for pack in done:
+                pack.seal()
+                pack.close()
+
+    def close(self) -> None:
+        """Seal what is settled; the rest is left to the next start."""
+        mine, self._mine = self._mine, None
+        if mine is not None and mine.pid == os.getpid():
+            with translated("close a pack"):
+                mine.close()
+        self._reader.close()
+
+    def _of_this_process(self) -> _Mine:
+        """With a pack that has room. A forked process begins packs of its own."""
+        mine = self._mine
+        if mine is None or mine.pid != os.getpid():
+            mine = self._mine = self._begin()
+        elif not mine.pack.is_usable:
+            fresh = ActivePack(self._folder, mine.claim.folder, self._require)
+            mine.full.append(mine.pack)
+            mine.pack = fresh
+        return mine
+
+    def _begin(self) -> _Mine:
+        self._folder.mkdir(mode=0o750, exist_ok=True)
+        claim = Claim(self._markers)
+        pack = ActivePack(self._folder, claim.folder, self._require)
+        for folder in (self._markers, self._folder, self._root):
+            sync_folder(folder)
+        return _Mine(claim, pack)
+
+    # --- reading ----------------------------------------------------------------------------
+
+    def open(self, key: PackKey, offset: int, length: int | None) -> io.BytesIO:
+        """The range, read into memory: the object may be deleted while it is on its way."""
+        return self._reader.open(key, offset, length)
+
+    def stat(self, key: PackKey) -> ObjectStat:
+        """Raises `ObjectNotFound` also for a record that is damaged."""
+        return self._reader.stat(key)
+
+    def delete(self, key: PackKey) -> None:
+        """Give the blocks back, durably; a pack without records is removed."""
+        self._reader.delete(key)
+
+    def list(self) -> Iterator[ObjectStat]:
+        """Every whole record of every pack."""
+        for path in sorted(self._folder.glob("*.pack")):
+            for found in _records_of(path):
+                yield found.stat
+
+    # --- after a crash ----------------------------------------------------------------------
+
+    def hand_over(self, take: Callable[[Iterator[Unsettled]], None]) -> None:
+        """See `StorageBackend.hand_over`."""
+        for folder in abandoned(self._markers):
+            for marker in sorted(folder.iterdir()):
+                self._hand_over(marker, take)
+
+    def _hand_over(self, marker: Path, take: Callable[[Iterator[Unsettled]], None]) -> None:
+        path = pack_path(self._folder, marker.name)
+        start = read_marker(marker)
+        take(Unsettled(found.key, found.note) for found in _records_of(path, start))
+        with translated("close a pack"):
+            _trim(path)
+            marker.unlink()
+
+    def under_way(self) -> set[str]:
+        """Keys that living processes may not have settled yet."""
+        return {
+            found.key
+            for folder in living(self._markers)
+            for marker in _listed(folder)
+            for found in _records_of(pack_path(self._folder, marker.name), _marked(marker))
+        }
+
+
+class _Mine:
+    """What this process writes to."""
+
+    def __init__(self, claim: Claim, pack: ActivePack) -> None:
+        self.pid = os.getpid()
+        self.claim = claim
+        self.pack = pack
+        self.full: list[ActivePack] = []
+        self.reserved: dict[str, ActivePack] = {}
+
+    def close(self) -> None:
+        unsettled = False
+        for pack in (*self.full, self.pack):
+            if pack.is_settled:
+                pack.seal()
+            else:
+                unsettled = True
+            pack.close()
+        self.claim.close(keep=unsettled)
+
+
+class _PackedWriter(ObjectWriter):
+    """A small object, in memory until it is committed."""
+
+    def __init__(self, pack: ActivePack, key: PackKey, note: bytes) -> None:
+        self._pack = pack
+        self._key = key
+        self._note = note
+        self._pieces: list[bytes] = []
+
+    def write(self, data: Bytes) -> None:
+        """Take a copy."""
+        self._pieces.append(bytes(data))
+
+    def commit(self) -> None:
+        """Append, and wait for the sync that covers it."""
+        key = self._key
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        if len(data) != key.size:
+            raise StorageError(f"{len(data)} bytes came for an object of {key.size}")
+        record = encode(key, data, self._note, time.time_ns() // 1000)
+        with translated("keep an object"):
+            try:
+                self._pack.write(key.offset, record)
+                self._pack.sync.wait()
+            except OSError:
+                with suppress(OSError):
+                    os.pwrite(self._pack.handle, deleted_header(key), key.offset)
+                raise
+        self._pieces.clear()
+
+    def abort(self) -> None:
+        """Forget it."""
+        self._pieces.clear()
+
+
+def _records_of(path: Path, start: int = 0) -> Iterator[Record]:
+    """The records of a pack that may be gone by now."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        yield from records(file.fileno(), path.stem, start)
+
+
+def _trim(path: Path) -> None:
+    """Cut off what was allocated behind the last record; a pack without one is removed."""
+    end = max((found.end for found in _records_of(path)), default=0)
+    with suppress(FileNotFoundError):
+        if not end:
+            path.unlink()
+            return
+        with path.open("r+b") as file:
+            file.truncate(min(end, os.fstat(file.fileno()).st_size + ALIGN - 1))
+            os.fsync(file.fileno())
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+
+
+def _marked(marker: Path) -> int:
+    try:
+        return read_marker(marker)
+    except FileNotFoundError:  # settled and sealed since it was listed
+        return 1 << 62
