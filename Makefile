@@ -64,6 +64,6 @@ $(UV): requirements-uv.txt
 $(INSTALLED): $(UV) requirements.txt pyproject.toml $(PLUGINS)
 	@echo "installing pacs-framework and its plugins into $(VENV) …"
 	@test -x $(BIN)/python || $(UV) venv -q --python $(PYTHON) $(VENV)
-	@$(UV) pip sync -q --python $(BIN)/python --require-hashes requirements.txt
+	@$(UV) pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements.txt
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(EDITABLE)
 	@touch $@

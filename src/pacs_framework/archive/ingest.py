@@ -28,7 +28,7 @@ from pacs_framework.archive.incoming import (
 from pacs_framework.archive.inspection import Inspected, inspect
 from pacs_framework.archive.settling import Remembered
 from pacs_framework.archive.spool import Spool
-from pacs_framework.archive.versions import Versions, received_at
+from pacs_framework.archive.versions import Versions
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import make_prefix
 from pacs_framework.dicom.rewrite import load_header
@@ -162,8 +162,7 @@ class Reception:
     def _keep(self, inspected: Inspected) -> Stored:
         """Storage, then index; the journal, or the storage itself, knows the key in between."""
         door, spool = self._door, self._spool
-        version = door.versions.next()
-        received = received_at(version)
+        version, received = door.versions.next()
         key = door.storage.key_for(_name(inspected, received, version, spool.size))
         remembered = door.storage.remembers(key)
         entry = self._entry(inspected, key, version, received)

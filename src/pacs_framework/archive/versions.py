@@ -26,11 +26,11 @@ class Versions:
         self._last = 0
         self._mutex = threading.Lock()
 
-    def next(self) -> str:
-        """A new token."""
+    def next(self) -> tuple[str, dt.datetime]:
+        """A new token, and what `received_at` makes of it."""
         with self._mutex:
-            self._last = max(time.time_ns() // 1000, self._last + 1)
-            return f"{self._last:014x}{self._maker}"
+            self._last = now = max(time.time_ns() // 1000, self._last + 1)
+        return f"{now:014x}{self._maker}", _EPOCH + dt.timedelta(microseconds=now)
 
 
 def received_at(version: str) -> dt.datetime:

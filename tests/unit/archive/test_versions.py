@@ -16,7 +16,7 @@ def test_tokens_of_one_maker_grow_strictly_whoever_asks() -> None:
     made: list[list[str]] = [[] for _ in range(4)]
 
     def ask(mine: list[str]) -> None:
-        mine.extend(versions.next() for _ in range(2000))
+        mine.extend(versions.next()[0] for _ in range(2000))
 
     threads = [threading.Thread(target=ask, args=(mine,)) for mine in made]
     for thread in threads:
@@ -31,18 +31,19 @@ def test_a_clock_that_goes_back_does_not_make_tokens_smaller(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     versions = Versions()
-    first = versions.next()
+    first, _ = versions.next()
     monkeypatch.setattr("time.time_ns", lambda: 0)
-    assert versions.next() > first
+    assert versions.next()[0] > first
 
 
 def test_makers_are_told_apart() -> None:
-    assert Versions().next()[14:] != Versions().next()[14:]
+    assert Versions().next()[0][14:] != Versions().next()[0][14:]
 
 
 def test_a_token_tells_when_it_was_made() -> None:
     before = dt.datetime.now(dt.UTC)
-    token = Versions().next()
+    token, received = Versions().next()
+    assert received == received_at(token)
     assert re.fullmatch(r"[0-9a-z]{24}", token)
     assert before - dt.timedelta(microseconds=1) <= received_at(token)
     assert received_at(token) <= dt.datetime.now(dt.UTC) + dt.timedelta(microseconds=1)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from pacs_framework.errors import OutOfResources, StorageError
 
@@ -13,13 +12,25 @@ __all__ = ["explain", "translated"]
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-@contextmanager
-def translated(what: str) -> Iterator[None]:
+class translated:  # noqa: N801 - reads as a statement: `with translated("keep an object"):`
     """Raise `StorageError`, or `OutOfResources` for a full disk, instead of OSError."""
-    try:
-        yield
-    except OSError as error:
-        raise explain(what, error) from error
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(exc, OSError):
+            raise explain(self._what, exc) from exc
 
 
 def explain(what: str, error: OSError) -> StorageError:

@@ -27,6 +27,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pacs_framework.storage import ObjectStat
 
@@ -66,14 +67,15 @@ class PackKey:
     size: int
     version: str
 
-    @classmethod
-    def parse(cls, key: str) -> PackKey | None:
+    @staticmethod
+    @lru_cache(maxsize=1024)  # the keys under way are asked for several times each
+    def parse(key: str) -> PackKey | None:
         """None for the key of an object that is a file of its own."""
         found = _KEY.fullmatch(key)
         if found is None:
             return None
         pack, offset, size, version = found.groups()
-        return cls(pack, int(offset, 16), int(size), version)
+        return PackKey(pack, int(offset, 16), int(size), version)
 
     def __str__(self) -> str:
         return f"packs/{self.pack}/{self.offset:x}-{self.size}-{self.version}"
