@@ -17,7 +17,10 @@ class Ours(Peer):
 
     name = "ours"
     title = "this archive"
-    durability = "SUCCESS after fsync of file and folder and a synced commit of the index"
+    durability = (
+        "SUCCESS when the object is synced and the index has committed; that commit is synced "
+        "for objects from 1 MiB on, the others are restored from synced packs after a power cut"
+    )
     retrieves = True
     finds = True
     workers: ClassVar[int] = 1

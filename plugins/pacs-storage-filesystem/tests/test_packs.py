@@ -6,9 +6,9 @@ import errno
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +36,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "objects"
 
 
-def opened_at(root: Path, *, pack_below: int = 64 * 1024, reserve: int = 0) -> PackingBackend:
+def opened_at(root: Path, *, pack_below: int = 1 << 20, reserve: int = 0) -> PackingBackend:
     return open_backend(root, naming=Naming.HIERARCHICAL, reserve=reserve, pack_below=pack_below)
 
 
@@ -89,74 +89,77 @@ def test_packs_are_read_also_when_none_are_written_any_more(root: Path) -> None:
     after.close()
 
 
-def test_an_object_is_synced_before_its_commit_returns(
+def test_an_object_is_durable_when_its_commit_returns(
     backend: PackingBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After its bytes were written; and the pack has its name in durable folders by then."""
+    """One synced write; and the pack has its name in durable folders by then."""
     steps: list[str] = []
-    fdatasync, fsync, pwritev = os.fdatasync, os.fsync, os.pwritev
+    fsync, pwritev = os.fsync, os.pwritev
 
     def name(handle: int) -> str:
         return Path(f"/proc/self/fd/{handle}").readlink().name
 
-    monkeypatch.setattr(
-        os, "fdatasync", lambda h: (steps.append(f"sync {name(h)}"), fdatasync(h))[1]
-    )
+    def told_pwritev(handle: int, data: list[memoryview], offset: int, flags: int = 0) -> int:
+        steps.append(f"write {name(handle)} {flags == os.RWF_DSYNC}")
+        return pwritev(handle, data, offset, flags)
+
     monkeypatch.setattr(os, "fsync", lambda h: (steps.append(f"sync {name(h)}"), fsync(h))[1])
-    monkeypatch.setattr(
-        os, "pwritev", lambda h, *a: (steps.append(f"write {name(h)}"), pwritev(h, *a))[1]
-    )
+    monkeypatch.setattr(os, "pwritev", told_pwritev)
     key = key_of(backend)
     packed = PackKey.parse(key)
     assert packed
-    pack = f"{packed.pack}.pack"
     assert {"sync _packs", "sync objects", "sync unsettled"} <= set(steps)
     steps.clear()
     put(backend, key)
-    assert steps == [f"write {pack}", f"sync {pack}"]
+    assert steps == [f"write {packed.pack}.pack True"]
 
 
-def test_threads_that_wait_share_a_sync(
+@pytest.fixture
+def cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that knows no O_DIRECT."""
+    opened = os.open
+
+    def refuse(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if flags & os.O_DIRECT:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return opened(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+@pytest.mark.usefixtures("cached")
+class TestPackedThroughTheCache(StorageSuite):
+    """The laws hold without O_DIRECT."""
+
+
+@pytest.mark.usefixtures("cached")
+def test_without_direct_writes_each_is_synced_on_its_own(
     backend: PackingBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that come during a sync have the next one together."""
-    first_runs, may_end = threading.Event(), threading.Event()
-    syncs: list[int] = []
+    """Before its commit returns; and after a failure no other write of the pack succeeds."""
+    synced: list[str] = []
     fdatasync = os.fdatasync
-
-    def slow(handle: int) -> None:
-        syncs.append(handle)
-        if len(syncs) == 1:
-            first_runs.set()
-            may_end.wait(30)
-        fdatasync(handle)
-
-    monkeypatch.setattr(os, "fdatasync", slow)
-    [first, *others] = [
-        threading.Thread(target=put_new, args=(backend, b"x" * n, n)) for n in range(1, 8)
-    ]
-    first.start()
-    assert first_runs.wait(30)
-    for thread in others:
-        thread.start()
-    [packs] = [backend._packs]
-    mine = packs._mine
-    assert mine is not None
-    queue = mine.pack.sync
-    while len(queue._queue) < len(others):
-        threading.Event().wait(0.001)
-    may_end.set()
-    for thread in (first, *others):
-        thread.join()
-    assert len(syncs) == 2
-    assert len(keys(backend)) == 7
+    first, second = key_of(backend, 1), key_of(backend, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", lambda handle: (synced.append(first), fdatasync(handle))[1])
+        put(backend, first)
+    assert synced == [first]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", _failing)
+        with pytest.raises(StorageError):
+            put(backend, second)
+    third = key_of(backend, 3)
+    packs = {found.pack for key in (first, third) if (found := PackKey.parse(key))}
+    assert len(packs) == 2
+    put(backend, third)
+    assert keys(backend) == {first, third}
 
 
 @pytest.mark.parametrize(
     ("number", "expected"),
     [(errno.ENOSPC, OutOfResources), (errno.EDQUOT, OutOfResources), (errno.EIO, StorageError)],
 )
-@pytest.mark.parametrize("step", ["pwritev", "fdatasync", "posix_fallocate", "open"])
+@pytest.mark.parametrize("step", ["pwritev", "fsync", "posix_fallocate", "open"])
 def test_a_failing_disk_leaves_nothing_and_the_next_object_is_kept(
     root: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int, expected: type[Exception]
 ) -> None:
@@ -181,14 +184,14 @@ def test_a_failing_disk_leaves_nothing_and_the_next_object_is_kept(
     after.close()
 
 
-def test_after_a_failed_sync_the_pack_takes_nothing_more(
+def test_after_a_failed_write_the_pack_takes_nothing_more(
     backend: PackingBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What else the failed sync lost cannot be known; what was synced before stays."""
+    """What else is lost cannot be known; what was durable before stays."""
     kept = put(backend, key_of(backend, 1))
     lost = key_of(backend, 2)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fdatasync", _no_sync)
+        patch.setattr(os, "pwritev", _failing)
         with pytest.raises(StorageError):
             put(backend, lost)
     backend.settled(lost)
@@ -200,7 +203,7 @@ def test_after_a_failed_sync_the_pack_takes_nothing_more(
     assert keys(backend) == {kept, other}
 
 
-def _no_sync(_: int) -> None:
+def _failing(*_: object) -> None:
     raise OSError(errno.EIO, "Input/output error")
 
 
@@ -220,8 +223,10 @@ def test_a_key_that_was_not_given_out_is_refused(backend: PackingBackend) -> Non
     key = key_of(backend, size=5)
     with pytest.raises(StorageError):
         backend.begin(key, size=6)
-    with backend.begin(key) as writer:
+    with backend.begin(key) as writer, pytest.raises(StorageError):
         writer.write(b"123456")
+    with backend.begin(key) as writer:
+        writer.write(b"1234")
         with pytest.raises(StorageError):
             writer.commit()
     assert keys(backend) == set()
@@ -278,6 +283,24 @@ def test_deleting_gives_the_blocks_back(root: Path) -> None:
         after.delete(key)
     assert packs_of(root) == []
     after.close()
+
+
+def test_an_object_that_is_deleted_while_it_is_opened_is_whole_or_missing(
+    backend: PackingBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never the zeros of the hole that it left."""
+    key = put_new(backend, b"x" * 100_000)
+    pread = os.pread
+
+    def delete_after(handle: int, length: int, offset: int) -> bytes:
+        monkeypatch.setattr(os, "pread", pread)
+        found = pread(handle, length, offset)
+        backend.delete(key)
+        return found
+
+    monkeypatch.setattr(os, "pread", delete_after)
+    with pytest.raises(ObjectNotFound):
+        backend.open(key)
 
 
 def test_a_pack_in_use_stays_when_its_objects_are_deleted(backend: PackingBackend) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import mmap
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from pacs_storage_filesystem.record import ALIGN, Bytes, is_hollow
-from pacs_storage_filesystem.shared_sync import SharedSync
+from pacs_storage_filesystem.record import is_hollow
+from pacs_storage_filesystem.synced_write import SyncedFile
 
 __all__ = ["ActivePack", "pack_path", "read_marker", "sync_folder"]
 
-_FULL = 64 << 20
+_FULL = 256 << 20
 _CHUNK = 1 << 20
+# Zeros ahead pay for slots up to this size: for larger ones, writing twice costs more than the
+# commit of the journal that it saves (0.5 MB on ext4: 0.7 ms against 0.5 ms).
+_LARGEST_PREPARED = 1 << 16
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _MARKER_DIGITS = 16
 _ZEROS = mmap.mmap(-1, _CHUNK)  # page-aligned, as direct writes need it
@@ -57,7 +60,7 @@ class ActivePack:
         self._marker_path = markers / self.name
         self._end = 0
         self._is_empty = True
-        self._allocated = 0
+        self._prepared = 0
         self._marked = 0
         require(_CHUNK)
         self._marker = os.open(self._marker_path, _CREATE, 0o640)
@@ -67,30 +70,29 @@ class ActivePack:
             os.close(self._marker)
             self._marker_path.unlink()
             raise
-        self.sync = SharedSync(self.handle)
+        self.file = SyncedFile(self.path, self.handle)
         sync_folder(markers)
         sync_folder(folder)
 
     @property
     def is_usable(self) -> bool:
         """Whether it takes more objects."""
-        return self._end < _FULL and self.sync.broken is None
+        return self._end < _FULL and not self.file.broken
 
     def reserve(self, slot: int) -> int:
         """The offset of a slot that is nobody else's. Raises OSError and `OutOfResources`."""
-        if self._end + slot > self._allocated:
-            self._allocate(max(_CHUNK, slot))
+        if slot > _LARGEST_PREPARED:
+            self._require(slot)
+        elif self._end + slot > self._prepared:
+            self._prepare()
         offset, self._end = self._end, self._end + slot
         self.in_flight[offset] = None
         return offset
 
-    def write(self, offset: int, pieces: Iterable[Bytes]) -> None:
-        """Write a record, not yet synced. Raises OSError."""
+    def write(self, offset: int, record: memoryview) -> None:
+        """Write the whole slot; durable on return. Raises OSError."""
         self._is_empty = False
-        buffers = list(pieces)
-        length = sum(map(len, buffers))
-        if os.pwritev(self.handle, buffers, offset) != length:
-            raise OSError("short write")
+        self.file.write(record, offset)
 
     def done(self, offset: int) -> None:
         """The index knows the record, though perhaps not durably, or nobody needs it any more."""
@@ -112,7 +114,7 @@ class ActivePack:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is left that the index might lose."""
-        return self._marked == self._end and self.sync.broken is None
+        return self._marked == self._end and not self.file.broken
 
     def seal(self) -> None:
         """No more is written, nothing is to be looked at: give back what was allocated ahead."""
@@ -124,25 +126,23 @@ class ActivePack:
 
     def close(self) -> None:
         """Give the files back."""
+        self.file.close()
         os.close(self.handle)
         os.close(self._marker)
 
-    def _allocate(self, size: int) -> None:
+    def _prepare(self) -> None:
         """Write zeros ahead: a sync of blocks that were written before changes no metadata."""
-        self._require(size)
-        size = (size + ALIGN - 1) // ALIGN * ALIGN
-        os.posix_fallocate(self.handle, self._allocated, size)
+        self._require(_CHUNK)
+        os.posix_fallocate(self.handle, self._end, _CHUNK)
         with suppress(OSError):  # the blocks are there; only the next syncs will be slower
-            _write_zeros(self.path, self._allocated, size)
-        self._allocated += size
+            _write_zeros(self.path, self._end)
+        self._prepared = self._end + _CHUNK
 
 
-def _write_zeros(path: Path, start: int, size: int) -> None:
+def _write_zeros(path: Path, offset: int) -> None:
     """Around the page cache, where nobody will look for them."""
     handle = os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC)
     try:
-        with memoryview(_ZEROS) as zeros:
-            for offset in range(0, size, _CHUNK):
-                os.pwrite(handle, zeros[: size - offset], start + offset)
+        os.pwrite(handle, _ZEROS, offset)
     finally:
         os.close(handle)

@@ -29,6 +29,7 @@ from pacs_storage_filesystem.record import (
 __all__ = ["PackReader"]
 
 _REMEMBERED = 32
+_READ_AHEAD = 1 << 16  # bytes; the kernel's own read-ahead begins with less
 _PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, see fallocate(2)
 _CANNOT = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM)
 
@@ -45,15 +46,18 @@ class PackReader:
     def open(self, key: PackKey, offset: int, length: int | None) -> io.BytesIO:
         """The range of the object. Raises `ObjectNotFound`."""
         pack = self._pack(key)
+        length = key.size - offset if length is None else min(length, key.size - offset)
+        if key.size >= _READ_AHEAD:
+            os.posix_fadvise(pack.handle, key.offset, key.size, os.POSIX_FADV_WILLNEED)
         try:
-            found = os.pread(pack.handle, HEADER.size + key.size, key.offset)
+            data = os.pread(pack.handle, max(0, length), key.offset + HEADER.size + offset)
+            # After the data: whoever deletes the object erases its header first.
+            header = os.pread(pack.handle, HEADER.size, key.offset)
         except OSError as error:
             raise explain("read an object", error) from error
-        if len(found) != HEADER.size + key.size or not is_header_of(key, found):
+        if not is_header_of(key, header) or len(data) != max(0, length):
             _missing(key)
-        start = HEADER.size + offset
-        end = len(found) if length is None else min(len(found), start + length)
-        return io.BytesIO(found[start:end])
+        return io.BytesIO(data)
 
     def stat(self, key: PackKey) -> ObjectStat:
         """Raises `ObjectNotFound`."""
@@ -131,13 +135,13 @@ def _missing(key: PackKey) -> NoReturn:
 
 
 def _erase(handle: int, key: PackKey) -> None:
-    """Give the blocks back; where the file system cannot, only say that the object is gone."""
+    """Say that the object is gone, then give its blocks back where the file system can."""
+    os.pwrite(handle, deleted_header(key), key.offset)
     try:
         _punch(handle, key.offset, slot_size(key.size))
     except OSError as error:
         if error.errno not in _CANNOT:
             raise
-        os.pwrite(handle, deleted_header(key), key.offset)
 
 
 def _punch(handle: int, offset: int, length: int) -> None:

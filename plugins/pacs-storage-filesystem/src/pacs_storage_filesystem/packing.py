@@ -27,7 +27,9 @@ __all__ = ["PackingBackend", "open_backend"]
 def open_backend(root: Path, *, naming: Naming, reserve: int, pack_below: int) -> PackingBackend:
     """The backend with everything below ``root``; leaves ``reserve`` bytes free."""
     files = FilesystemBackend(root, naming=naming, reserve=reserve)
-    return PackingBackend(files, Packs(root, files.require), pack_below=pack_below)
+    return PackingBackend(
+        files, Packs(root, files.require, largest=pack_below), pack_below=pack_below
+    )
 
 
 class PackingBackend(StorageBackend):

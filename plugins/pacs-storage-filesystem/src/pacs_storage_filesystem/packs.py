@@ -1,4 +1,4 @@
-"""Small objects, many in one file: a store costs one append and one sync that many share.
+"""Small objects, many in one file: a store costs one write, which is durable when it returns.
 
 A file for each would cost an inode, an entry in a folder, and two commits of the file system's
 journal, more than everything else that happens to a small instance. Packs also spare
@@ -13,6 +13,7 @@ tells the next start where to look.
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from pacs_framework.archive.buffers import Buffers
 from pacs_framework.archive.claims import Claim, abandoned, living
 from pacs_framework.errors import StorageError
 from pacs_framework.storage import ObjectStat, ObjectWriter, Unsettled
@@ -33,11 +35,12 @@ from pacs_storage_filesystem.failures import translated
 from pacs_storage_filesystem.pack_reader import PackReader
 from pacs_storage_filesystem.record import (
     ALIGN,
+    HEADER,
     Bytes,
     PackKey,
     Record,
+    complete,
     deleted_header,
-    encode,
     records,
     slot_size,
 )
@@ -46,16 +49,21 @@ __all__ = ["Packs"]
 
 _PACKS = "_packs"
 _MARKERS = "unsettled"
+_SPARE = 16  # buffers
 
 
 class Packs:
-    """The packs below ``root``; ``require`` raises when so many bytes more would be too many."""
+    """The packs below ``root``, for new objects of up to ``largest`` bytes.
 
-    def __init__(self, root: Path, require: Callable[[int], None]) -> None:
+    ``require`` raises when so many bytes more would be too many.
+    """
+
+    def __init__(self, root: Path, require: Callable[[int], None], *, largest: int) -> None:
         self._root = root
         self._folder = root / _PACKS
         self._markers = self._folder / _MARKERS
         self._require = require
+        self._buffers = Buffers(slot_size(largest), most=_SPARE)
         self._reader = PackReader(self._folder, self._markers)
         self._mutex = threading.Lock()
         self._mine: _Mine | None = None
@@ -77,7 +85,7 @@ class Packs:
         pack = mine.reserved.get(str(key)) if mine is not None else None
         if pack is None or size not in (None, key.size):
             raise StorageError(f"{str(key)!r} is no place for {size} bytes")
-        return _PackedWriter(pack, key, note)
+        return _PackedWriter(pack, key, note, self._buffers)
 
     def settled(self, key: PackKey) -> None:
         """The index names the object, or it was deleted."""
@@ -199,38 +207,46 @@ class _Mine:
 
 
 class _PackedWriter(ObjectWriter):
-    """A small object, in memory until it is committed."""
+    """An object in a buffer, laid out as its slot, until it is committed."""
 
-    def __init__(self, pack: ActivePack, key: PackKey, note: bytes) -> None:
+    def __init__(self, pack: ActivePack, key: PackKey, note: bytes, buffers: Buffers) -> None:
         self._pack = pack
         self._key = key
         self._note = note
-        self._pieces: list[bytes] = []
+        self._buffers = buffers
+        self._buffer: mmap.mmap | None = buffers.borrow()
+        self._filled = HEADER.size
 
     def write(self, data: Bytes) -> None:
         """Take a copy."""
-        self._pieces.append(bytes(data))
+        start = self._filled
+        self._filled = end = start + len(data)
+        if end > HEADER.size + self._key.size:
+            raise StorageError(f"more came than the {self._key.size} bytes that were announced")
+        if self._buffer is not None:
+            self._buffer[start:end] = data
 
     def commit(self) -> None:
-        """Append, and wait for the sync that covers it."""
-        key = self._key
-        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        if len(data) != key.size:
-            raise StorageError(f"{len(data)} bytes came for an object of {key.size}")
-        record = encode(key, data, self._note, time.time_ns() // 1000)
-        with translated("keep an object"):
+        """Write the slot; it is durable then."""
+        key, buffer = self._key, self._buffer
+        came = self._filled - HEADER.size
+        if buffer is None or came != key.size:
+            raise StorageError(f"{came} bytes came for an object of {key.size}")
+        with memoryview(buffer)[: slot_size(key.size)] as slot, translated("keep an object"):
+            complete(slot, key, self._note, time.time_ns() // 1000)
             try:
-                self._pack.write(key.offset, record)
-                self._pack.sync.wait()
+                self._pack.write(key.offset, slot)
             except OSError:
                 with suppress(OSError):
                     os.pwrite(self._pack.handle, deleted_header(key), key.offset)
                 raise
-        self._pieces.clear()
+        self.abort()
 
     def abort(self) -> None:
-        """Forget it."""
-        self._pieces.clear()
+        """Let others have the buffer."""
+        buffer, self._buffer = self._buffer, None
+        if buffer is not None:
+            self._buffers.give_back(buffer)
 
 
 def _records_of(path: Path, start: int = 0) -> Iterator[Record]:

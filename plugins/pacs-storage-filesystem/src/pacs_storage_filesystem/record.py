@@ -37,8 +37,8 @@ __all__ = [
     "LONGEST_NOTE",
     "PackKey",
     "Record",
+    "complete",
     "deleted_header",
-    "encode",
     "is_header_of",
     "is_hollow",
     "read_record",
@@ -102,19 +102,20 @@ def slot_size(size: int) -> int:
     return (HEADER.size + size + LONGEST_NOTE + ALIGN - 1) // ALIGN * ALIGN
 
 
-def encode(key: PackKey, data: Bytes, note: bytes, microseconds: int) -> list[Bytes]:
-    """The whole slot, in pieces. A note that is too long is left out.
+def complete(slot: memoryview, key: PackKey, note: bytes, microseconds: int) -> None:
+    """Make the record of a slot that holds the object already, from `HEADER.size` on.
 
-    The zeros at the end make whole pages of it: what is written to a part of a page makes the
-    kernel read the rest from the disk first.
+    A note that is too long is left out. The rest of the slot is zeroed.
     """
     if len(note) > LONGEST_NOTE:
         note = b""
+    end = HEADER.size + key.size
     version = key.version.encode("ascii")
-    header = bytearray(HEADER.pack(_MAGIC, 0, len(note), len(data), microseconds, version))
-    struct.pack_into(">I", header, 8, _checksum(str(key), header, data, note))
-    padding = slot_size(len(data)) - HEADER.size - len(data) - len(note)
-    return [header, data, note, bytes(padding)]
+    HEADER.pack_into(slot, 0, _MAGIC, 0, len(note), key.size, microseconds, version)
+    slot[end : end + len(note)] = note
+    slot[end + len(note) :] = bytes(len(slot) - end - len(note))
+    crc = _checksum(str(key), slot[: HEADER.size], slot[HEADER.size : end], note)
+    struct.pack_into(">I", slot, 8, crc)
 
 
 def is_header_of(key: PackKey, header: Bytes) -> bool:

@@ -28,7 +28,7 @@ class Settings(BaseModel):
         "refused with A700H. A number of bytes, or text such as '10 GiB'.",
     )
     pack_below: ByteSize = Field(
-        default=ByteSize(64 * 1024),
+        default=_LARGEST_PACKED,
         le=_LARGEST_PACKED,
         description="New objects smaller than this are kept together in pack files, which makes "
         "storing them several times faster; 0 gives each a file of its own. At most '1 MiB'.",
