@@ -16,7 +16,7 @@ from pathlib import Path
 
 __all__ = ["Folder", "Folders"]
 
-_REMEMBERED = 128
+_REMEMBERED = 32
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
