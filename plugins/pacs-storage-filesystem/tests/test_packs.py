@@ -72,6 +72,8 @@ def test_only_small_objects_of_known_size_go_to_packs(root: Path) -> None:
     assert PackKey.parse(key_of(backend, size=99))
     assert PackKey.parse(key_of(backend, size=100)) is None
     assert PackKey.parse(backend.key_for(object_name())) is None
+    long = "1" * 25
+    assert PackKey.parse(key_of(backend, size=99, version=long)) is None, "no room in the header"
     backend.close()
 
 
@@ -290,17 +292,70 @@ def test_an_object_that_is_deleted_while_it_is_opened_is_whole_or_missing(
 ) -> None:
     """Never the zeros of the hole that it left."""
     key = put_new(backend, b"x" * 100_000)
-    pread = os.pread
+    preadv = os.preadv
 
-    def delete_after(handle: int, length: int, offset: int) -> bytes:
-        monkeypatch.setattr(os, "pread", pread)
-        found = pread(handle, length, offset)
+    def delete_after(handle: int, buffers: list[memoryview], offset: int) -> int:
+        monkeypatch.setattr(os, "preadv", preadv)
+        found = preadv(handle, buffers, offset)
         backend.delete(key)
         return found
 
-    monkeypatch.setattr(os, "pread", delete_after)
+    monkeypatch.setattr(os, "preadv", delete_after)
     with pytest.raises(ObjectNotFound):
         backend.open(key)
+
+
+def test_a_closed_object_is_not_read_any_more(backend: PackingBackend) -> None:
+    """Its buffer may hold another one by then."""
+    key = put_new(backend, b"mine")
+    source = backend.open(key)
+    source.close()
+    source.close()
+    with pytest.raises(ValueError, match="closed"):
+        source.read()
+
+
+@given(offset=st.integers(0, 310_000), length=st.none() | st.integers(0, 310_000))
+@settings(max_examples=200, deadline=None)
+def test_any_range_of_a_large_object_is_right(
+    large: tuple[PackingBackend, str, bytes], offset: int, length: int | None
+) -> None:
+    """Whatever the bytes beside it are."""
+    backend, key, data = large
+    end = None if length is None else offset + length
+    with backend.open(key, offset=offset, length=length) as source:
+        first = source.read(100)
+        rest = bytearray(400_000)
+        count = source.readinto(memoryview(rest))
+    assert first + rest[:count] == data[offset:end]
+
+
+@pytest.fixture(scope="module")
+def large(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[PackingBackend, str, bytes]]:
+    """An object between two others."""
+    backend = opened_at(tmp_path_factory.mktemp("packs"))
+    data = os.urandom(300_000)
+    put_new(backend, b"before", 1)
+    key = put_new(backend, data, 2)
+    put_new(backend, b"behind", 3)
+    yield backend, key, data
+    backend.close()
+
+
+def test_objects_larger_than_the_buffers_are_read_too(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were packed when the limit was another one."""
+    monkeypatch.setattr(pack_reader, "_LARGEST", 4096)
+    backend = opened_at(root)
+    data = os.urandom(10_000)
+    key = put_new(backend, data)
+    assert get(backend, key) == data
+    with backend.open(key, offset=9_000) as source:
+        assert source.read() == data[9_000:]
+    backend.close()
 
 
 def test_a_pack_in_use_stays_when_its_objects_are_deleted(backend: PackingBackend) -> None:

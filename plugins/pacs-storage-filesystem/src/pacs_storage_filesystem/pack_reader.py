@@ -12,10 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from pacs_framework.archive.buffers import Buffers
 from pacs_framework.errors import ObjectNotFound
-from pacs_framework.storage import ObjectStat
+from pacs_framework.storage import ByteSource, ObjectStat
 from pacs_storage_filesystem.active_pack import pack_path, sync_folder
 from pacs_storage_filesystem.failures import explain, translated
+from pacs_storage_filesystem.packed_source import PackedSource
 from pacs_storage_filesystem.record import (
     HEADER,
     PackKey,
@@ -29,6 +31,8 @@ from pacs_storage_filesystem.record import (
 __all__ = ["PackReader"]
 
 _REMEMBERED = 32
+_LARGEST = 1 << 20
+_SPARE = 16  # buffers
 _READ_AHEAD = 1 << 16  # bytes; the kernel's own read-ahead begins with less
 _PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, see fallocate(2)
 _CANNOT = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM)
@@ -38,26 +42,46 @@ class PackReader:
     """Keeps the packs that were used last open."""
 
     def __init__(self, folder: Path, markers: Path) -> None:
+        self._buffers = Buffers(_LARGEST, most=_SPARE)
         self._folder = folder
         self._markers = markers
         self._mutex = threading.Lock()
         self._open: OrderedDict[str, _Handle] = OrderedDict()
 
-    def open(self, key: PackKey, offset: int, length: int | None) -> io.BytesIO:
+    def open(self, key: PackKey, offset: int, length: int | None) -> ByteSource:
         """The range of the object. Raises `ObjectNotFound`."""
         pack = self._pack(key)
-        length = key.size - offset if length is None else min(length, key.size - offset)
-        if key.size >= _READ_AHEAD:
-            os.posix_fadvise(pack.handle, key.offset, key.size, os.POSIX_FADV_WILLNEED)
-        try:
-            data = os.pread(pack.handle, max(0, length), key.offset + HEADER.size + offset)
+        left = max(0, key.size - offset)
+        length = left if length is None else min(length, left)
+        with translated("read an object"):
+            source = self._read(pack, key.offset + HEADER.size + offset, length)
             # After the data: whoever deletes the object erases its header first.
             header = os.pread(pack.handle, HEADER.size, key.offset)
-        except OSError as error:
-            raise explain("read an object", error) from error
-        if not is_header_of(key, header) or len(data) != max(0, length):
+        if source is None:
             _missing(key)
-        return io.BytesIO(data)
+        if not is_header_of(key, header):
+            source.close()
+            _missing(key)
+        return source
+
+    def _read(self, pack: _Handle, start: int, length: int) -> ByteSource | None:
+        """``length`` bytes from ``start`` on; None where there are not so many.
+
+        Through the page cache: what is read is often read again soon, by the next viewer.
+        """
+        if length >= _READ_AHEAD:
+            os.posix_fadvise(pack.handle, start, length, os.POSIX_FADV_WILLNEED)
+        if length > _LARGEST:  # packed when the limit was another one
+            data = os.pread(pack.handle, length, start)
+            return io.BytesIO(data) if len(data) == length else None
+        buffer = self._buffers.borrow()
+        with memoryview(buffer) as target:
+            came = os.preadv(pack.handle, [target[:length]], start)
+        source = PackedSource(buffer, length, self._buffers)
+        if came == length:
+            return source
+        source.close()
+        return None
 
     def stat(self, key: PackKey) -> ObjectStat:
         """Raises `ObjectNotFound`."""

@@ -16,7 +16,7 @@ from pacs_framework.storage import (
 )
 from pacs_storage_filesystem.backend import FilesystemBackend
 from pacs_storage_filesystem.packs import Packs
-from pacs_storage_filesystem.record import PackKey
+from pacs_storage_filesystem.record import LONGEST_VERSION, PackKey
 
 if TYPE_CHECKING:
     from pacs_storage_filesystem.naming import Naming
@@ -42,8 +42,9 @@ class PackingBackend(StorageBackend):
 
     def key_for(self, name: ObjectName) -> str:
         """A place in a pack, where the size is known and small; else the path of a file."""
-        if name.size is not None and name.size < self._pack_below:
-            return self._packs.key_for(name.size, name.version)
+        size, version = name.size, name.version
+        if size is not None and size < self._pack_below and len(version) <= LONGEST_VERSION:
+            return self._packs.key_for(size, version)
         return self._files.key_for(name)
 
     def version_of(self, key: str) -> str:

@@ -12,7 +12,6 @@ tells the next start where to look.
 
 from __future__ import annotations
 
-import io
 import mmap
 import os
 import threading
@@ -24,7 +23,7 @@ from pathlib import Path
 from pacs_framework.archive.buffers import Buffers
 from pacs_framework.archive.claims import Claim, abandoned, living
 from pacs_framework.errors import StorageError
-from pacs_framework.storage import ObjectStat, ObjectWriter, Unsettled
+from pacs_framework.storage import ByteSource, ObjectStat, ObjectWriter, Unsettled
 from pacs_storage_filesystem.active_pack import (
     ActivePack,
     pack_path,
@@ -34,13 +33,13 @@ from pacs_storage_filesystem.active_pack import (
 from pacs_storage_filesystem.failures import translated
 from pacs_storage_filesystem.pack_reader import PackReader
 from pacs_storage_filesystem.record import (
-    ALIGN,
     HEADER,
     Bytes,
     PackKey,
     Record,
     complete,
     deleted_header,
+    is_hollow,
     records,
     slot_size,
 )
@@ -141,7 +140,7 @@ class Packs:
 
     # --- reading ----------------------------------------------------------------------------
 
-    def open(self, key: PackKey, offset: int, length: int | None) -> io.BytesIO:
+    def open(self, key: PackKey, offset: int, length: int | None) -> ByteSource:
         """The range, read into memory: the object may be deleted while it is on its way."""
         return self._reader.open(key, offset, length)
 
@@ -172,7 +171,7 @@ class Packs:
         start = read_marker(marker)
         take(Unsettled(found.key, found.note) for found in _records_of(path, start))
         with translated("close a pack"):
-            _trim(path)
+            _remove_if_hollow(path)
             marker.unlink()
 
     def under_way(self) -> set[str]:
@@ -255,16 +254,16 @@ def _records_of(path: Path, start: int = 0) -> Iterator[Record]:
         yield from records(file.fileno(), path.stem, start)
 
 
-def _trim(path: Path) -> None:
-    """Cut off what was allocated behind the last record; a pack without one is removed."""
-    end = max((found.end for found in _records_of(path)), default=0)
+def _remove_if_hollow(path: Path) -> None:
+    """Remove a pack that holds nothing.
+
+    Nothing is cut off behind the last whole record: a damaged one is evidence, and an instance.
+    """
     with suppress(FileNotFoundError):
-        if not end:
+        with path.open("rb") as file:
+            hollow = is_hollow(file.fileno())
+        if hollow:
             path.unlink()
-            return
-        with path.open("r+b") as file:
-            file.truncate(min(end, os.fstat(file.fileno()).st_size + ALIGN - 1))
-            os.fsync(file.fileno())
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -35,6 +35,7 @@ __all__ = [
     "ALIGN",
     "HEADER",
     "LONGEST_NOTE",
+    "LONGEST_VERSION",
     "PackKey",
     "Record",
     "complete",
@@ -48,6 +49,7 @@ __all__ = [
 
 ALIGN = 4096
 LONGEST_NOTE = 512
+LONGEST_VERSION = 24
 HEADER = struct.Struct(">8sIHxxQQ24s8x")
 _CHECKED_FROM = 12
 _MAGIC = b"PACSREC1"
