@@ -82,7 +82,11 @@ class Unsettled:
 
 
 class ByteSource(Protocol):
-    """An open object for reading, from the start of the range that was asked for."""
+    """An open object for reading, from the start of the range that was asked for.
+
+    A source that has all of its bytes in memory may offer ``held() -> memoryview``: what is left of
+    them, without a copy, until `close`. Whoever takes it releases it before.
+    """
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to ``size`` bytes, all that is left when negative; empty at the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import zlib
 
@@ -186,11 +187,24 @@ def test_instances_travel_in_a_transfer_syntax_that_the_receiver_took(node, rece
     assert data != node.sent[converted]
 
 
+class Held(io.BytesIO):
+    """A source that offers what it has in memory."""
+
+    def held(self):
+        return self.getbuffer()[self.tell() :]
+
+
+@pytest.mark.parametrize("held", [True, False])
 @pytest.mark.parametrize("odd", [True, False])
-def test_a_data_set_of_odd_length_is_padded_on_the_wire(node, receiver, odd):
+def test_a_data_set_of_odd_length_is_padded_on_the_wire(node, receiver, odd, held, monkeypatch):
     """Some writers leave out the null byte behind a deflated stream (PS3.5 A.5); a receiver that
     gets fragments of odd length aborts."""
     data = deflated(odd=odd)
+    if held:
+        opened = node.storage.open
+        monkeypatch.setattr(
+            node.storage, "open", lambda key, **part: Held(opened(key, **part).read())
+        )
     node.store("1.1.1", syntax=DEFLATED, data=data)
     responses, _ = move(node, **study())
     assert responses[-1][0] == Status.SUCCESS

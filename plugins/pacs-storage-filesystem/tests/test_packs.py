@@ -27,6 +27,7 @@ from pacs_framework.testing.storage_suite import (
 )
 from pacs_storage_filesystem import active_pack, pack_reader
 from pacs_storage_filesystem.naming import Naming
+from pacs_storage_filesystem.packed_source import PackedSource
 from pacs_storage_filesystem.packing import PackingBackend, open_backend
 from pacs_storage_filesystem.record import PackKey, records, slot_size
 
@@ -324,6 +325,9 @@ def test_any_range_of_a_large_object_is_right(
     backend, key, data = large
     end = None if length is None else offset + length
     with backend.open(key, offset=offset, length=length) as source:
+        assert isinstance(source, PackedSource)
+        with source.held() as whole:
+            assert whole == data[offset:end]
         first = source.read(100)
         rest = bytearray(400_000)
         count = source.readinto(memoryview(rest))
@@ -393,6 +397,7 @@ import os, sys
 from pathlib import Path
 from pacs_framework.testing.storage_suite import key_of
 from pacs_storage_filesystem.naming import Naming
+from pacs_storage_filesystem.packed_source import PackedSource
 from pacs_storage_filesystem.packing import open_backend
 
 backend = open_backend(

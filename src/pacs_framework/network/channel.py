@@ -283,11 +283,15 @@ class Channel:
         self.wire.send_data(parts)
 
     def send_stream(self, context_id: int, command: bytes, data: DataSource) -> None:
-        """Send a message whose data set is read as it goes.
+        """Send a message whose data set is read as it goes, or from where it is held in memory.
 
         An exception of the source before the first byte was sent leaves the association usable;
         later it aborts the association, because a message cannot be taken back.
         """
+        if (held := getattr(data, "held", None)) is not None:
+            with held() as whole:
+                self.send(context_id, command, whole)
+            return
         # An open file is iterable too, by lines: what can read blocks does so.
         source = cast("ByteSource", data) if hasattr(data, "readinto") else _Pieces(data)
         blocks = [borrow_block(), borrow_block()]

@@ -39,6 +39,10 @@ class PackedSource:
             buffer[: end - start] = whole[start:end]
         return end - start
 
+    def held(self) -> memoryview:
+        """What is left, where it is; to be released before `close`."""
+        return memoryview(self._bytes)[self._place : self._end]
+
     def close(self) -> None:
         """Let others have the buffer. Harmless when called twice."""
         buffer, self._buffer = self._buffer, None
