@@ -211,11 +211,45 @@ def _failing(*_: object) -> None:
 
 
 def test_the_reserve_is_kept(root: Path) -> None:
-    """Before anything is written."""
+    """Before anything is written, as often as it is tried."""
     backend = opened_at(root, reserve=1 << 60)
-    with pytest.raises(OutOfResources):
-        key_of(backend)
+    for _ in range(3):
+        with pytest.raises(OutOfResources):
+            key_of(backend)
     assert packs_of(root) == []
+    assert not list((root / "_packs" / "unsettled").iterdir())
+    backend.close()
+
+
+@pytest.mark.parametrize("step", ["fsync", "open"])
+def test_a_pack_that_cannot_be_made_leaves_no_file_open(
+    root: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A full disk may last for hours, and every instance tries again."""
+    backend = opened_at(root)
+    opened, folder = os.open, Path("/proc/self/fd")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fail_for_packs(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if str(path).endswith(".pack") and flags & os.O_DIRECT:
+            fail()
+        return opened(path, flags, *rest, **more)
+
+    before = len(list(folder.iterdir()))
+    with monkeypatch.context() as patch:
+        if step == "open":
+            patch.setattr(os, "open", fail_for_packs)
+        else:
+            patch.setattr(os, "fsync", fail)
+        for _ in range(3):
+            with pytest.raises(OutOfResources):
+                key_of(backend)
+    assert len(list(folder.iterdir())) == before
+    assert packs_of(root) == []
+    assert not list((root / "_packs" / "unsettled").iterdir())
+    put(backend, key_of(backend))
     backend.close()
 
 

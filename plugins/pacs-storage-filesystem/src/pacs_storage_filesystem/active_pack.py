@@ -6,7 +6,7 @@ import mmap
 import os
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from pacs_storage_filesystem.record import is_hollow
@@ -63,16 +63,18 @@ class ActivePack:
         self._prepared = 0
         self._marked = 0
         require(_CHUNK)
-        self._marker = os.open(self._marker_path, _CREATE, 0o640)
-        try:
+        with ExitStack() as undo:
+            self._marker = os.open(self._marker_path, _CREATE, 0o640)
+            undo.callback(self._marker_path.unlink)
+            undo.callback(os.close, self._marker)
             self.handle = os.open(self.path, _CREATE, 0o640)
-        except BaseException:
-            os.close(self._marker)
-            self._marker_path.unlink()
-            raise
-        self.file = SyncedFile(self.path, self.handle)
-        sync_folder(markers)
-        sync_folder(folder)
+            undo.callback(self.path.unlink)
+            undo.callback(os.close, self.handle)
+            self.file = SyncedFile(self.path, self.handle)
+            undo.callback(self.file.close)
+            sync_folder(markers)
+            sync_folder(folder)
+            undo.pop_all()
 
     @property
     def is_usable(self) -> bool:
@@ -121,8 +123,8 @@ class ActivePack:
         os.ftruncate(self.handle, self._end)
         os.fdatasync(self.handle)
         if self._is_empty or is_hollow(self.handle):
-            self.path.unlink()
-        self._marker_path.unlink()
+            self.path.unlink(missing_ok=True)
+        self._marker_path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Give the files back."""

@@ -104,11 +104,10 @@ class Packs:
         with translated("put down what is settled"):
             for pack, end in ends.items():
                 pack.mark(end)
-            with self._mutex:
-                done = [pack for pack in mine.full if pack.is_settled]
-                mine.full = [pack for pack in mine.full if pack not in done]
-            for pack in done:
+            for pack in [pack for pack in ends if pack in mine.full and pack.is_settled]:
                 pack.seal()
+                with self._mutex:
+                    mine.full.remove(pack)
                 pack.close()
 
     def close(self) -> None:
@@ -133,10 +132,13 @@ class Packs:
     def _begin(self) -> _Mine:
         self._folder.mkdir(mode=0o750, exist_ok=True)
         claim = Claim(self._markers)
-        pack = ActivePack(self._folder, claim.folder, self._require)
-        for folder in (self._markers, self._folder, self._root):
-            sync_folder(folder)
-        return _Mine(claim, pack)
+        try:
+            for folder in (self._markers, self._folder, self._root):
+                sync_folder(folder)
+            return _Mine(claim, ActivePack(self._folder, claim.folder, self._require))
+        except BaseException:
+            claim.close()
+            raise
 
     # --- reading ----------------------------------------------------------------------------
 
