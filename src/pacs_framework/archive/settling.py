@@ -63,6 +63,7 @@ class Settler:
             self._stopping.wait(pause)
             self._due.clear()
             pause = _GATHER if self._settle() else _AFTER_FAILURE
+        self._settle()  # once more: what came while the last one ran
 
     def _settle(self) -> bool:
         try:
