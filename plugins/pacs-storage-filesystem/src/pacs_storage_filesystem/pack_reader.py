@@ -30,7 +30,7 @@ from pacs_storage_filesystem.record import (
 
 __all__ = ["PackReader"]
 
-_REMEMBERED = 32
+_REMEMBERED = 8
 _LARGEST = 1 << 20
 _SPARE = 16  # buffers
 _READ_AHEAD = 1 << 16  # bytes; the kernel's own read-ahead begins with less
