@@ -12,9 +12,8 @@ __all__ = ["Quiet", "grown", "leaks"]
 
 _MEMORY_SHARE = 0.10
 _MEMORY_SLACK = 8 << 20
-_DESCRIPTOR_SLACK = 6 + 8
-"""Two connections to SQLite may be opened later than in the rehearsal, three descriptors each; and
-the storage keeps the last eight packs open, of which the rehearsal fills the first only."""
+_DESCRIPTOR_SLACK = 6
+"""Two connections to SQLite may be opened later than in the rehearsal: three descriptors each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -494,6 +494,31 @@ def test_what_is_not_taken_comes_again(root: Path) -> None:
     after.close()
 
 
+@pytest.mark.parametrize("left", [b"", b"00", bytes(16), b"not hexadecimal!"])
+def test_a_torn_marker_means_that_everything_is_looked_at(root: Path, left: bytes) -> None:
+    """A start does not fail for it, and hands over more, not less."""
+    committed = killed_after(root, 5, 3)
+    [marker] = (root / "_packs" / "unsettled").glob("*/*")
+    marker.write_bytes(left)
+    after = opened_at(root)
+    assert [found.key for found in given_over(after)] == list(committed)
+    after.close()
+
+
+def test_a_pack_that_cannot_be_read_is_a_failure_of_the_storage(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what it holds comes again at the next start."""
+    committed = killed_after(root, 5, 0)
+    after = opened_at(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", _failing)
+        with pytest.raises(StorageError):
+            given_over(after)
+    assert [found.key for found in given_over(after)] == list(committed)
+    after.close()
+
+
 def test_a_torn_record_is_no_object(root: Path) -> None:
     """Whatever a power cut left of it: nobody was told that it is there."""
     committed = killed_after(root, 10, 0)

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from pacs_storage_filesystem.folders import Folder
 from pacs_storage_filesystem.record import is_hollow
 from pacs_storage_filesystem.synced_write import SyncedFile
 
-__all__ = ["ActivePack", "pack_path", "read_marker", "sync_folder"]
+__all__ = ["ActivePack", "pack_path", "read_marker"]
 
 _FULL = 256 << 20
 _CHUNK = 1 << 20
@@ -30,18 +31,12 @@ def pack_path(folder: Path, name: str) -> Path:
 
 
 def read_marker(path: Path) -> int:
-    """Up to where the index is known to hold everything; 0 when that was never put down."""
+    """Up to where the index is known to hold everything; 0 when that was never put down whole."""
     text = path.read_bytes()[:_MARKER_DIGITS]
-    return int(text, 16) if len(text) == _MARKER_DIGITS else 0
-
-
-def sync_folder(path: Path) -> None:
-    """Make the entries of a folder durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return int(text, 16) if len(text) == _MARKER_DIGITS else 0
+    except ValueError:  # what a power cut left of it
+        return 0
 
 
 class ActivePack:
@@ -72,8 +67,8 @@ class ActivePack:
             undo.callback(os.close, self.handle)
             self.file = SyncedFile(self.path, self.handle)
             undo.callback(self.file.close)
-            sync_folder(markers)
-            sync_folder(folder)
+            Folder(markers).sync()
+            Folder(folder).sync()
             undo.pop_all()
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from types import TracebackType
 
 from pacs_framework.errors import OutOfResources, StorageError
 
@@ -23,14 +22,9 @@ class translated:  # noqa: N801 - reads as a statement: `with translated("keep a
     def __enter__(self) -> None:
         """Nothing to prepare."""
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(exc, OSError):
-            raise explain(self._what, exc) from exc
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, OSError):
+            raise explain(self._what, error) from error
 
 
 def explain(what: str, error: OSError) -> StorageError:

@@ -15,8 +15,9 @@ from typing import NoReturn
 from pacs_framework.archive.buffers import Buffers
 from pacs_framework.errors import ObjectNotFound
 from pacs_framework.storage import ByteSource, ObjectStat
-from pacs_storage_filesystem.active_pack import pack_path, sync_folder
+from pacs_storage_filesystem.active_pack import pack_path
 from pacs_storage_filesystem.failures import explain, translated
+from pacs_storage_filesystem.folders import Folder
 from pacs_storage_filesystem.packed_source import PackedSource
 from pacs_storage_filesystem.record import (
     HEADER,
@@ -30,7 +31,7 @@ from pacs_storage_filesystem.record import (
 
 __all__ = ["PackReader"]
 
-_REMEMBERED = 8
+_REMEMBERED = 4
 _LARGEST = 1 << 20
 _SPARE = 16  # buffers
 _READ_AHEAD = 1 << 16  # bytes; the kernel's own read-ahead begins with less
@@ -106,7 +107,7 @@ class PackReader:
                 with suppress(FileNotFoundError):
                     pack_path(self._folder, key.pack).unlink()
                 self._forget(key.pack)
-                sync_folder(self._folder)
+                Folder(self._folder).sync()
 
     def close(self) -> None:
         """Give the files back, as soon as nobody reads them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-from types import TracebackType
 from typing import Self
 
 from pacs_framework.archive.buffers import Buffers
@@ -52,12 +51,7 @@ class PackedSource:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
     @property

@@ -28,9 +28,9 @@ from pacs_storage_filesystem.active_pack import (
     ActivePack,
     pack_path,
     read_marker,
-    sync_folder,
 )
 from pacs_storage_filesystem.failures import translated
+from pacs_storage_filesystem.folders import Folder
 from pacs_storage_filesystem.pack_reader import PackReader
 from pacs_storage_filesystem.record import (
     HEADER,
@@ -134,7 +134,7 @@ class Packs:
         claim = Claim(self._markers)
         try:
             for folder in (self._markers, self._folder, self._root):
-                sync_folder(folder)
+                Folder(folder).sync()
             return _Mine(claim, ActivePack(self._folder, claim.folder, self._require))
         except BaseException:
             claim.close()
@@ -251,8 +251,8 @@ class _PackedWriter(ObjectWriter):
 
 
 def _records_of(path: Path, start: int = 0) -> Iterator[Record]:
-    """The records of a pack that may be gone by now."""
-    with suppress(FileNotFoundError), path.open("rb") as file:
+    """The records of a pack that may be gone by now. Raises `StorageError`."""
+    with translated("read a pack"), suppress(FileNotFoundError), path.open("rb") as file:
         yield from records(file.fileno(), path.stem, start)
 
 
