@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 # Clinics often have a certificate authority of their own between them and the package index.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help install run test lint types format lock docs bench soak clean
+.PHONY: help install run test alone lint types format lock docs bench soak clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,10 @@ run: $(INSTALLED) ## Start the archive: AE title PACS on 127.0.0.1:11112, data i
 test: $(INSTALLED) ## Run all tests (ARGS="…" goes to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: $(INSTALLED) ## Check style and types
+alone: $(INSTALLED) ## Test each plugin from its wheel, with only its own dependencies (ARGS="pacs-store")
+	@$(BIN)/python tools/alone.py --uv $(UV) $(ARGS)
+
+lint: $(INSTALLED) ## Check style, types and the shape of the plugins
 	@$(BIN)/python tools/gate.py lint
 	@$(BIN)/python tools/gate.py types
 

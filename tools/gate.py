@@ -28,9 +28,10 @@ def run(*command: str) -> None:
 
 
 def lint() -> None:
-    """Style and format of everything that is Python here."""
+    """Style and format of everything that is Python here, and the shape of the plugins."""
     run("ruff", "check", ".")
     run("ruff", "format", "--check", ".")
+    run("tools.shape")
 
 
 def types(packages: list[str]) -> None:

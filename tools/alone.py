@@ -1,0 +1,178 @@
+"""Test each plugin alone, installed from its wheel with only the dependencies that it declares.
+
+    python tools/alone.py [PLUGIN ...] [--uv PATH]
+
+In the working environment every plugin and every tool is there, so an undeclared dependency or a
+file that the wheel lacks goes unnoticed. Here each plugin gets an environment of its own with its
+wheel, the kernel's wheel, what ``pacs-framework[testing]`` asks for and what the plugin's own group
+``test`` names (other plugins that its tests put into an archive), all in the locked versions. The
+tests run from a copy outside of the repository. At last all wheels are installed together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_PINNED = re.compile(r"^([A-Za-z0-9_.-]+(\[[^\]]*\])?==\S+(?: ;[^\\]*)?)", re.MULTILINE)
+
+
+def main() -> None:
+    """Build the wheels, then test plugin by plugin; exit code 1 when one of them fails."""
+    options = _options()
+    with tempfile.TemporaryDirectory(prefix="pacs-alone-") as folder:
+        alone = Alone(Path(folder), str(options.uv.resolve()))
+        failed = [name for name in options.plugins if not alone.test(name)]
+        if not alone.install_together():
+            failed.append("all together")
+    if failed:
+        sys.exit(f"alone: failed: {', '.join(failed)}")
+    print(f"alone: {len(options.plugins)} plugins work on their own, from their wheels")
+
+
+def _options() -> argparse.Namespace:
+    plugins = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("plugins", nargs="*", metavar="PLUGIN", help="such as pacs-store")
+    parser.add_argument(
+        "--uv", type=Path, default=ROOT / ".uv/bin/uv", help="the uv to install with"
+    )
+    options = parser.parse_args()
+    unknown = sorted({*options.plugins} - {*plugins})
+    if unknown:
+        parser.error(f"no plugin {unknown[0]!r}; there are {', '.join(plugins)}")
+    options.plugins = options.plugins or plugins
+    return options
+
+
+class Alone:
+    """Environments below ``folder``, made with ``uv``."""
+
+    def __init__(self, folder: Path, uv: str) -> None:
+        self._folder = folder
+        self._uv = uv
+        self._wheels = folder / "wheels"
+        self._constraints = folder / "constraints.txt"
+        pinned = _PINNED.findall((ROOT / "requirements.txt").read_text())
+        self._constraints.write_text("".join(f"{each[0].strip()}\n" for each in pinned))
+        self._ini = folder / "pytest.ini"
+        self._ini.write_text(_pytest_ini())
+        for project in (
+            ROOT,
+            *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml")),
+        ):
+            self._build(project)
+
+    def test(self, plugin: str) -> bool:
+        """Whether the tests of ``plugin`` pass, with nothing else installed."""
+        started = time.monotonic()
+        place = self._folder / plugin
+        python = self._environment(place / "venv", plugin, *_needed_by_tests(plugin))
+        shutil.copytree(ROOT / "plugins" / plugin / "tests", place / "tests")
+        command = (
+            python,
+            "-m",
+            "pytest",
+            "-q",
+            "--tb=short",
+            "-c",
+            str(self._ini),
+            "--rootdir",
+            str(place),
+            "tests",
+        )
+        done = _run(*command, cwd=place)
+        summary = done.stdout.strip().rpartition("\n")[2]
+        print(f"alone: {plugin}: {summary} ({time.monotonic() - started:.0f} s)", flush=True)
+        if done.returncode:
+            print(done.stdout, done.stderr, sep="\n", flush=True)
+        return done.returncode == 0
+
+    def install_together(self) -> bool:
+        """Whether all wheels live in one environment, with every plugin active."""
+        names = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
+        python = self._environment(self._folder / "together", *names)
+        done = _run(python, "-m", "pacs_framework.cli", "plugins", cwd=self._folder)
+        active = done.stdout.count("active")
+        print(f"alone: all together: {active} of {len(names)} plugins active", flush=True)
+        if done.returncode or active < len(names):
+            print(done.stdout, done.stderr, sep="\n", flush=True)
+            return False
+        return True
+
+    def _build(self, project: Path) -> None:
+        command = (
+            sys.executable,
+            "-m",
+            "hatchling",
+            "build",
+            "-t",
+            "wheel",
+            "-d",
+            str(self._wheels),
+        )
+        done = _run(*command, cwd=project)
+        if done.returncode:
+            sys.exit(f"alone: {project.name} cannot be built:\n{done.stdout}{done.stderr}")
+
+    def _environment(self, venv: Path, *plugins: str) -> str:
+        """The interpreter of a new environment that has ``plugins`` and the kit for their tests."""
+        self._checked("venv", "-q", "--python", sys.executable, str(venv))
+        python = str(venv / "bin" / "python")
+        wheels = [
+            str(next(self._wheels.glob(f"{name.replace('-', '_')}-*.whl"))) for name in plugins
+        ]
+        kernel = next(self._wheels.glob("pacs_framework-*.whl"))
+        self._checked(
+            *("pip", "install", "-q", "--no-progress", "--python", python),
+            *("--constraint", str(self._constraints)),
+            *(f"pacs-framework[testing] @ {kernel.as_uri()}", *wheels),
+        )
+        return python
+
+    def _checked(self, *arguments: str) -> None:
+        done = _run(self._uv, *arguments, cwd=self._folder)
+        if done.returncode:
+            sys.exit(f"alone: uv {arguments[0]} failed:\n{done.stderr}")
+
+
+def _needed_by_tests(plugin: str) -> list[str]:
+    """The plugins in the group ``test`` (PEP 735) of its project file."""
+    project = tomllib.loads((ROOT / "plugins" / plugin / "pyproject.toml").read_text())
+    group: list[str] = project.get("dependency-groups", {}).get("test", [])
+    return group
+
+
+def _run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run to the end, without this environment's packages in the way."""
+    kept = {
+        key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")
+    }
+    return subprocess.run(command, cwd=cwd, env=kept, capture_output=True, text=True, check=False)
+
+
+def _pytest_ini() -> str:
+    """The settings of the repository's pytest that a plugin's tests rely on."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    lines = ["[pytest]", "xfail_strict = true"]
+    for option in ("addopts", "filterwarnings", "markers"):
+        lines += [f"{option} =", *(f"    {value}" for value in _values(settings[option]))]
+    return "\n".join(lines) + "\n"
+
+
+def _values(option: str | Sequence[str]) -> Sequence[str]:
+    return [option] if isinstance(option, str) else option
+
+
+if __name__ == "__main__":
+    main()
