@@ -159,7 +159,6 @@ class IndexWriter:
                 return
             except self._session.errors as error:
                 # A remembered parent may be gone, or the connection broken: both are mended now.
-                self._recorder.forget()
                 failure = error
             else:
                 return
@@ -183,6 +182,7 @@ class IndexWriter:
                 raise
             self._session.commit(synced=_must_be_durable(batch, outcomes))
         except BaseException:
+            self._recorder.forget()
             self._deleted.extend(deleted)
             raise
         for ticket, outcome in zip(batch, outcomes, strict=True):
