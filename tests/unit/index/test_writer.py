@@ -292,6 +292,29 @@ def test_a_failed_commit_leaves_nothing_and_the_next_one_works(
 
 
 @pytest.mark.postgresql
+def test_parents_of_a_transaction_that_was_rolled_back_are_not_believed_in(
+    database: Database, writer: IndexWriter, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ended it: another process may have given their numbers to other parents."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("not of the database")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer._delete_obsolete, "run_many", fail)
+        with pytest.raises(IndexUnavailable):
+            writer.store(entry(1))
+    other = IndexWriter(database)
+    other.store(entry(2, PatientID="OTHER", StudyInstanceUID="1.9", SeriesInstanceUID="1.9.1"))
+    other.close()
+
+    writer.store(entry(3))
+    instances = {
+        row["sop_instance_uid"]: row["series_fk"] for row in rows(database, schema.instance)
+    }
+    assert instances["1.2.3.4.2"] != instances["1.2.3.4.3"]
+
+
 def test_a_connection_that_the_server_closed_is_replaced(
     request: pytest.FixtureRequest, entry: MakeEntry
 ) -> None:
