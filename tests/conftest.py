@@ -6,9 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from pacs_framework.index.database import Database, open_database
 from pacs_framework.testing.postgres import PostgresMissing, PrivatePostgres
+
+
+@pytest.fixture(autouse=True)
+def log_as_configured() -> Iterator[None]:
+    """A command that runs in the process of its test sets up the log; that ends with the test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

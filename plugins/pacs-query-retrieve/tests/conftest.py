@@ -18,13 +18,14 @@ from pacs_framework.network.peers import PeerAddress, PeerBook
 from pacs_framework.network.requestor import connect
 from pacs_framework.network.router import Router
 from pacs_framework.testing.memory_storage import MemoryStorage
+from pacs_framework.testing.receiver import Receiver
 from pacs_query_retrieve.plugin import dimse_services
 from pacs_query_retrieve.settings import QueryRetrieveSettings
 
 # In importlib mode a test's folder is not on the path.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from nodes import Node, Receiver
+from nodes import Node
 
 
 @pytest.fixture

@@ -19,15 +19,7 @@ from pacs_framework.archive.candidates import text_element
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.identifier import encode_identifier
-from pacs_framework.dicom.status import Status
-from pacs_framework.dicom.uids import TRANSFER_SYNTAXES
 from pacs_framework.network.listener import Listener
-from pacs_framework.network.service import (
-    CommandField,
-    DimseService,
-    Request,
-    SupportedContext,
-)
 from pacs_framework.testing.memory_storage import MemoryStorage
 
 CT = str(CTImageStorage)
@@ -134,39 +126,3 @@ class Node:
         finally:
             if association.is_established:
                 association.abort()
-
-
-class Receiver(DimseService):
-    """A storage provider that keeps what it gets.
-
-    ``answer`` is called with each request before it is answered, and gives the status. ``taken``
-    are the transfer syntaxes it accepts by SOP class.
-    """
-
-    name = "receiver"
-    commands = frozenset({CommandField.C_STORE})
-
-    def __init__(self) -> None:
-        self.taken: dict[str, Iterable[str]] = {}
-        self.answer: Callable[[Request], int] = lambda _request: Status.SUCCESS
-        self.instances: dict[str, tuple[str, bytes]] = {}
-        self.commands_seen: list[Mapping[str, object]] = []
-        self.associations: set[str] = set()
-
-    def contexts(self) -> Iterable[SupportedContext]:
-        return ()
-
-    def context_for(self, abstract_syntax: str) -> SupportedContext:
-        taken = self.taken.get(abstract_syntax, TRANSFER_SYNTAXES)
-        return SupportedContext(abstract_syntax=abstract_syntax, transfer_syntaxes=frozenset(taken))
-
-    def serve(self, request: Request) -> None:
-        received = bytearray()
-        request.stream_dataset(received.extend)
-        self.commands_seen.append(request.command)
-        self.associations.add(request.association.id)
-        status = self.answer(request)
-        if status == Status.SUCCESS:
-            uid = str(request.command["AffectedSOPInstanceUID"])
-            self.instances[uid] = (request.context.transfer_syntax, bytes(received))
-        request.respond(status)

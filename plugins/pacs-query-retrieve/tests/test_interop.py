@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from nodes import EXPLICIT, Node, Receiver
+from nodes import EXPLICIT, Node
 
 from pacs_framework.dicom.part10 import read_prefix
+from pacs_framework.testing.receiver import Receiver
 
 pytestmark = [
     pytest.mark.interop,

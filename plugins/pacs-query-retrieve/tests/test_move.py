@@ -7,7 +7,7 @@ import threading
 import zlib
 
 import pytest
-from nodes import CT, EXPLICIT, IMPLICIT, J2K, MR, RLE, Node, Receiver, keys
+from nodes import CT, EXPLICIT, IMPLICIT, J2K, MR, RLE, Node, keys
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import (
@@ -22,6 +22,7 @@ from pacs_framework.network.decisions import ProposedContext
 from pacs_framework.network.peers import PeerAddress, PeerBook
 from pacs_framework.network.requestor import connect
 from pacs_framework.network.service import CommandField
+from pacs_framework.testing.receiver import Receiver
 
 PATIENT_ROOT = PatientRootQueryRetrieveInformationModelMove
 STUDY_ROOT = StudyRootQueryRetrieveInformationModelMove

@@ -9,13 +9,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pacs_framework.errors import ObjectNotFound, OutOfResources, StorageError
-from pacs_framework.testing.storage_suite import StorageSuite, get, keys, object_name, put
+from pacs_framework.testing.faulty_disk import FaultyDisk
+from pacs_framework.testing.objects import get, keys, object_name, put
 from pacs_storage_filesystem.backend import FilesystemBackend
 from pacs_storage_filesystem.naming import Naming, is_key, key_of, version_of
 
@@ -35,10 +37,6 @@ def backend(root: Path, naming: Naming) -> Iterator[FilesystemBackend]:
     opened = FilesystemBackend(root, naming=naming, reserve=0)
     yield opened
     opened.close()
-
-
-class TestFilesystem(StorageSuite):
-    """All laws, once for each naming."""
 
 
 def files_below(root: Path) -> list[str]:
@@ -113,61 +111,49 @@ def test_a_folder_that_somebody_else_made_is_synced_before_it_is_relied_on(
     second.close()
 
 
+FAULTS: dict[str, dict[str, Any]] = {
+    "open": {"name": "open", "creating": True},
+    "write": {"name": "write"},
+    "fsync": {"name": "fsync", "kind": "file"},
+    "rename": {"name": "rename"},
+    "mkdir": {"name": "mkdir", "path": "objects/[!.]*"},
+    "sync folder": {"name": "fsync", "kind": "folder"},
+}
+
+
 @pytest.mark.parametrize(
     ("number", "expected"),
     [(errno.ENOSPC, OutOfResources), (errno.EDQUOT, OutOfResources), (errno.EIO, StorageError)],
 )
-@pytest.mark.parametrize("step", ["open", "write", "fsync", "rename", "mkdir", "sync folder"])
+@pytest.mark.parametrize("step", FAULTS)
 def test_a_failing_disk_leaves_nothing(
     backend: FilesystemBackend,
     root: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    pacs_faulty_disk: FaultyDisk,
     step: str,
     number: int,
     expected: type[StorageError],
 ) -> None:
     """At any step: the right error, without the path, and no file of any kind."""
     key = backend.key_for(object_name())
-    fault = OSError(number, os.strerror(number), "/secret/path")
-    with monkeypatch.context() as patched:
-        fail_at(step, fault, patched)
-        with pytest.raises(expected) as caught:
-            put(backend, key)
-    assert "/secret" not in str(caught.value)
+    pacs_faulty_disk.fail(number=number, **FAULTS[step])
+    with pytest.raises(expected) as caught:
+        put(backend, key)
+    pacs_faulty_disk.heal()
+    assert str(root) not in str(caught.value)
     assert os.strerror(number) in str(caught.value)
     assert keys(backend) == set()
     assert [f for f in files_below(root) if (root / f).is_file()] == []
     assert get(backend, put(backend, key, b"again")) == b"again"
 
 
-def fail_at(step: str, fault: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make one call of the operating system fail where the backend stores an object."""
-    original = {name: getattr(os, name) for name in ("open", "write", "fsync", "rename", "mkdir")}
-
-    def fail(*arguments: object, **options: object) -> object:
-        name = "fsync" if step == "sync folder" else step
-        creates = step != "open" or int(str(arguments[1])) & os.O_CREAT
-        inside = step != "mkdir" or bool(options.get("dir_fd"))
-        file = step not in ("fsync", "sync folder") or is_file(arguments[0]) == (step == "fsync")
-        if creates and inside and file:
-            raise fault
-        return original[name](*arguments, **options)
-
-    monkeypatch.setattr(os, "fsync" if step == "sync folder" else step, fail)
-
-
-def is_file(handle: object) -> bool:
-    return Path(f"/proc/self/fd/{handle}").readlink().is_file()
-
-
 def test_a_short_write_is_carried_on(
-    backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+    backend: FilesystemBackend, pacs_faulty_disk: FaultyDisk
 ) -> None:
     """A system may write less than it was given."""
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, bytes(data)[:7]))
+    pacs_faulty_disk.tear("write", 7)
     key = put(backend, backend.key_for(object_name()), b"0123456789" * 10)
-    monkeypatch.undo()
+    pacs_faulty_disk.heal()
     assert get(backend, key) == b"0123456789" * 10
 
 

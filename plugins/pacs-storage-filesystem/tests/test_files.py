@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pacs_framework.errors import OutOfResources, StorageError
-from pacs_framework.testing.storage_suite import get, keys, object_name
+from pacs_framework.testing.faulty_disk import FaultyDisk
+from pacs_framework.testing.objects import get, keys, object_name
 from pacs_storage_filesystem.backend import FilesystemBackend
 from pacs_storage_filesystem.naming import Naming
 
@@ -90,25 +91,18 @@ def test_a_disk_that_fails_in_the_middle_leaves_nothing(
     backend: FilesystemBackend,
     content: mmap.mmap,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    pacs_faulty_disk: FaultyDisk,
     way: str,
     number: int,
     failing: int,
 ) -> None:
     """Of what was written so far, and the next one finds everything in order."""
     key = backend.key_for(object_name())
-    write, turn = os.write, [0]
-
-    def fail(handle: int, data: memoryview) -> int:
-        turn[0] += 1
-        if turn[0] > failing:
-            raise OSError(number, os.strerror(number))
-        return write(handle, data[: 256 * 1024])
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "write", fail)
-        with pytest.raises(OutOfResources if number == errno.ENOSPC else StorageError):
-            store(backend, key, content, way)
+    pacs_faulty_disk.fail("write", number, after=failing)
+    pacs_faulty_disk.tear("write", 256 * 1024)
+    with pytest.raises(OutOfResources if number == errno.ENOSPC else StorageError):
+        store(backend, key, content, way)
+    pacs_faulty_disk.heal()
     assert keys(backend) == set()
     assert [p for p in tmp_path.rglob("*") if p.is_file() and p.suffix != ".lock"] == []
     store(backend, key, content, way)

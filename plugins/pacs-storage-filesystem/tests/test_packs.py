@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from pacs_framework.errors import ObjectNotFound, OutOfResources, StorageError
 from pacs_framework.storage import Unsettled
-from pacs_framework.testing.storage_suite import (
-    StorageSuite,
+from pacs_framework.testing.faulty_disk import FaultyDisk
+from pacs_framework.testing.objects import (
     get,
     key_of,
     keys,
@@ -26,6 +26,7 @@ from pacs_framework.testing.storage_suite import (
     put_new,
 )
 from pacs_storage_filesystem import active_pack, pack_reader
+from pacs_storage_filesystem.contract import TestPacks as PacksContract
 from pacs_storage_filesystem.naming import Naming
 from pacs_storage_filesystem.packed_source import PackedSource
 from pacs_storage_filesystem.packing import PackingBackend, open_backend
@@ -46,10 +47,6 @@ def backend(root: Path) -> Iterator[PackingBackend]:
     opened = opened_at(root)
     yield opened
     opened.close()
-
-
-class TestPacked(StorageSuite):
-    """The laws hold in packs as in files."""
 
 
 def packs_of(root: Path) -> list[Path]:
@@ -131,13 +128,13 @@ def cached(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("cached")
-class TestPackedThroughTheCache(StorageSuite):
+class TestPackedThroughTheCache(PacksContract):
     """The laws hold without O_DIRECT."""
 
 
 @pytest.mark.usefixtures("cached")
 def test_without_direct_writes_each_is_synced_on_its_own(
-    backend: PackingBackend, monkeypatch: pytest.MonkeyPatch
+    backend: PackingBackend, pacs_faulty_disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before its commit returns; and after a failure no other write of the pack succeeds."""
     synced: list[str] = []
@@ -147,10 +144,9 @@ def test_without_direct_writes_each_is_synced_on_its_own(
         patch.setattr(os, "fdatasync", lambda handle: (synced.append(first), fdatasync(handle))[1])
         put(backend, first)
     assert synced == [first]
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fdatasync", _failing)
-        with pytest.raises(StorageError):
-            put(backend, second)
+    pacs_faulty_disk.fail("fdatasync", errno.EIO, times=1)
+    with pytest.raises(StorageError):
+        put(backend, second)
     third = key_of(backend, 3)
     packs = {found.pack for key in (first, third) if (found := PackKey.parse(key))}
     assert len(packs) == 2
@@ -164,18 +160,14 @@ def test_without_direct_writes_each_is_synced_on_its_own(
 )
 @pytest.mark.parametrize("step", ["pwritev", "fsync", "posix_fallocate", "open"])
 def test_a_failing_disk_leaves_nothing_and_the_next_object_is_kept(
-    root: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int, expected: type[Exception]
+    root: Path, pacs_faulty_disk: FaultyDisk, step: str, number: int, expected: type[Exception]
 ) -> None:
     """At each step of a store, with the error that the contract has for it."""
     backend = opened_at(root)
-
-    def fail(*_: object, **__: object) -> None:
-        raise OSError(number, os.strerror(number))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, step, fail)
-        with pytest.raises(expected):
-            put(backend, key_of(backend))
+    pacs_faulty_disk.fail(step, number)
+    with pytest.raises(expected):
+        put(backend, key_of(backend))
+    pacs_faulty_disk.heal()
     assert keys(backend) == set()
     key = put(backend, key_of(backend))
     assert keys(backend) == {key}
@@ -188,15 +180,14 @@ def test_a_failing_disk_leaves_nothing_and_the_next_object_is_kept(
 
 
 def test_after_a_failed_write_the_pack_takes_nothing_more(
-    backend: PackingBackend, monkeypatch: pytest.MonkeyPatch
+    backend: PackingBackend, pacs_faulty_disk: FaultyDisk
 ) -> None:
     """What else is lost cannot be known; what was durable before stays."""
     kept = put(backend, key_of(backend, 1))
     lost = key_of(backend, 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "pwritev", _failing)
-        with pytest.raises(StorageError):
-            put(backend, lost)
+    pacs_faulty_disk.fail("pwritev", errno.EIO, times=1)
+    with pytest.raises(StorageError):
+        put(backend, lost)
     backend.settled(lost)
     other = put(backend, key_of(backend, 3))
     before, after = PackKey.parse(kept), PackKey.parse(other)
@@ -429,7 +420,7 @@ def test_where_holes_cannot_be_made_the_object_is_gone_all_the_same(
 KILLED = """
 import os, sys
 from pathlib import Path
-from pacs_framework.testing.storage_suite import key_of
+from pacs_framework.testing.objects import key_of
 from pacs_storage_filesystem.naming import Naming
 from pacs_storage_filesystem.packed_source import PackedSource
 from pacs_storage_filesystem.packing import open_backend

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.storage import StorageRegistry
-from pacs_framework.testing.storage_suite import object_name, put
+from pacs_framework.testing.objects import object_name, put
 from pacs_storage_filesystem import plugin
 from pacs_storage_filesystem.naming import Naming
 from pacs_storage_filesystem.settings import Settings

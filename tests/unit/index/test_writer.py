@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from pacs_framework.archive.changes import ChangeKind
-from pacs_framework.errors import DuplicateInstance, IndexUnavailable, PacsError
+from pacs_framework.errors import IndexUnavailable, PacsError
 from pacs_framework.index import schema
 from pacs_framework.index.changes import ChangeReader
 from pacs_framework.index.database import Database
@@ -30,89 +30,6 @@ def rows(database: Database, table: sa.Table) -> list[dict[str, Any]]:
 
 def kinds(database: Database) -> list[ChangeKind]:
     return [change.kind for change in ChangeReader(database).after(0, 1000)]
-
-
-def test_a_new_instance_has_its_row_its_parents_and_one_change(
-    database: Database, writer: IndexWriter, entry: MakeEntry
-) -> None:
-    made = entry(1, StudyDate="20260102", StudyTime="0304", Modality="MR")
-    assert writer.store(made).outcome is StoredAs.NEW
-
-    assert [row["patient_name"] for row in rows(database, schema.patient)] == ["Doe^Jane"]
-    assert [row["study_date"] for row in rows(database, schema.study)] == ["20260102"]
-    assert [row["modality"] for row in rows(database, schema.series)] == ["MR"]
-    facts = Lookup(database).instance("1.2.3.4.1")
-    assert facts is not None
-    for name in ("storage_key", "version", "dataset_offset", "size", "received"):
-        assert getattr(facts, name) == getattr(made, name)
-    assert facts.dataset_digest == made.dataset_digest
-    assert facts.prefix_digest == made.prefix_digest
-    (change,) = ChangeReader(database).after(0, 10)
-    assert change.kind is ChangeKind.STORED
-    assert change.sop_instance_uid == "1.2.3.4.1"
-    assert change.origin == made.origin
-
-
-@pytest.mark.parametrize("policy", [DuplicatePolicy.IGNORE, DuplicatePolicy.REPLACE])
-def test_the_same_bytes_again_are_identical_and_no_change(
-    database: Database, writer: IndexWriter, entry: MakeEntry, policy: DuplicatePolicy
-) -> None:
-    writer.store(entry(1))
-    again = writer.store(entry(1, version=2, duplicates=policy))
-    assert again.outcome is StoredAs.IDENTICAL
-    assert not again.keeps_object
-    assert [row["storage_key"] for row in rows(database, schema.instance)] == ["objects/1-1"]
-    assert kinds(database) == [ChangeKind.STORED]
-
-
-def test_ignore_keeps_the_first_content(
-    database: Database, writer: IndexWriter, entry: MakeEntry
-) -> None:
-    writer.store(entry(1))
-    assert writer.store(entry(1, version=2, content="other")).outcome is StoredAs.IGNORED
-    assert [row["storage_key"] for row in rows(database, schema.instance)] == ["objects/1-1"]
-    assert kinds(database) == [ChangeKind.STORED]
-
-
-@pytest.mark.parametrize("content", ["", "other"])
-def test_reject_raises_for_any_second_instance(
-    database: Database, writer: IndexWriter, entry: MakeEntry, content: str
-) -> None:
-    writer.store(entry(1))
-    with pytest.raises(DuplicateInstance, match=r"'1\.2\.3\.4\.1' exists and the duplicate policy"):
-        writer.store(entry(1, version=2, content=content, duplicates=DuplicatePolicy.REJECT))
-    assert len(rows(database, schema.instance)) == 1
-    assert kinds(database) == [ChangeKind.STORED]
-
-
-def test_replace_names_the_new_object_and_notes_the_old_one(
-    database: Database, writer: IndexWriter, entry: MakeEntry
-) -> None:
-    writer.store(entry(1))
-    stored = writer.store(
-        entry(1, version=2, content="other", duplicates=DuplicatePolicy.REPLACE, ContentDate="2")
-    )
-    assert stored.outcome is StoredAs.REPLACED
-    assert stored.superseded_key == "objects/1-1"
-    (row,) = rows(database, schema.instance)
-    assert (row["storage_key"], row["content_date"]) == ("objects/1-2", "2")
-    assert kinds(database) == [ChangeKind.STORED, ChangeKind.REPLACED]
-    assert Lookup(database).obsolete() == ["objects/1-1"]
-    writer.deleted("objects/1-1")
-    writer.store(entry(2))
-    assert Lookup(database).obsolete() == []
-
-
-def test_an_instance_that_moves_takes_its_emptied_parents_along(
-    database: Database, writer: IndexWriter, entry: MakeEntry
-) -> None:
-    """Replaced by one of another patient, study and series: nothing empty stays behind."""
-    writer.store(entry(1))
-    moved = {"PatientID": "P2", "StudyInstanceUID": "1.9", "SeriesInstanceUID": "1.9.1"}
-    writer.store(entry(1, version=2, content="moved", duplicates=DuplicatePolicy.REPLACE, **moved))
-    assert [row["patient_id"] for row in rows(database, schema.patient)] == ["P2"]
-    assert [row["study_instance_uid"] for row in rows(database, schema.study)] == ["1.9"]
-    assert [row["series_instance_uid"] for row in rows(database, schema.series)] == ["1.9.1"]
 
 
 def test_parents_with_other_children_stay(
@@ -135,58 +52,6 @@ def test_the_only_instance_of_a_patient_replaced_gives_the_patient_its_new_value
     writer.store(entry(1, version=2, content="b", duplicates=DuplicatePolicy.REPLACE))
     (patient,) = rows(database, schema.patient)
     assert (patient["patient_name"], patient["patient_name_search"]) == ("Doe^Jane", "doe^jane")
-
-
-def test_the_issuer_tells_patients_apart(
-    database: Database, writer: IndexWriter, entry: MakeEntry
-) -> None:
-    """One PatientID of two issuers is two patients, also within one Study Instance UID."""
-    writer.store(entry(1, IssuerOfPatientID="A"))
-    writer.store(entry(2, IssuerOfPatientID="B"))
-    assert len(rows(database, schema.patient)) == 2
-    assert len(rows(database, schema.study)) == 2
-
-
-def test_the_first_value_wins_and_a_later_one_fills_what_is_empty(
-    database: Database, writer: IndexWriter, entry: MakeEntry
-) -> None:
-    writer.store(entry(1, StudyDescription="first", StudyDate="20260102", PatientName=""))
-    writer.store(entry(2, StudyDescription="second", StudyTime="1011", PatientName="Roe^Ann"))
-    writer.store(entry(3, StudyDescription="third", StudyTime="12", PatientName="Poe^Edgar"))
-    (study,) = rows(database, schema.study)
-    assert study["study_description"] == "first"
-    assert study["study_time"] == "1011"
-    assert study["study_datetime_search"].startswith("20260102")
-    assert "1011" in study["study_datetime_search"]
-    (patient,) = rows(database, schema.patient)
-    assert patient["patient_name"] == "Roe^Ann"
-    assert patient["patient_name_search"] == "roe^ann"
-
-
-def test_sixteen_first_stores_of_one_patient_make_one_patient(
-    database: Database, entry: MakeEntry
-) -> None:
-    """Through writers of their own, as sixteen processes would; study and series likewise."""
-    gate = threading.Barrier(16)
-    writers = [IndexWriter(database) for _ in range(16)]
-    failures: list[BaseException] = []
-
-    def store(number: int) -> None:
-        gate.wait()
-        try:
-            writers[number].store(entry(number))
-        except BaseException as error:  # noqa: BLE001 - whatever went wrong in the thread
-            failures.append(error)
-
-    run_all(store, range(16))
-    assert failures == []
-    assert len(rows(database, schema.patient)) == 1
-    assert len(rows(database, schema.study)) == 1
-    assert len(rows(database, schema.series)) == 1
-    assert len(rows(database, schema.instance)) == 16
-    assert [c.sequence for c in ChangeReader(database).after(0, 99)] == list(range(1, 17))
-    for writer in writers:
-        writer.close()
 
 
 def test_threads_that_wait_share_one_commit(
@@ -253,16 +118,6 @@ def test_a_parent_that_another_process_removed_is_made_again(
     facts = Lookup(database).instance("1.2.3.4.2")
     assert facts is not None
     assert (facts.patient_id, facts.series_instance_uid) == ("P1", "1.2.3.4")
-
-
-def test_an_entry_whose_commit_was_carried_out_but_not_answered_is_new(
-    database: Database, writer: IndexWriter, entry: MakeEntry
-) -> None:
-    """Told by the storage key: written again it is neither a duplicate nor a second change."""
-    writer.store(entry(1))
-    again = writer.store(entry(1, duplicates=DuplicatePolicy.REJECT))
-    assert again.outcome is StoredAs.NEW
-    assert len(kinds(database)) == 1
 
 
 def test_names_tells_what_the_index_names(

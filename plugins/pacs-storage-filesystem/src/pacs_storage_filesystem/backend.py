@@ -143,10 +143,11 @@ class FilesystemBackend(StorageBackend):
         return sum(sum(1 for _ in folder.iterdir()) for folder in abandoned(self._root / _INCOMING))
 
     def close(self) -> None:
-        """Remove the folder of temporary files."""
+        """Remove the folder of temporary files, and give the open folders back."""
         claim, self._claim = self._claim, None
         if claim is not None and claim[0] == os.getpid():
             claim[1].close()
+        self._folders.close()
 
     def require(self, size: int) -> None:
         """Raises `OutOfResources` when ``size`` more bytes would touch the reserve."""

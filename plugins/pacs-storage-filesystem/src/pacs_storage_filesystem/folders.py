@@ -33,9 +33,14 @@ class Folder:
         """Make the entries of the folder durable."""
         os.fsync(self.handle)
 
+    def close(self) -> None:
+        """Give the descriptor back; nobody may use it any more."""
+        handle, self.handle = self.handle, -1
+        if handle >= 0:
+            os.close(handle)
+
     def __del__(self) -> None:
-        if self.handle >= 0:
-            os.close(self.handle)
+        self.close()
 
 
 class Folders:
@@ -86,6 +91,13 @@ class Folders:
             if len(self._present) > _REMEMBERED:
                 self._present.popitem(last=False)
         return folder
+
+    def close(self) -> None:
+        """Give every descriptor back."""
+        with self._mutex:
+            self._known.clear()
+            self._present.clear()
+        self._root.close()
 
     def forget(self, path: str) -> None:
         """Believe nothing about ``path`` and the folders above it."""

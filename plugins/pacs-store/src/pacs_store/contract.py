@@ -1,0 +1,25 @@
+"""The contract that this plugin keeps, as tests; `pacs plugin check` and its own tests run them.
+
+Nothing of the plugin imports this module: pytest is no dependency.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from pacs_framework.testing.suites.service import ServiceSuite
+from pacs_store import plugin as hooks
+
+__all__ = ["TestStorage"]
+
+
+class TestStorage(ServiceSuite):
+    """C-STORE."""
+
+    reads_dataset = True
+    keeps_instances = True
+
+    @pytest.fixture
+    def plugin(self) -> object:
+        """The module behind the entry point."""
+        return hooks

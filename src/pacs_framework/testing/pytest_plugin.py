@@ -1,0 +1,145 @@
+"""The pytest plugin of pacs-framework: fixtures and guards for those who write plugins.
+
+pytest loads it wherever the kernel is installed, so it imports nothing but pytest: whatever a
+fixture needs is imported when the fixture is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pacs_framework.testing.clock import Clock
+    from pacs_framework.testing.factories import Archives, Associations
+    from pacs_framework.testing.faulty_disk import FaultyDisk
+    from pacs_framework.testing.guards import Guard
+    from pacs_framework.testing.hooks import HookRecorder
+    from pacs_framework.testing.instances import Instances
+
+pytest.register_assert_rewrite("pacs_framework.testing.suites")
+
+_GUARDS = "pacs_guards"
+_GUARD: pytest.StashKey[Guard] = pytest.StashKey()
+
+
+@pytest.fixture
+def pacs_archive(tmp_path: Path) -> Iterator[Archives]:
+    """Run archives with any plugins on free ports; they are stopped at the end."""
+    from pacs_framework.testing.factories import Archives  # noqa: PLC0415 - see above
+
+    with Archives(tmp_path) as archives:
+        yield archives
+
+
+@pytest.fixture
+def pacs_association() -> Iterator[Associations]:
+    """Open associations to an archive; those still open at the end are aborted."""
+    from pacs_framework.testing.factories import Associations  # noqa: PLC0415 - see above
+
+    with Associations() as associations:
+        yield associations
+
+
+@pytest.fixture
+def pacs_instances() -> Instances:
+    """Make valid instances of every storage SOP class and in every transfer syntax."""
+    from pacs_framework.testing.instances import Instances  # noqa: PLC0415 - see above
+
+    return Instances()
+
+
+@pytest.fixture
+def pacs_hooks() -> Iterator[HookRecorder]:
+    """A plugin that records every call of a hook, and answers as it is told."""
+    from pacs_framework.testing.hooks import HookRecorder  # noqa: PLC0415 - see above
+
+    recorder = HookRecorder()
+    yield recorder
+    recorder.release()
+
+
+@pytest.fixture
+def pacs_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time as the archive sees it, set by the test."""
+    from pacs_framework.testing.clock import Clock  # noqa: PLC0415 - see above
+
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def pacs_faulty_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FaultyDisk:
+    """Let calls of the operating system fail below the test's folder."""
+    from pacs_framework.testing.faulty_disk import FaultyDisk  # noqa: PLC0415 - see above
+
+    return FaultyDisk(monkeypatch, tmp_path)
+
+
+# --- guards -----------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option that guards every test."""
+    parser.addini(
+        _GUARDS,
+        "fail every test that leaves threads, child processes, open files, files in the current "
+        "folder or environment variables behind",
+        type="bool",
+        default=False,
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker that guards single tests, or with ``False`` leaves one out."""
+    config.addinivalue_line(
+        "markers", f"{_GUARDS}(on=True): fail the test if it leaves anything behind; False does not"
+    )
+
+
+def _is_guarded(request: pytest.FixtureRequest) -> bool:
+    marker = request.node.get_closest_marker(_GUARDS)
+    if marker is None:
+        return bool(request.config.getini(_GUARDS))
+    return bool(marker.args[0]) if marker.args else True
+
+
+@pytest.fixture(autouse=True)
+def pacs_guard(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that leaves something behind, where that is asked for.
+
+    As the first fixture of a test it is set up after those of wider scopes, and ends last.
+    """
+    if not _is_guarded(request):
+        yield
+        return
+    from pacs_framework.testing.guards import Guard  # noqa: PLC0415 - see above
+
+    request.node.stash[_GUARD] = guard = Guard()
+    yield
+    problems = guard.problems()
+    del request.node.stash[_GUARD]
+    if problems:
+        pytest.fail("the test left something behind:\n  " + "\n  ".join(problems), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """What a fixture of a wider scope holds is not left by the test that asked for it first."""
+    # The node of a wider scope is the module or the session; the test is behind it.
+    test = getattr(request, "_pyfuncitem", None)
+    guard = None if test is None else test.stash.get(_GUARD, None)
+    if guard is None or fixturedef.scope == "function":
+        return (yield)
+    from pacs_framework.testing.guards import Leftovers  # noqa: PLC0415 - see above
+
+    before = Leftovers.now()
+    try:
+        return (yield)
+    finally:
+        guard.allow(before)
