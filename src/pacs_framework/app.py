@@ -6,21 +6,27 @@ archive, change feed, listener. Nothing here is global, so two archives can run 
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import structlog
 
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.changes import Change
 from pacs_framework.archive.feed import ChangeFeed
+from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
 from pacs_framework.archive.recovery import recover
+from pacs_framework.codecs.isolated import IsolatedCodecs
+from pacs_framework.codecs.registry import CodecRegistry
 from pacs_framework.config import (
     NetworkSettings,
     Settings,
@@ -28,8 +34,11 @@ from pacs_framework.config import (
     load_settings,
     validate_plugin_sections,
 )
+from pacs_framework.errors import ConfigurationError
+from pacs_framework.health import check_health
 from pacs_framework.index.database import Database, open_database
 from pacs_framework.index.entry import DuplicatePolicy
+from pacs_framework.live import Endpoint, Health
 from pacs_framework.network.association import Association
 from pacs_framework.network.decisions import ProposedContext
 from pacs_framework.network.limits import Limits
@@ -39,11 +48,21 @@ from pacs_framework.network.requestor import connect
 from pacs_framework.network.router import Router
 from pacs_framework.network.tls import client_context, server_context
 from pacs_framework.plugins import PluginSet, load_plugins
+from pacs_framework.plugins.hosted import Order, PluginProcess
 from pacs_framework.storage import MissingStorage, StorageBackend, StorageRegistry
 
-__all__ = ["App", "Configured", "configure", "empty_archive", "limits_of"]
+__all__ = [
+    "App",
+    "Configured",
+    "configure",
+    "configure_with",
+    "empty_archive",
+    "limits_of",
+]
 
 log = structlog.get_logger(__name__)
+
+_HOST = (sys.executable, "-m", "pacs_framework.plugin_host")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +95,21 @@ class Configured:
                 registry.add(scheme, factory, plugin=plugin)
         return registry
 
+    def codec_registry(self) -> CodecRegistry:
+        """The codecs of the active plugins. Raises `ConfigurationError` for an unknown name."""
+        prefer = self.settings.codecs.prefer
+        registry = CodecRegistry(prefer=prefer)
+        provided = self.plugins.register("codecs")
+        for plugin, codecs in provided:
+            registry.add(codecs, plugin=plugin)
+        unknown = sorted({*prefer} - {plugin for plugin, _ in provided})
+        if unknown:
+            raise ConfigurationError(
+                f"[codecs] prefer names {unknown[0]!r}, and no active plugin of this name offers "
+                "codecs"
+            )
+        return registry
+
     def check_storage(self) -> None:
         """Raise ConfigurationError when no active plugin provides the configured storage."""
         registry = self.storage_registry()
@@ -100,7 +134,14 @@ def configure(config: Path | None, overrides: Mapping[str, object]) -> Configure
 
     Raises ConfigurationError or PluginError with everything that is wrong.
     """
-    settings = load_settings(config, overrides)
+    return configure_with(load_settings(config, overrides))
+
+
+def configure_with(settings: Settings) -> Configured:
+    """Load the plugins that ``settings`` ask for and validate their sections.
+
+    Raises ConfigurationError or PluginError with everything that is wrong.
+    """
     plugins = load_plugins(settings.plugins, settings.plugin.keys())
     plugins.check()
     models = plugins.config_models()
@@ -131,6 +172,7 @@ class App:
         self._listen = listen
         self._listen_on = listen_on
         self._undo: list[Callable[[], None]] = []
+        self._processes: dict[str, PluginProcess] = {}
         self.listener: Listener | None = None
 
     @property
@@ -167,8 +209,11 @@ class App:
         """Ground floor first; each thing that was opened adds how it is closed."""
         data = self._configured.data
         data.mkdir(parents=True, exist_ok=True)
+        self._started = dt.datetime.now(dt.UTC)
+        self._undo.append(self.plugins.close)
         database = open_database(self._configured.index_url)
         self._undo.append(database.close)
+        self._database = database
         storage = self._configured.open_storage()
         self._undo.append(storage.close)
         archive = self._open_archive(database, storage)
@@ -178,6 +223,8 @@ class App:
         services = self._services(archive)
         if self._listen:
             self._start_listener(services)
+        if self._listen or self._with_feed:  # not a command beside the running archive
+            self._start_endpoint()
 
     def _open_archive(self, database: Database, storage: StorageBackend) -> Archive:
         settings = self.settings.archive
@@ -185,9 +232,10 @@ class App:
             database=database,
             storage=storage,
             data=self._configured.data,
-            on_store=self.plugins.decide_store if self.plugins.decides_on_store else None,
+            on_store=self._on_store if self.plugins.decides_on_store else None,
             duplicates=DuplicatePolicy(settings.duplicates),
             spool=settings.spool,
+            codecs=self._open_codecs(),
         )
         self._undo.append(archive.close)
         archive.peers = PeerBook(
@@ -198,16 +246,80 @@ class App:
         self._archive = archive
         return archive
 
+    def _open_codecs(self) -> IsolatedCodecs:
+        codecs = IsolatedCodecs(self._configured.codec_registry())
+        self._undo.append(codecs.close)
+        return codecs
+
     def _start_feed(self, database: Database, archive: Archive) -> None:
         """Every NOTIFY hook gets a consumer with a cursor of its own, named after the plugin."""
-        consumers = {
-            plugin: _bound_to(archive, consume)
-            for plugin, consume in self.plugins.notify_consumers("on_stored").items()
-        }
-        idle = self.plugins.idle_consumers("on_stored")
-        feed = ChangeFeed(database, consumers, self._configured.data, idle=idle)
+        notified = self.plugins.notify_consumers("on_stored", self._process_of)
+        feed = ChangeFeed(
+            database,
+            {plugin: _bound_to(archive, consume) for plugin, consume in notified.items()},
+            self._configured.data,
+            idle=self.plugins.idle_consumers("on_stored"),
+            holds={plugin: consume.hold for plugin, consume in notified.items()},
+        )
         feed.start()
         self._undo.append(feed.stop)
+
+    def _process_of(self, plugin: str) -> PluginProcess:
+        """Where a plugin that wants a process of its own is notified; started when it is needed."""
+        order = Order(
+            settings=self.settings,
+            active=tuple(each.name for each in self.plugins.active),
+            plugin=plugin,
+            hook="on_stored",
+        )
+        process = PluginProcess(_HOST, order)
+        self._processes[plugin] = process
+        self._undo.append(process.close)
+        return process
+
+    def _on_store(self, instance: IncomingInstance) -> Refusal | Coercion | None:
+        """What the plugins say of an instance; they may use the archive meanwhile."""
+        return self.plugins.decide_store(instance, self._archive)
+
+    def _start_endpoint(self) -> None:
+        """Answer ``pacs plugins`` and ``pacs health``; an archive runs on where it cannot."""
+        try:
+            endpoint = Endpoint(
+                self._configured.data, {"figures": self._figures, "health": self._health}
+            )
+        except OSError as error:
+            log.warning("nobody can ask this process for its figures", error=error.strerror)
+            return
+        self._undo.append(endpoint.close)
+
+    def health(self) -> Health:
+        """Whether this process can do its work: index, storage, circuits of its plugins."""
+        return check_health(self._database, self._archive.storage, self.plugins)
+
+    def _health(self) -> dict[str, Any]:
+        supervises = self._with_feed and not self._listen
+        return {
+            **self._identity(),
+            "reasons": self.health().reasons,
+            "workers": self.settings.network.workers if supervises else 0,
+        }
+
+    def _figures(self) -> dict[str, Any]:
+        return {
+            **self._identity(),
+            "seconds": (dt.datetime.now(dt.UTC) - self._started).total_seconds(),
+            "hooks": [asdict(figures) for figures in self.plugins.figures()],
+            "circuits": [asdict(figures) for figures in self.plugins.circuits()],
+            "processes": {name: process.pid for name, process in self._processes.items()},
+        }
+
+    def _identity(self) -> dict[str, Any]:
+        role = "archive" if self._with_feed else "worker"
+        return {
+            "pid": os.getpid(),
+            "role": role if self._listen else "supervisor",
+            "started": self._started.isoformat(timespec="seconds"),
+        }
 
     def _services(self, archive: Archive) -> Router:
         provided = self.plugins.register("dimse_services", archive=archive)

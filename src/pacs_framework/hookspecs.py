@@ -8,16 +8,22 @@ may leave out those it does not need.
 Every hook is of one kind, and the kind says what an exception does:
 
 ``REGISTER``
-    Called once while the archive starts, in the starting thread. An exception makes the plugin
-    FAILED; if the configuration asks for that plugin, the start stops.
+    Called once while the archive starts. An exception makes the plugin FAILED; if the
+    configuration asks for that plugin, the start stops.
 ``DECIDE``
-    Called in the thread of the operation, in the configured order, and the operation waits. The
-    first refusal ends it. An exception fails *closed*: the operation gets a failure status and the
-    log names the plugin; never silence, never SUCCESS.
+    Called in the configured order, and the operation waits. The first refusal ends it. An
+    exception fails *closed*: the operation gets a failure status and the log names the plugin;
+    never silence, never SUCCESS.
 ``NOTIFY``
-    Called after the commit from the change feed, in a thread of the plugin's own, at least once
-    per change, also across a crash: an implementation must bear repetition. An exception is
-    logged, counted and retried with back-off; other plugins do not notice.
+    Called after the commit from the change feed, at least once per change, also across a crash: an
+    implementation must bear repetition. An exception is logged, counted and retried with back-off;
+    other plugins do not notice.
+
+Each call has its time (``[plugins.limits.NAME]``), and running over it is a failure like an
+exception. So that the archive can walk away, hooks run in threads of its own choice: an
+implementation must not count on being called in the same one twice. After repeated failures a hook
+is not called for a while (a circuit). A plugin that is not in ``[plugins] optional`` then refuses
+all that it would have judged; the change feed waits with it.
 
 ``settings`` is always the validated model of the plugin's own section (see `config_models`), or
 None where the plugin has none. Hooks are ordinary blocking functions.
@@ -38,6 +44,8 @@ if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.changes import Change
     from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
+    from pacs_framework.codecs.codec import Codec
+    from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
     from pacs_framework.network.service import DimseService
     from pacs_framework.storage import BackendFactory
@@ -126,6 +134,18 @@ def storage_backends(settings: Any) -> Mapping[str, BackendFactory]:
 
 
 @_hook(HookKind.REGISTER)
+def codecs(settings: Any) -> Sequence[Codec]:
+    """Offer to decode and encode compressed pixel data, frame by frame.
+
+    Kind: REGISTER.
+    Returns: codecs, each for one transfer syntax and library (see `Codec`). Several plugins may
+    offer the same transfer syntax: the one that costs least is asked first, unless ``[codecs]
+    prefer`` names another, and where one fails the next one is asked.
+    """
+    raise NotImplementedError
+
+
+@_hook(HookKind.REGISTER)
 def dimse_services(archive: Archive, settings: Any) -> Sequence[DimseService]:
     """Offer SOP classes on the wire.
 
@@ -137,6 +157,19 @@ def dimse_services(archive: Archive, settings: Any) -> Sequence[DimseService]:
     raise NotImplementedError
 
 
+@_hook(HookKind.REGISTER)
+def conformance(settings: Any) -> Sequence[Contribution]:
+    """Document the plugin for the DICOM Conformance Statement (PS3.2) of this installation.
+
+    Kind: REGISTER; called by ``pacs conformance`` only.
+    Returns: records of `pacs_framework.conformance.records`: statuses and keys of services,
+    associations that are initiated, acceptance policies, settings to publish. SOP classes and
+    transfer syntaxes are read from the services themselves. Documenting a service in a role in
+    which the plugin lists no presentation context is an error naming it.
+    """
+    raise NotImplementedError
+
+
 # --- while a peer asks ----------------------------------------------------------------------
 
 
@@ -144,7 +177,7 @@ def dimse_services(archive: Archive, settings: Any) -> Sequence[DimseService]:
 def on_association(request: AssociationRequest, settings: Any) -> Rejection | Narrowing | None:
     """Judge an association request before it is answered (PS3.8 9.3.2 to 9.3.4).
 
-    Kind: DECIDE; in the thread of the association, before the A-ASSOCIATE response.
+    Kind: DECIDE; before the A-ASSOCIATE response.
     request: calling and called AE title, address and port of the peer, its TLS subject and user
     identity, and the presentation contexts it proposes.
     Returns: None to let it pass, a `Rejection` with result, source and reason, or a `Narrowing`
@@ -156,11 +189,15 @@ def on_association(request: AssociationRequest, settings: Any) -> Rejection | Na
 
 
 @_hook(HookKind.DECIDE)
-def on_store(instance: IncomingInstance, settings: Any) -> Refusal | Coercion | None:
+def on_store(
+    instance: IncomingInstance, archive: Archive, settings: Any
+) -> Refusal | Coercion | None:
     """Judge an instance that has arrived and is not yet stored.
 
-    Kind: DECIDE; in the thread of the association (or of the import), after the header scan.
+    Kind: DECIDE; after the header scan.
     instance: where it comes from, its index attributes, and its data set up to the pixels.
+    archive: to look up what is stored, and to store: an instance that a hook stores is judged like
+    any other, so a hook that stores must know its own instances. Four deep, they are refused.
     Returns: None to keep the bytes as received, a `Refusal` with the DIMSE status and a reason,
     or a `Coercion` with the changed data set, which the next plugin then sees. The peer of a
     coerced instance gets B000H, coercion of data elements (PS3.4 B.2.3).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from pydicom import Dataset
 from pynetdicom import AE
 from pynetdicom.association import Association
 
+from pacs_framework.testing.distributions import install_distribution
 from pacs_framework.testing.process import ServedArchive, served
+
+from .isolation import NOTES, Notes, Serve
 
 
 @pytest.fixture
@@ -56,3 +60,28 @@ def store(associate: Associate) -> Callable[[ServedArchive, Dataset], Dataset]:
         return response
 
     return store_one
+
+
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Notes:
+    """What the well-behaved plugin of `serve` has noted."""
+    made = Notes(tmp_path)
+    monkeypatch.setenv("ISOLATION_NOTES", str(made.file))
+    return made
+
+
+@pytest.fixture
+def serve(tmp_path: Path, notes: Notes) -> Iterator[Serve]:
+    """Run an archive with the plugin ``bad`` of the given source, and one that behaves."""
+    with ExitStack() as running:
+
+        def start(source: str, config: str = "", *options: str) -> ServedArchive:
+            plugins = tmp_path / "plugins"
+            for name, text in {"bad": source, "good": NOTES}.items():
+                install_distribution(plugins, f"site-{name}", {name: text})
+            folder = tmp_path / "archive"
+            return running.enter_context(
+                served(folder, plugins=plugins, config=config, options=options)
+            )
+
+        yield start

@@ -12,6 +12,8 @@ import mmap
 from collections import deque
 from collections.abc import Callable
 
+from pacs_framework.errors import StorageError
+
 __all__ = ["Block", "Buffers"]
 
 _FLAGS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
@@ -82,9 +84,20 @@ class Block:
             self.filled = 0
 
     def content(self) -> memoryview:
-        """What is there, from the start of a page on."""
-        assert self._memory is not None, "the block was given back"
-        return memoryview(self._memory)[: self.filled]
+        """What is there, from the start of a page on.
+
+        Raises `StorageError` once the block was given back, also by another thread at this very
+        moment: the buffer may hold another instance by now.
+        """
+        memory = self._memory
+        if memory is not None:
+            view = memoryview(memory)
+            # A buffer is lent to others only where nobody looks into it. So either this view was
+            # there first and keeps it, or the block has been given back and shows it.
+            if self._memory is memory:
+                return view[: self.filled]
+            view.release()
+        raise StorageError("the bytes of an instance are gone: its reception has ended")
 
     def give_back(self) -> None:
         """Let others have the buffer. Harmless when called twice."""

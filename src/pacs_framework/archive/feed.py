@@ -41,7 +41,8 @@ class ChangeFeed:
 
     Those that are ``idle`` lose their cursors: should they be consumers again, they are new ones.
     A failed hand-over is tried again after ``first_delay`` seconds, twice that, and so on up to
-    ``longest_delay``.
+    ``longest_delay``; ``holds`` tells for a consumer how many seconds it is to be left alone
+    instead, 0 for none. No change is handed over while the last one is still in hand.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ChangeFeed:
         data: Path,
         *,
         idle: Collection[str] = (),
+        holds: Mapping[str, Callable[[], float]] | None = None,
         first_delay: float = 1.0,
         longest_delay: float = 300.0,
     ) -> None:
@@ -58,12 +60,14 @@ class ChangeFeed:
         self._log = database.commit_log()
         self._consumers = dict(consumers)
         self._idle = idle
+        self._holds = holds or {}
         self._data = data
         self._delays = (first_delay, longest_delay)
         self._rung = threading.Condition()
         self._rings = 0
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._left_behind = False
         self._bell: BellListener | None = None
         self._nodes = CommitListener(database) if database.is_postgresql else None
         self._lock = -1
@@ -86,7 +90,8 @@ class ChangeFeed:
             self._run(f"change-feed {name}", _Consumer(self, name, consume, cursors[name]).run)
 
     def stop(self, grace: float = 5.0) -> None:
-        """Stop every thread; a consumer in the middle of a change has ``grace`` seconds to end."""
+        """Stop every thread; those in the middle of a change have ``grace`` seconds to end."""
+        deadline = monotonic() + grace
         self._stopping.set()
         if self._bell is not None:
             self._bell.ring()
@@ -94,7 +99,8 @@ class ChangeFeed:
                 self._nodes.wake()
             self._wake()
             for thread in self._threads:
-                thread.join(grace)
+                thread.join(max(0.0, deadline - monotonic()))
+            self._left_behind = any(thread.is_alive() for thread in self._threads)
             self._bell.close()
             os.close(self._lock)
         self._bell = None
@@ -148,8 +154,12 @@ class ChangeFeed:
         return changes
 
     def save(self, consumer: str, sequence: int) -> None:
-        """Note how far ``consumer`` has come. Raises `IndexUnavailable`."""
-        self._reader.advance(consumer, sequence)
+        """Note how far ``consumer`` has come. Raises `IndexUnavailable`.
+
+        Not for one that `stop` has left behind: the index is closed by then, and it comes again.
+        """
+        if not self._left_behind:
+            self._reader.advance(consumer, sequence)
 
     @property
     def rings(self) -> int:
@@ -170,6 +180,15 @@ class ChangeFeed:
         """Block after the n-th failure in a row, or until the feed stops."""
         first, longest = self._delays
         self._stopping.wait(min(longest, first * 2.0 ** min(failures - 1, 32)))
+
+    def hold(self, consumer: str) -> bool:
+        """Block while ``consumer`` is to be left alone, or until the feed stops; whether it was."""
+        left_alone = self._holds.get(consumer)
+        held = False
+        while left_alone is not None and not self.stopping and (seconds := left_alone()) > 0:
+            held = True
+            self._stopping.wait(seconds)
+        return held
 
 
 class _Consumer:
@@ -203,6 +222,7 @@ class _Consumer:
         """Hand over the next few changes; whether there may be more."""
         changes = self._feed.after(self._cursor)
         for change in changes:
+            self._feed.hold(self._name)
             if self._feed.stopping:
                 break
             error = self._hand_over(change)
@@ -247,7 +267,8 @@ class _Consumer:
             failures=self._failures,
             **context,
         )
-        self._feed.pause(self._failures)
+        if not self._feed.hold(self._name):
+            self._feed.pause(self._failures)
 
 
 def _only_one(path: Path) -> int:

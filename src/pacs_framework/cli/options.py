@@ -6,12 +6,15 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pacs_framework.app import Configured, configure
 from pacs_framework.cli.importing import importing
+from pacs_framework.config import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pacs_framework.app import Configured
 
 __all__ = ["ArchiveChoice", "archive_options"]
 
@@ -34,7 +37,14 @@ class ArchiveChoice:
         if self.data is not None:
             tree.setdefault("archive", {})["data"] = str(self.data)
         with importing():
+            from pacs_framework.app import configure  # noqa: PLC0415 - `health` needs no archive
+
             return configure(self.config, tree)
+
+    def settings(self) -> Settings:
+        """Read and validate the kernel's own settings; no plugin is loaded for that."""
+        data = None if self.data is None else str(self.data)
+        return load_settings(self.config, {"archive": {"data": data}})
 
 
 def archive_options(command: _F) -> _F:

@@ -13,13 +13,18 @@ import click
 from pacs_framework import __version__
 from pacs_framework.app import App, Configured
 from pacs_framework.cli.options import ArchiveChoice, archive_options
-from pacs_framework.cli.workers import serve_with_workers, stop_when_supervisor_ends
+from pacs_framework.cli.signals import Signals
+from pacs_framework.cli.workers import (
+    STOP_SIGNALS,
+    serve_with_workers,
+    stop_when_supervisor_ends,
+    wait_for_stop,
+)
 from pacs_framework.logs import configure_logging
 
 __all__ = ["command"]
 
 _NO_PLUGINS = "none: every request will be refused; install plugins with pip"
-_STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 @click.command("serve")
@@ -47,8 +52,7 @@ def command(
     Example:
         pacs serve --data /var/lib/pacs --aet ARCHIVE --host 0.0.0.0 --port 104 --workers 4
     """
-    # Blocked before any thread is born, so that only the main thread takes them, in `sigwait`.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    signals = Signals((*STOP_SIGNALS, signal.SIGCHLD))
     configured = choice.configured(
         {
             "network": {"host": host, "port": port, "workers": workers},
@@ -58,22 +62,24 @@ def command(
     )
     configure_logging(configured.settings.log)
     if worker_socket is not None:
-        _serve_as_worker(configured, worker_socket)
+        _serve_as_worker(configured, worker_socket, signals)
     elif configured.settings.network.workers > 1:
         with App(configured, listen=False) as app:
-            serve_with_workers(app, announce=lambda address: _announce(configured, address))
+            serve_with_workers(
+                app, signals, announce=lambda address: _announce(configured, address)
+            )
     else:
         with App(configured) as app:
             _announce(configured, app.address)
             gc.freeze()  # what a start has made stays: the collector need not look at it again
-            signal.sigwait(_STOP_SIGNALS)
+            wait_for_stop(signals)
 
 
-def _serve_as_worker(configured: Configured, descriptor: int) -> None:
+def _serve_as_worker(configured: Configured, descriptor: int, signals: Signals) -> None:
     stop_when_supervisor_ends()
     with App(configured, feed=False, listen_on=socket.socket(fileno=descriptor)):
         gc.freeze()
-        signal.sigwait(_STOP_SIGNALS)
+        wait_for_stop(signals)
 
 
 def _announce(configured: Configured, address: tuple[str, int]) -> None:

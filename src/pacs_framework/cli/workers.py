@@ -15,12 +15,14 @@ from dataclasses import dataclass
 import structlog
 
 from pacs_framework.app import App
+from pacs_framework.cli.signals import Signals
 
-__all__ = ["serve_with_workers", "stop_when_supervisor_ends"]
+__all__ = ["STOP_SIGNALS", "serve_with_workers", "stop_when_supervisor_ends", "wait_for_stop"]
 
 log = structlog.get_logger(__name__)
 
-_STOP = {signal.SIGTERM, signal.SIGINT}
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 _STOP_SECONDS = 15
 # A worker that dies sooner than this after its start is not started again at once.
 _SHORT_LIFE = 2.0
@@ -36,22 +38,29 @@ class _Worker:
         return time.monotonic() - self.started < _SHORT_LIFE
 
 
-def serve_with_workers(app: App, *, announce: Callable[[tuple[str, int]], None]) -> None:
+def wait_for_stop(signals: Signals) -> None:
+    """Until SIGTERM or SIGINT; children that end meanwhile are somebody else's."""
+    while signals.wait() not in STOP_SIGNALS:
+        pass
+
+
+def serve_with_workers(
+    app: App, signals: Signals, *, announce: Callable[[tuple[str, int]], None]
+) -> None:
     """Run the configured number of workers until SIGTERM or SIGINT.
 
     The workers inherit one listening socket, so the system hands each connection to one that
     waits. A worker that dies is replaced; its associations are lost, nothing acknowledged is.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOP, signal.SIGCHLD})
     with app.open_socket() as listening:
         workers = [_start(listening) for _ in range(app.settings.network.workers)]
         try:
             announce(listening.getsockname()[:2])
-            while signal.sigwait({*_STOP, signal.SIGCHLD}) == signal.SIGCHLD:
-                if not _replace_dead(workers, listening):
+            while signals.wait() == signal.SIGCHLD:
+                if not _replace_dead(workers, listening, signals):
                     return
         finally:
-            _stop(workers)
+            _stop(workers, signals)
 
 
 def stop_when_supervisor_ends() -> None:
@@ -84,7 +93,7 @@ def _start(listening: socket.socket) -> _Worker:
     return _Worker(process, time.monotonic())
 
 
-def _replace_dead(workers: list[_Worker], listening: socket.socket) -> bool:
+def _replace_dead(workers: list[_Worker], listening: socket.socket, signals: Signals) -> bool:
     """Start a new worker for each dead one; False when asked to stop while pausing."""
     for place, worker in enumerate(workers):
         if worker.process.poll() is None:
@@ -95,10 +104,19 @@ def _replace_dead(workers: list[_Worker], listening: socket.socket) -> bool:
             exit_code=worker.process.returncode,
         )
         _close_pipe(worker)
-        if worker.lived_shortly and signal.sigtimedwait(_STOP, _SHORT_LIFE) is not None:
+        if worker.lived_shortly and _stops_within(_SHORT_LIFE, signals):
             return False
         workers[place] = _start(listening)
     return True
+
+
+def _stops_within(seconds: float, signals: Signals) -> bool:
+    """Pause; whether we were asked to stop meanwhile."""
+    deadline = time.monotonic() + seconds
+    while (came := signals.wait_at_most(deadline - time.monotonic())) is not None:
+        if came in STOP_SIGNALS:
+            return True
+    return False
 
 
 def _close_pipe(worker: _Worker) -> None:
@@ -106,11 +124,11 @@ def _close_pipe(worker: _Worker) -> None:
         worker.process.stdin.close()
 
 
-def _stop(workers: list[_Worker]) -> None:
+def _stop(workers: list[_Worker], signals: Signals) -> None:
     """End all workers at once; who has not ended when the time is over is killed."""
     for worker in workers:
         worker.process.terminate()
-    _wait_for(workers, _STOP_SECONDS)
+    _wait_for(workers, _STOP_SECONDS, signals)
     for worker in workers:
         pid = worker.process.pid
         if worker.process.poll() is None:
@@ -122,10 +140,9 @@ def _stop(workers: list[_Worker]) -> None:
         _close_pipe(worker)
 
 
-def _wait_for(workers: list[_Worker], seconds: float) -> None:
-    """Until all have ended or the time is over. SIGCHLD is blocked: it comes to us alone."""
+def _wait_for(workers: list[_Worker], seconds: float, signals: Signals) -> None:
+    """Until all have ended or the time is over."""
     deadline = time.monotonic() + seconds
     while any(worker.process.poll() is None for worker in workers):
-        left = deadline - time.monotonic()
-        if left <= 0 or signal.sigtimedwait({signal.SIGCHLD}, left) is None:
+        if signals.wait_at_most(deadline - time.monotonic()) is None:
             return

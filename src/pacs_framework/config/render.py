@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pacs_framework.config.annotations import inner_model
+from pacs_framework.config.annotations import inner_model, value_model
 from pacs_framework.config.kinds import SIZE, kinds_of
 from pacs_framework.config.settings import PeerSettings, Settings
 from pacs_framework.config.types import format_size
@@ -67,12 +67,28 @@ def _section(path: tuple[str, ...], model: type[BaseModel], *, head: str) -> Ite
             continue
         yield ""
         yield from _prose(f"{field.description} {kinds[name]}".rstrip())
+        each = value_model(field.annotation)
+        if each is not None:
+            yield from _example((*path, name), each)
+            continue
         text = _toml(format_size(default) if default and kinds[name] == SIZE else default)
         yield f"#{name} = {text}" if text is not None else f"# {name} = (not set)"
     for name, inner in nested:
         table = ".".join((*path, name))
         yield ""
         yield from _section((*path, name), inner, head=head[: head.index("[")] + f"[{table}]")
+
+
+def _example(path: tuple[str, ...], model: type[BaseModel]) -> Iterator[str]:
+    """One of the sections that a site names, as prose: there is none by default."""
+    yield f"# {path[-1]} = (none; each is a section:)"
+    yield f"# [{'.'.join(path)}.NAME]"
+    kinds = kinds_of(model)
+    for name, field in model.model_fields.items():
+        yield from _prose(f"  {field.description} {kinds[name]}".rstrip())
+        default = field.get_default(call_default_factory=True)
+        text = _toml(format_size(default) if default and kinds[name] == SIZE else default)
+        yield f"# {name} = {text}" if text is not None else f"# {name} = (not set)"
 
 
 def _peers(field: FieldInfo) -> Iterator[str]:

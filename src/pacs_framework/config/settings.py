@@ -29,6 +29,7 @@ __all__ = [
     "LogSettings",
     "NetworkSettings",
     "PeerSettings",
+    "PluginLimits",
     "PluginsSettings",
     "Settings",
     "StorageSettings",
@@ -215,6 +216,64 @@ class PeerSettings(Section):
     tls: bool = Field(default=False, description="Connect by TLS.")
 
 
+class PluginLimits(Section):
+    """How much of the archive one plugin may take, ``[plugins.limits.NAME]``."""
+
+    register_seconds: SecondsOrForever = Field(
+        default=30.0,
+        description=(
+            "How long its import and each hook of the start may take; then it has failed. 0 waits "
+            "for ever."
+        ),
+    )
+    decide_seconds: SecondsOrForever = Field(
+        default=10.0,
+        description=(
+            "How long it may think about an instance or an association; then the operation is "
+            "refused. 0 waits for ever, and spares the hand-over to a helper thread where no "
+            "plugin that is asked has a limit."
+        ),
+    )
+    notify_seconds: SecondsOrForever = Field(
+        default=300.0,
+        description=(
+            "How long it may work on one change of the archive; then this is logged and counts as "
+            "a failure, and a process of its own is killed. 0 waits for ever."
+        ),
+    )
+    failures: int = Field(
+        default=5,
+        ge=0,
+        description=(
+            "Failures of one hook in a row (exceptions, calls over their time, unusable answers, "
+            "the death of its process) that open its circuit; 0 never opens it."
+        ),
+    )
+    retry_after: Seconds = Field(
+        default=30.0, description="Seconds that a circuit stays open before one call is tried."
+    )
+    process: bool = Field(
+        default=False,
+        description=(
+            "Call the hooks that follow a commit (NOTIFY) in a process of the plugin's own, which "
+            "may hang, leak and die without taking anything along."
+        ),
+    )
+    memory: Size = Field(
+        default=0,
+        description=(
+            "Most memory of its own process (private and writable: RLIMIT_DATA); needs process = "
+            "true. 0 means no limit."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _memory_of_a_process(self) -> Self:
+        if self.memory and not self.process:
+            raise ValueError("memory limits a process of its own: it needs process = true")
+        return self
+
+
 class PluginsSettings(Section):
     """Which plugins take part, and in which order."""
 
@@ -237,14 +296,43 @@ class PluginsSettings(Section):
     required: tuple[str, ...] = Field(
         default=(), description="Plugins without which the archive does not start."
     )
+    optional: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "Plugins that the archive does without when they fail: one that fails at the start is "
+            "left out though it has a section, and one whose circuit is open is not asked. While "
+            "the circuit of any other plugin is open, what it would judge is refused."
+        ),
+    )
+    limits: dict[str, PluginLimits] = Field(
+        default_factory=dict,
+        description="Time, failures and memory. One section [plugins.limits.NAME] for each plugin.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for option in ("allow", "required"):
-            both = sorted({*self.deny} & {*getattr(self, option)})
+        contradictions = [("deny", "allow"), ("deny", "required"), ("optional", "required")]
+        for one, other in contradictions:
+            both = sorted({*getattr(self, one)} & {*getattr(self, other)})
             if both:
-                raise ValueError(f"{both[0]!r} is both in deny and in {option}")
+                raise ValueError(f"{both[0]!r} is both in {one} and in {other}")
         return self
+
+    def limits_of(self, name: str) -> PluginLimits:
+        """The limits of a plugin: those of its section, else the defaults."""
+        return self.limits.get(name) or PluginLimits()
+
+
+class CodecsSettings(Section):
+    """Who decodes and encodes compressed pixel data."""
+
+    prefer: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "Plugins whose codecs are asked first, in this order; the others follow by what they "
+            "cost."
+        ),
+    )
 
 
 class Settings(Section):
@@ -270,6 +358,10 @@ class Settings(Section):
             "Other DICOM applications that this archive may connect to: destinations of C-MOVE. "
             "One section [peers.NAME] for each."
         ),
+    )
+    codecs: CodecsSettings = Field(
+        default_factory=CodecsSettings,
+        description="Who decodes and encodes compressed pixel data.",
     )
     plugins: PluginsSettings = Field(
         default_factory=PluginsSettings, description="Which plugins take part, and in which order."

@@ -18,7 +18,7 @@ __all__ = ["CONFIG_VARIABLE", "PREFIX", "Given", "Tree", "gather", "variable_nam
 PREFIX = "PACS_"
 CONFIG_VARIABLE = "PACS_CONFIG"
 _NESTING = "__"
-_FREE_NAMES = ("peers", "plugin")
+_FREE_NAMES = (("peers",), ("plugin",), ("plugins", "limits"))  # tables whose keys a site names
 
 Tree = dict[str, Any]
 
@@ -86,13 +86,22 @@ def _marked(value: Any, folder: Path) -> Any:
 def _overlay_variable(tree: Tree, name: str, text: str) -> None:
     """Put the text of one variable in its place.
 
-    Names below ``peers`` and ``plugin`` are matched with those of the file without regard to case
-    and to hyphens; a new name is taken in lower case with hyphens.
+    Names that a site gives (of peers, of plugins) are matched with those of the file without regard
+    to case and to hyphens; a new name is taken in lower case with hyphens.
     """
     keys = name.removeprefix(PREFIX).lower().split(_NESTING)
-    if keys[0] in _FREE_NAMES and len(keys) > 1:
-        keys[1] = _existing(tree.get(keys[0]), keys[1])
+    for above in _FREE_NAMES:
+        place = len(above)
+        if tuple(keys[:place]) == above and len(keys) > place:
+            keys[place] = _existing(_table_at(tree, above), keys[place])
     _put(tree, tuple(keys), Given(text, variable=name))
+
+
+def _table_at(tree: Tree, keys: tuple[str, ...]) -> object:
+    table: object = tree
+    for key in keys:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table
 
 
 def _existing(table: object, key: str) -> str:

@@ -7,9 +7,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["describe", "package_of", "place"]
+from pacs_framework.errors import PluginError
+
+__all__ = ["RemoteFailure", "describe", "kind_of_error", "package_of", "place"]
 
 _KERNEL = str(Path(__file__).resolve().parent.parent)
+
+
+class RemoteFailure(PluginError):
+    """A plugin failed in a process of its own: what kind of error it was, and where.
+
+    The message is that of a `PacsError`, or tells what became of the process; else empty.
+    """
+
+    def __init__(self, kind: str, message: str, at: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.at = at
+
+
+def kind_of_error(error: BaseException) -> str:
+    """The name of the class, also where it was raised in another process."""
+    return error.kind if isinstance(error, RemoteFailure) else type(error).__name__
 
 
 def describe(error: BaseException, package: str = "") -> str:
@@ -30,6 +49,8 @@ def place(error: BaseException, package: str = "") -> str:
 
     Where nothing of ``package`` took part: the innermost outside the kernel and the import system.
     """
+    if isinstance(error, RemoteFailure):
+        return error.at
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
     foreign = own = ""

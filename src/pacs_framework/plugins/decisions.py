@@ -18,48 +18,113 @@ from pacs_framework.network.decisions import (
     RejectReason,
     RejectResult,
 )
+from pacs_framework.plugins.budget import GivenUp
 from pacs_framework.plugins.coerced import coerced_instance
-from pacs_framework.plugins.dispatch import log_failure
+from pacs_framework.plugins.dispatch import count_failure, is_ctrl_c, log_unasked
 
 if TYPE_CHECKING:
+    from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.incoming import IncomingInstance
+    from pacs_framework.plugins.budget import Watch
     from pacs_framework.plugins.dispatch import HookCall
 
-__all__ = ["judge_association", "judge_instance"]
+__all__ = [
+    "MOST_NESTED",
+    "judge_association",
+    "judge_instance",
+    "refuse_after",
+    "refuse_nested",
+    "reject_after",
+]
 
 log = structlog.get_logger(__name__)
 
-# Goes to the peer as Error Comment: which plugin it was is for the log of this side only.
+MOST_NESTED = 4
+"""How deep a hook that stores may end up in ``on_store`` again."""
+
+# Go to the peer as Error Comment: which plugin it was is for the log of this side only.
 _FAILED = Refusal(reason="a plugin failed on this instance", status=Status.PROCESSING_FAILURE)
+_OUT_OF_SERVICE = Refusal(
+    reason="a plugin that must be asked is out of service", status=Status.PROCESSING_FAILURE
+)
+_NESTED = Refusal(
+    reason=f"stored by on_store from within on_store, {MOST_NESTED} deep",
+    status=Status.PROCESSING_FAILURE,
+)
+_ABANDONED = Refusal(
+    reason="stored by a hook that ran over its time", status=Status.PROCESSING_FAILURE
+)
 
 
 def judge_instance(
-    calls: Sequence[HookCall], instance: IncomingInstance
+    calls: Sequence[HookCall], instance: IncomingInstance, archive: Archive | None, watch: Watch
 ) -> Refusal | Coercion | None:
     """Ask the plugins about an instance (``on_store``); each sees what those before it changed.
 
     Returns the first refusal, or the data set after all coercions with their reasons, or None.
+    ``watch`` is told whose turn it is. Raises `GivenUp` where nobody waits for the answer any more.
     """
     coercion: Coercion | None = None
     last = calls[-1]
     for call in calls:
+        if not call.circuit.admits():
+            if call.circuit.optional:
+                continue
+            log_unasked(call, sop_instance_uid=instance.sop_instance_uid)
+            return _OUT_OF_SERVICE
         try:
-            answer = _instance_answer(call, instance)
-            if isinstance(answer, Coercion):
-                coercion = _after(coercion, answer)
-                if call is not last:
-                    instance = coerced_instance(instance, answer.dataset)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it fails closed
-            log_failure(call, error, sop_instance_uid=instance.sop_instance_uid)
-            return _FAILED
+            watch.begin(call)
+            try:
+                answer = _instance_answer(call, instance, archive)
+                if isinstance(answer, Coercion):
+                    coercion = _after(coercion, answer)
+                    if call is not last:
+                        instance = coerced_instance(instance, answer.dataset)
+            finally:
+                watch.end()
+        except GivenUp:
+            raise
+        except BaseException as error:
+            if is_ctrl_c(error):
+                raise
+            return refuse_after(call, error, instance)
+        call.succeeded()
         if isinstance(answer, Refusal):
             _log_refusal(call, answer, instance)
             return answer
     return coercion
 
 
-def _instance_answer(call: HookCall, instance: IncomingInstance) -> Refusal | Coercion | None:
-    answer = call(instance=instance)
+def refuse_after(call: HookCall, error: BaseException, instance: IncomingInstance) -> Refusal:
+    """The answer about an instance that a plugin failed on; counts and logs it."""
+    count_failure(call, error, sop_instance_uid=instance.sop_instance_uid)
+    return _FAILED
+
+
+def refuse_nested(watch: Watch, instance: IncomingInstance) -> Refusal | None:
+    """The answer about an instance that a hook stores in its own turn, where that is too much.
+
+    A hook that stores ends up in ``on_store`` again, and must know its own instances; one that was
+    given up on must not change the archive behind the back of those who were told that it failed.
+    """
+    if watch.abandoned:
+        refusal = _ABANDONED
+    elif watch.depth > MOST_NESTED:
+        refusal = _NESTED
+    else:
+        return None
+    log.error(
+        "a hook may not store this",
+        reason=refusal.reason,
+        sop_instance_uid=instance.sop_instance_uid,
+    )
+    return refusal
+
+
+def _instance_answer(
+    call: HookCall, instance: IncomingInstance, archive: Archive | None
+) -> Refusal | Coercion | None:
+    answer = call(instance=instance, archive=archive)
     if answer is None or isinstance(answer, Refusal):
         return answer
     if isinstance(answer, Coercion) and isinstance(answer.dataset, Dataset):
@@ -70,7 +135,6 @@ def _instance_answer(call: HookCall, instance: IncomingInstance) -> Refusal | Co
             sop_instance_uid=instance.sop_instance_uid,
         )
         return answer
-    call.count_error()
     raise PluginError(f"{call.hook} returned a {type(answer).__name__!r}")
 
 
@@ -90,21 +154,34 @@ def _log_refusal(call: HookCall, refusal: Refusal, instance: IncomingInstance) -
 
 
 def judge_association(
-    calls: Sequence[HookCall], request: AssociationRequest
+    calls: Sequence[HookCall], request: AssociationRequest, watch: Watch
 ) -> Rejection | Narrowing | None:
     """Ask the plugins about an association (``on_association``, PS3.8 section 9.3).
 
     Returns the first rejection, or the intersection of all narrowings with what was proposed, or
-    None.
+    None. ``watch`` is told whose turn it is. Raises `GivenUp` where nobody waits for the answer.
     """
     kept: frozenset[int] | None = None
     notes: list[str] = []
     for call in calls:
-        try:
-            answer = _association_answer(call, request)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it fails closed
-            log_failure(call, error, calling_aet=request.calling_aet)
+        if not call.circuit.admits():
+            if call.circuit.optional:
+                continue
+            log_unasked(call, calling_aet=request.calling_aet)
             return _congestion(call)
+        try:
+            watch.begin(call)
+            try:
+                answer = _association_answer(call, request)
+            finally:
+                watch.end()
+        except GivenUp:
+            raise
+        except BaseException as error:
+            if is_ctrl_c(error):
+                raise
+            return reject_after(call, error, request)
+        call.succeeded()
         if isinstance(answer, Rejection):
             _log_rejection(call, answer, request)
             return answer
@@ -117,6 +194,12 @@ def judge_association(
     return Narrowing(context_ids=kept & proposed, note="; ".join(notes))
 
 
+def reject_after(call: HookCall, error: BaseException, request: AssociationRequest) -> Rejection:
+    """The answer about an association that a plugin failed on; counts and logs it."""
+    count_failure(call, error, calling_aet=request.calling_aet)
+    return _congestion(call)
+
+
 def _association_answer(
     call: HookCall, request: AssociationRequest
 ) -> Rejection | Narrowing | None:
@@ -125,7 +208,6 @@ def _association_answer(
         return answer
     if isinstance(answer, Narrowing):
         return Narrowing(context_ids=frozenset(answer.context_ids), note=answer.note)
-    call.count_error()
     raise PluginError(f"{call.hook} returned a {type(answer).__name__!r}")
 
 

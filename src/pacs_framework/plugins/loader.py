@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from pacs_framework.config.problems import as_error
 from pacs_framework.errors import PluginError
+from pacs_framework.hookspecs import HookKind
 from pacs_framework.plugins.blame import describe
+from pacs_framework.plugins.budget import Overrun
 from pacs_framework.plugins.record import Plugin, PluginState
-from pacs_framework.plugins.telemetry import CallStats
+from pacs_framework.plugins.starting import Step, overran
 
 if TYPE_CHECKING:
     from pacs_framework.config import PluginsSettings
-    from pacs_framework.plugins.contract import Contract
+    from pacs_framework.plugins.budget import Helpers
+    from pacs_framework.plugins.contract import Contract, Implementation
     from pacs_framework.plugins.discovery import Candidate
 
-__all__ = ["adopt", "check_names", "load", "ordered"]
+__all__ = ["check_names", "check_processes", "implementations_of", "load", "ordered"]
 
 
 def load(
@@ -25,15 +28,18 @@ def load(
     contract: Contract,
     settings: PluginsSettings,
     configured: Collection[str],
+    helpers: Helpers,
 ) -> list[Plugin]:
     """A record of every candidate, those that the lists let through imported and checked.
 
     ``configured`` names the plugins that have a section. Several candidates of one name have a
-    problem each and stay several rows.
+    problem each and stay several rows. Each is imported by one of ``helpers``, so that one that
+    hangs can be left behind.
     """
     wanted = {*configured, *settings.allow, *settings.order, *settings.required}
+    wanted -= {*settings.optional}
     plugins = [
-        _load_one(candidate, contract, settings, configured=candidate.name in wanted)
+        _load_one(candidate, contract, settings, helpers, configured=candidate.name in wanted)
         for candidate in candidates
     ]
     return ordered(plugins, settings.order)
@@ -46,13 +52,20 @@ def ordered(plugins: Iterable[Plugin], order: Sequence[str]) -> list[Plugin]:
 
 
 def _load_one(
-    candidate: Candidate, contract: Contract, settings: PluginsSettings, *, configured: bool
+    candidate: Candidate,
+    contract: Contract,
+    settings: PluginsSettings,
+    helpers: Helpers,
+    *,
+    configured: bool,
 ) -> Plugin:
     plugin = Plugin(
         name=candidate.name,
         distribution=candidate.distribution,
         version=candidate.version,
         configured=configured,
+        optional=candidate.name in settings.optional,
+        limits=settings.limits_of(candidate.name),
     )
     if candidate.name in settings.deny:
         plugin.state, plugin.reason = PluginState.DENIED, "in [plugins] deny"
@@ -61,15 +74,21 @@ def _load_one(
     elif candidate.entry_point is None or candidate.problem:
         plugin.fail(candidate.problem)
     else:
-        _import(plugin, candidate, contract)
+        _import(plugin, candidate, contract, helpers)
     return plugin
 
 
-def _import(plugin: Plugin, candidate: Candidate, contract: Contract) -> None:
-    assert candidate.entry_point is not None
-    package = candidate.entry_point.module.partition(".")[0]
+def _import(plugin: Plugin, candidate: Candidate, contract: Contract, helpers: Helpers) -> None:
+    entry_point = candidate.entry_point
+    assert entry_point is not None
+    package = entry_point.module.partition(".")[0]
+    step = Step(plugin.limits.register_seconds)
     try:
-        adopt(plugin, candidate.entry_point.load(), contract)
+        plugin.implement(
+            step.take(helpers, lambda: implementations_of(entry_point.load(), contract))
+        )
+    except Overrun as error:
+        plugin.fail(overran("its import", plugin, error))
     except PluginError as error:
         plugin.fail(str(error))
     except KeyboardInterrupt:
@@ -78,14 +97,26 @@ def _import(plugin: Plugin, candidate: Candidate, contract: Contract) -> None:
         plugin.fail(describe(error, package))
 
 
-def adopt(plugin: Plugin, entry: object, contract: Contract) -> None:
-    """Make ``entry`` (a module, an object, or a class to call) the body of ``plugin``.
+def implementations_of(entry: object, contract: Contract) -> tuple[Implementation, ...]:
+    """What ``entry`` (a module, an object, or a class to call) implements.
 
     Raises `PluginError` when it breaks the contract, and whatever its constructor raises.
     """
-    body = entry() if isinstance(entry, type) else entry
-    plugin.implementations = contract.implementations(body)
-    plugin.stats = {each.hook.name: CallStats() for each in plugin.implementations}
+    return contract.implementations(entry() if isinstance(entry, type) else entry)
+
+
+def check_processes(plugins: Iterable[Plugin]) -> None:
+    """Raise `ConfigurationError` for a process of its own that a plugin has nothing to do in."""
+    problems = [
+        f"[plugins.limits.{plugin.name}] process: the plugin implements no NOTIFY hook, and others "
+        f"are never called in a process of its own"
+        for plugin in plugins
+        if plugin.limits.process
+        and plugin.state is PluginState.ACTIVE
+        and not any(each.hook.kind is HookKind.NOTIFY for each in plugin.implementations)
+    ]
+    if problems:
+        raise as_error(problems)
 
 
 def check_names(
@@ -97,6 +128,7 @@ def check_names(
     """
     places = [
         *((f"[plugins] {option}", getattr(settings, option)) for option in _LISTS),
+        *((f"[plugins.limits.{name}]", (name,)) for name in sorted(settings.limits)),
         *((f"[plugin.{name}]", (name,)) for name in sorted(sections)),
     ]
     problems = [
@@ -109,11 +141,11 @@ def check_names(
         raise as_error(problems)
 
 
-_LISTS = ("allow", "deny", "order", "required")
+_LISTS = ("allow", "deny", "order", "required", "optional")
 
 
 def _unknown(place: str, name: str, installed: Collection[str]) -> str:
-    what = place if place == f"[plugin.{name}]" else f"{place} names {name!r}"
+    what = place if place.endswith(f".{name}]") else f"{place} names {name!r}"
     near = get_close_matches(name, sorted(installed), n=1)
     if near:
         return f"{what}: no installed plugin of this name; did you mean {near[0]!r}?"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import structlog
 
@@ -11,12 +12,21 @@ from pacs_framework.config import PluginsSettings
 from pacs_framework.errors import PluginError
 from pacs_framework.hookspecs import HookKind
 from pacs_framework.plugins.blame import describe
+from pacs_framework.plugins.budget import Helpers, Overrun, Watch
 from pacs_framework.plugins.contract import Contract
-from pacs_framework.plugins.decisions import judge_association, judge_instance
+from pacs_framework.plugins.decisions import (
+    judge_association,
+    judge_instance,
+    refuse_after,
+    refuse_nested,
+    reject_after,
+)
 from pacs_framework.plugins.discovery import discover
-from pacs_framework.plugins.dispatch import HookCall, collect, notifier
-from pacs_framework.plugins.loader import adopt, check_names, load
+from pacs_framework.plugins.dispatch import HookCall, collect
+from pacs_framework.plugins.loader import check_names, check_processes, implementations_of, load
+from pacs_framework.plugins.notified import Notified
 from pacs_framework.plugins.record import Plugin, PluginState
+from pacs_framework.plugins.starting import Step
 from pacs_framework.plugins.table import PluginRow, row_of, text_table
 from pacs_framework.plugins.telemetry import HookFigures
 
@@ -27,10 +37,13 @@ if TYPE_CHECKING:
     from pacs_framework.archive.changes import Change
     from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
     from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
+    from pacs_framework.plugins.circuit import CircuitFigures
 
 __all__ = ["PluginSet", "load_plugins"]
 
 log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
 
 
 def load_plugins(
@@ -43,13 +56,15 @@ def load_plugins(
 
     ``configured`` names the plugins that have a section ``[plugin.NAME]``. ``path`` are the
     folders to look for distributions in, `sys.path` when None. What failed is a row of the result
-    (call `PluginSet.check` to stop on it); a name that no installed plugin has raises
-    `ConfigurationError`.
+    (call `PluginSet.check` to stop on it); a name that no installed plugin has, and a limit that
+    cannot hold, raise `ConfigurationError`.
     """
     candidates = discover(path=path)
     check_names(settings, configured, {candidate.name for candidate in candidates})
-    contract = Contract()
-    return PluginSet(load(candidates, contract, settings, configured), contract)
+    contract, helpers = Contract(), Helpers()
+    plugins = load(candidates, contract, settings, configured, helpers)
+    check_processes(plugins)
+    return PluginSet(plugins, contract, helpers)
 
 
 class PluginSet:
@@ -59,27 +74,44 @@ class PluginSet:
     collects; after that the set does not change and is used from many threads.
     """
 
-    def __init__(self, plugins: Sequence[Plugin], contract: Contract) -> None:
+    def __init__(
+        self, plugins: Sequence[Plugin], contract: Contract, helpers: Helpers | None = None
+    ) -> None:
         self._plugins = tuple(plugins)
         self._contract = contract
+        self._helpers = helpers or Helpers()
         self._calls: dict[str, tuple[HookCall, ...]] = {}
+        self._patience: dict[str, float] = {}
         self._arrange()
 
     @classmethod
     def with_local(
-        cls, plugins: Mapping[str, object], settings: Mapping[str, BaseModel] | None = None
+        cls,
+        plugins: Mapping[str, object],
+        settings: Mapping[str, BaseModel] | None = None,
+        *,
+        limits: PluginsSettings | None = None,
     ) -> Self:
         """A set of modules, objects or classes in this process, in the order given: for tests.
 
-        ``settings`` overrides the defaults of a plugin's model. Raises `PluginError` when one of
-        the plugins breaks the contract.
+        ``settings`` overrides the defaults of a plugin's model; of ``limits`` the options
+        ``optional`` and ``limits`` hold. Raises `PluginError` when one of the plugins breaks the
+        contract.
         """
-        contract = Contract()
+        contract, limits = Contract(), limits or PluginsSettings()
         records = []
         for name, entry in plugins.items():
-            record = Plugin(name=name, distribution="(local)", version="", configured=True)
-            adopt(record, entry, contract)
+            record = Plugin(
+                name=name,
+                distribution="(local)",
+                version="",
+                configured=name not in limits.optional,
+                optional=name in limits.optional,
+                limits=limits.limits_of(name),
+            )
+            record.implement(implementations_of(entry, contract))
             records.append(record)
+        check_processes(records)
         local = cls(records, contract)
         local.config_models()
         local.bind_settings(settings or {})
@@ -94,6 +126,14 @@ class PluginSet:
                     continue
                 calls[implementation.hook.name].append(HookCall(plugin, implementation))
         self._calls = {name: tuple(each) for name, each in calls.items()}
+        self._patience = {
+            name: min((call.limit for call in each if call.limit), default=0.0)
+            for name, each in calls.items()
+        }
+
+    def close(self) -> None:
+        """Let the helper threads end. No hook may be called after that but those under way."""
+        self._helpers.close()
 
     @property
     def active(self) -> tuple[Plugin, ...]:
@@ -117,6 +157,15 @@ class PluginSet:
             for hook, stats in plugin.stats.items()
         )
 
+    def circuits(self) -> tuple[CircuitFigures, ...]:
+        """The circuit of every hook of every active plugin that decides or is notified."""
+        return tuple(
+            plugin.circuits[each.hook.name].figures()
+            for plugin in self.active
+            for each in plugin.implementations
+            if each.hook.kind is not HookKind.REGISTER
+        )
+
     def check(self) -> None:
         """Raise `PluginError` with a table when a plugin failed that the configuration asks for."""
         failed = [p for p in self._plugins if p.configured and p.state is PluginState.FAILED]
@@ -130,17 +179,22 @@ class PluginSet:
             if plugin.state is PluginState.FAILED:
                 log.warning("plugin failed, left out", plugin=plugin.name, reason=plugin.reason)
 
+    def within(self, seconds: float, work: Callable[[], _T]) -> _T:
+        """What ``work`` returns, in a helper thread; raises `Overrun` where it takes longer."""
+        return Step(seconds).take(self._helpers, work)
+
     # --- REGISTER -------------------------------------------------------------------------------
 
     def register(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
         """Call a REGISTER hook of every active plugin, in order: (name of the plugin, result).
 
-        A plugin that raises or returns what the hook does not know is FAILED and out of service.
+        A plugin that raises, takes too long or returns what the hook does not know is FAILED and
+        out of service.
         Raises `PluginError` when the configuration asks for it, `ConfigurationError` when two
         plugins provide one name.
         """
         assert self._contract.hooks[hook].kind is HookKind.REGISTER, hook
-        results = collect(self._calls[hook], arguments)
+        results = collect(self._calls[hook], arguments, self._helpers)
         self._after_registration()
         return [(plugin.name, result) for plugin, result in results]
 
@@ -149,7 +203,7 @@ class PluginSet:
 
         Until `bind_settings`, each plugin has the defaults of its model.
         """
-        for plugin, model in collect(self._calls["config_models"], {}):
+        for plugin, model in collect(self._calls["config_models"], {}, self._helpers):
             try:
                 plugin.settings = model()
                 plugin.model = model
@@ -167,7 +221,7 @@ class PluginSet:
             if plugin.name in sections:
                 plugin.settings = sections[plugin.name]
             plugin.idle = frozenset()
-        for plugin, names in collect(self._calls["idle_hooks"], {}):
+        for plugin, names in collect(self._calls["idle_hooks"], {}, self._helpers):
             self._set_idle(plugin, names)
         self._after_registration()
 
@@ -196,26 +250,84 @@ class PluginSet:
         """Whether any plugin has a say about instances; else `decide_store` need not be asked."""
         return bool(self._calls["on_store"])
 
-    def decide_store(self, instance: IncomingInstance) -> Refusal | Coercion | None:
-        """Ask ``on_store`` of every plugin; see `judge_instance`."""
+    def decide_store(
+        self, instance: IncomingInstance, archive: Archive | None = None
+    ) -> Refusal | Coercion | None:
+        """Ask ``on_store`` of every plugin, each within its time; see `judge_instance`.
+
+        A hook may store through ``archive`` and so end up here again, a few times.
+        """
         calls = self._calls["on_store"]
-        return judge_instance(calls, instance) if calls else None
+        if not calls:
+            return None
+        watch = Watch()
+        refusal = refuse_nested(watch, instance)
+        if refusal is not None:
+            return refusal
+        try:
+            return self._decide(
+                "on_store", watch, partial(judge_instance, calls, instance, archive)
+            )
+        except Overrun as error:
+            return refuse_after(_call_of(error), error, instance)
 
     def decide_association(self, request: AssociationRequest) -> Rejection | Narrowing | None:
-        """Ask ``on_association`` of every plugin; see `judge_association`."""
+        """Ask ``on_association`` of every plugin, each in its time; see `judge_association`."""
         calls = self._calls["on_association"]
-        return judge_association(calls, request) if calls else None
+        if not calls:
+            return None
+        try:
+            return self._decide(
+                "on_association", Watch(), partial(judge_association, calls, request)
+            )
+        except Overrun as error:
+            return reject_after(_call_of(error), error, request)
+
+    def _decide(self, hook: str, watch: Watch, judge: Callable[[Watch], _T]) -> _T:
+        """Let ``judge`` ask: in a helper thread, unless no plugin that it asks has a limit."""
+        patience = self._patience[hook]
+        if not patience:
+            return watch.run(judge)
+        return self._helpers.answer(watch, judge, patience=patience)
 
     # --- NOTIFY ---------------------------------------------------------------------------------
 
-    def notify_consumers(self, hook: str) -> dict[str, Callable[[Change, Archive], None]]:
+    def notify_consumers(
+        self,
+        hook: str,
+        remote: Callable[[str], Callable[[HookCall, Change], None]] | None = None,
+    ) -> dict[str, Notified]:
         """Name of the plugin → its consumer of the change feed.
 
         A consumer counts and logs a failure and raises it again, for the feed to repeat.
+        ``remote`` makes, from the name of a plugin, what calls it in a process of its own; without
+        it, all are called in this one.
         """
         assert self._contract.hooks[hook].kind is HookKind.NOTIFY, hook
-        return {call.plugin.name: notifier(call) for call in self._calls[hook]}
+        return {
+            call.plugin.name: Notified(
+                call,
+                self._helpers,
+                remote(call.plugin.name) if remote and call.plugin.limits.process else None,
+            )
+            for call in self._calls[hook]
+        }
+
+    def notify(self, hook: str, plugin: str, change: Change, archive: Archive) -> None:
+        """Call a NOTIFY hook of one plugin, in this thread and without a limit.
+
+        For the process of the plugin's own: whoever waits for that has the clock.
+        """
+        (call,) = (each for each in self._calls[hook] if each.plugin.name == plugin)
+        call(change=change, archive=archive)
 
     def idle_consumers(self, hook: str) -> frozenset[str]:
         """Names of active plugins that implement a NOTIFY hook and have nothing to do in it."""
         return frozenset(plugin.name for plugin in self.active if hook in plugin.idle)
+
+
+def _call_of(error: Overrun) -> HookCall:
+    """The hook that has run over its time."""
+    call = error.task
+    assert isinstance(call, HookCall)
+    return call

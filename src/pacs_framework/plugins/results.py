@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from pacs_framework.conformance.records import Contribution
 from pacs_framework.errors import PluginError
 
 __all__ = ["provided_by"]
@@ -58,6 +59,18 @@ def _schemes(result: object) -> tuple[str, ...]:
     return tuple(result)
 
 
+def _contributions(result: object) -> tuple[str, ...]:
+    kinds = get_args(Contribution)
+    for record in _items("conformance", result):
+        if not isinstance(record, kinds):
+            known = ", ".join(kind.__name__ for kind in kinds)
+            raise PluginError(
+                f"conformance returned {_kind(record)}, not a record of "
+                f"pacs_framework.conformance.records ({known})"
+            )
+    return ()  # several plugins may document one SOP class, each in its own role
+
+
 # The next two by their shape: plugins stand beside the network and below the command line.
 
 
@@ -75,6 +88,15 @@ def _commands(result: object) -> tuple[str, ...]:
         if not _is_named(command, "invoke"):
             raise PluginError(f"cli_commands returned {_kind(command)}, not a named click command")
     return tuple(command.name for command in commands)
+
+
+def _codecs(result: object) -> tuple[str, ...]:
+    for codec in _items("codecs", result):
+        # By its shape, as services and commands are.
+        syntax = getattr(codec, "transfer_syntax", None)
+        if not (isinstance(syntax, str) and callable(getattr(codec, "decode", None))):
+            raise PluginError(f"codecs returned {_kind(codec)}, not a Codec")
+    return ()  # several plugins may offer the same
 
 
 def _is_named(value: object, method: str) -> bool:
@@ -96,6 +118,8 @@ _NAMES: dict[str, Callable[[object], tuple[str, ...]]] = {
     "config_models": _config_model,
     "idle_hooks": _idle_hooks,
     "storage_backends": _schemes,
+    "codecs": _codecs,
     "dimse_services": _services,
     "cli_commands": _commands,
+    "conformance": _contributions,
 }

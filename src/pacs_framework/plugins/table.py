@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from pacs_framework.hookspecs import HookKind
+from pacs_framework.plugins.circuit import CircuitFigures, CircuitState
+
 if TYPE_CHECKING:
     from pacs_framework.plugins.record import Plugin
 
@@ -14,7 +17,10 @@ __all__ = ["PluginRow", "row_of", "text_table"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginRow:
-    """What is to be told of one plugin; ``provides`` maps a hook to names, where there are any."""
+    """What is to be told of one plugin; ``provides`` maps a hook to names, where there are any.
+
+    ``circuits`` are those of its hooks that decide or are notified.
+    """
 
     name: str
     distribution: str
@@ -22,8 +28,23 @@ class PluginRow:
     state: str
     reason: str
     configured: bool
+    optional: bool
     hooks: tuple[str, ...]
     provides: dict[str, tuple[str, ...]]
+    circuits: tuple[CircuitFigures, ...] = ()
+
+    @property
+    def condition(self) -> str:
+        """The state, and which circuits are not closed: ``active, on_store circuit open since …``.
+
+        Circuits of several processes that read alike are told once.
+        """
+        tripped = (
+            f"{circuit.hook} circuit {circuit.state} since {circuit.since}"
+            for circuit in self.circuits
+            if circuit.state is not CircuitState.CLOSED
+        )
+        return ", ".join([self.state, *dict.fromkeys(tripped)])
 
     def cells(self) -> tuple[str, ...]:
         """Name, distribution, version, state, hooks, what it provides, and the reason, as text."""
@@ -32,7 +53,7 @@ class PluginRow:
             self.name,
             self.distribution,
             self.version,
-            self.state,
+            self.condition,
             ", ".join(self.hooks),
             ", ".join(provided),
             self.reason,
@@ -52,8 +73,14 @@ def row_of(plugin: Plugin) -> PluginRow:
         state=plugin.state.value,
         reason=plugin.reason,
         configured=plugin.configured,
+        optional=plugin.optional,
         hooks=tuple(implementation.hook.name for implementation in plugin.implementations),
         provides={hook: names for hook, names in plugin.provides.items() if names},
+        circuits=tuple(
+            plugin.circuits[each.hook.name].figures()
+            for each in plugin.implementations
+            if each.hook.kind is not HookKind.REGISTER
+        ),
     )
 
 

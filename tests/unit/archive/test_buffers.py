@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pacs_framework.archive import buffers as module
 from pacs_framework.archive.buffers import Block, Buffers
+from pacs_framework.errors import StorageError
 
 PAGE = mmap.PAGESIZE
 
@@ -91,7 +93,43 @@ def test_a_block_that_was_given_back_cannot_be_looked_into() -> None:
     block.fill(b"x")
     block.give_back()
     block.give_back()
-    with pytest.raises(AssertionError, match="given back"):
+    with pytest.raises(StorageError, match="its reception has ended"):
         block.content()
     with pytest.raises(AssertionError, match="given back"):
         block.fill(b"x")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_one_who_looks_while_it_is_given_back_never_sees_another(
+    monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    """A hook that was given up on may look at its instance at the very moment of its end.
+
+    Either its view is there first, and the buffer is lent to nobody; or it gets no view.
+    """
+    buffers = Buffers(PAGE, most=1)
+    block = Block(buffers)
+    block.fill(b"mine")
+
+    def at_this_moment(memory: mmap.mmap) -> memoryview:
+        view = memoryview(memory) if first else None
+        block.give_back()
+        other = Block(buffers)
+        other.fill(b"else")
+        return memoryview(memory) if view is None else view
+
+    monkeypatch.setattr(module, "memoryview", at_this_moment, raising=False)
+    with pytest.raises(StorageError, match="its reception has ended"):
+        block.content()
+
+
+def test_a_view_from_before_the_end_keeps_its_bytes() -> None:
+    """The next instance gets another buffer."""
+    buffers = Buffers(PAGE, most=1)
+    block = Block(buffers)
+    block.fill(b"mine")
+    view = block.content()
+    block.give_back()
+    other = Block(buffers)
+    other.fill(b"else")
+    assert bytes(view) == b"mine"

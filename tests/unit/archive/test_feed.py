@@ -7,6 +7,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,79 @@ def test_no_change_is_handed_over_before_it_is_durable(
     feed.stop()
     scene.end()
     database.close()
+
+
+def test_a_consumer_that_is_held_is_left_alone_and_loses_nothing(
+    archive: Archive, feed: MakeFeed
+) -> None:
+    """The circuit of its plugin is open; the others go on."""
+    closed = threading.Event()
+    asked: queue.Queue[None] = queue.Queue()
+
+    def hold() -> float:
+        asked.put(None)
+        return 0.0 if closed.is_set() else 0.01
+
+    held, other = Received(), Received()
+    feed({"held": held, "other": other}, holds={"held": hold})
+    store(archive, 1, 2)
+    assert other.next(2) == [1, 2]
+    for _ in range(3):
+        asked.get(timeout=DEADLINE)
+    assert held.changes.empty()
+    closed.set()
+    assert held.next(2) == [1, 2]
+
+
+def test_a_hold_takes_the_place_of_the_growing_pause(archive: Archive, feed: MakeFeed) -> None:
+    """A circuit that may be tried again is, though the feed would wait longer by itself."""
+    holds = iter([0.0, 0.001])
+    failures = iter([True])
+    failing = Received(lambda _: next(failures, False))
+    feed(
+        {"failing": failing},
+        holds={"failing": lambda: next(holds, 0.0)},
+        first_delay=3600,
+        longest_delay=3600,
+    )
+    store(archive, 1)
+    assert failing.next(2) == [1, 1]
+
+
+def test_stop_wakes_a_feed_that_holds(archive: Archive, feed: MakeFeed) -> None:
+    asked = threading.Event()
+
+    def hold() -> float:
+        asked.set()
+        return 3600.0
+
+    running = feed({"held": Received()}, holds={"held": hold})
+    store(archive, 1)
+    assert asked.wait(DEADLINE)
+    running.stop()
+    assert not any(t.name.startswith("change-feed") for t in threading.enumerate())
+
+
+def test_the_grace_of_a_stop_is_one_for_all(archive: Archive, feed: MakeFeed) -> None:
+    """Two that hang do not take twice as long."""
+    release = threading.Event()
+    began: queue.Queue[Change] = queue.Queue()
+
+    def hang(change: Change) -> None:
+        began.put(change)
+        release.wait(DEADLINE)
+
+    running = feed({"one": hang, "other": hang})
+    store(archive, 1)
+    for _ in range(2):
+        began.get(timeout=DEADLINE)
+    started = time.monotonic()
+    running.stop(grace=1.0)
+    assert time.monotonic() - started < 1.9
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("change-feed"):
+            thread.join(DEADLINE)  # it leaves the index alone, which may be closed
 
 
 def test_stop_wakes_a_feed_that_waits_after_a_failure(archive: Archive, feed: MakeFeed) -> None:

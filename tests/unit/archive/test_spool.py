@@ -121,7 +121,7 @@ def test_a_closed_spool_gives_nothing_out(make: MakeSpool) -> None:
     spool = make()
     spool.write(b"x")
     spool.close()
-    with pytest.raises(AssertionError):
+    with pytest.raises(StorageError, match="its reception has ended"):
         spool.dataset()
 
 

@@ -82,8 +82,10 @@ def test_names_of_variables_find_the_names_of_the_file(load):
         text,
         PACS_PEERS__MY_STATION__PORT="2",
         PACS_PLUGIN__QUERY_RETRIEVE__LIMIT="5",
+        PACS_PLUGINS__LIMITS__QUERY_RETRIEVE__DECIDE_SECONDS="3",
     )
     assert settings.peers["My-Station"].port == 2
+    assert settings.plugins.limits["query-retrieve"].decide_seconds == 3
     assert settings.plugin == {"query-retrieve": {"limit": "5"}}
 
 

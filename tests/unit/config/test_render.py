@@ -135,3 +135,12 @@ def test_the_limits_of_the_wire_are_settings_of_the_same_names():
     for field in fields(Limits):
         if field.name != "max_associations":
             assert getattr(Settings().network, field.name) == field.default, field.name
+
+
+def test_sections_that_a_site_names_are_shown_by_an_example():
+    """What may stand in ``[plugins.limits.NAME]``, with its defaults."""
+    text = render_config({})
+    start = text.index("# [plugins.limits.NAME]")
+    assert "\n# decide_seconds = 10.0\n" in text[start:]
+    assert "\n# memory = 0\n" in text[start:]
+    assert "\n#limits = " not in text

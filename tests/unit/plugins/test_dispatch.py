@@ -47,7 +47,7 @@ def test_every_hook_of_the_book_is_in_the_contract():
     hooks = Contract().hooks
     written = [name for name, value in vars(hookspecs).items() if hasattr(value, "pacs_hook_kind")]
     assert list(hooks) == written
-    assert str(hooks["on_store"]) == "on_store(instance, settings)"
+    assert str(hooks["on_store"]) == "on_store(instance, archive, settings)"
     assert all(hook.kind is kind_of(getattr(hookspecs, name)) for name, hook in hooks.items())
     assert {hook.kind for hook in hooks.values()} == set(HookKind)
 
@@ -86,8 +86,10 @@ def test_a_row_is_plain_json_or_text():
         "state": "active",
         "reason": "",
         "configured": True,
+        "optional": False,
         "hooks": ("storage_backends",),
         "provides": {"storage_backends": ("file",)},
+        "circuits": (),
     }
     assert plugins.rows()[0].cells() == (
         *("z", "(local)", "", "active"),
@@ -316,6 +318,8 @@ def test_a_refusal_after_a_coercion_refuses(instance):
         raising(ValueError("patient SECRETNAME^ANNA")),
         raising(SystemExit(1)),
         raising(RecursionError()),
+        raising(KeyboardInterrupt()),  # of a plugin, not of the user
+        raising(GeneratorExit()),
         lambda: True,
         lambda: "refused",
         lambda: Coercion(dataset={"PatientID": "X"}),
@@ -559,7 +563,7 @@ def test_an_implementation_takes_what_it_needs(instance):
         }
     )
     plugins.decide_store(instance())
-    assert seen == [[], ["both"], ["instance", "settings"]]
+    assert seen == [[], ["both"], ["archive", "instance", "settings"]]
 
 
 def test_time_and_calls_are_counted_per_plugin_and_hook(instance):

@@ -81,21 +81,21 @@ def hook(name: str, parameters: str, *, marker: str = "hookimpl", prefix: str = 
             hook("on_store", "inst, settings"),
             (
                 "wrong signature: the plugin has on_store(inst, settings), "
-                "the hook is on_store(instance, settings) ({file}:3)"
+                "the hook is on_store(instance, archive, settings) ({file}:3)"
             ),
         ),
         (
             hook("on_store", "instance, setings=None"),
             (
                 "wrong signature: the plugin has on_store(instance, setings), "
-                "the hook is on_store(instance, settings) ({file}:3)"
+                "the hook is on_store(instance, archive, settings) ({file}:3)"
             ),
         ),
         (
             hook("on_store", "instance, /"),
             (
                 "wrong signature: the plugin has on_store(instance), "
-                "the hook is on_store(instance, settings) ({file}:3)"
+                "the hook is on_store(instance, archive, settings) ({file}:3)"
             ),
         ),
         (
