@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pacs_exec.run import run_for
@@ -11,6 +12,7 @@ from pacs_framework.archive.changes import Change
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
+    from pacs_framework.conformance.records import Contribution
 
 
 @hookimpl
@@ -29,3 +31,12 @@ def idle_hooks(settings: ExecSettings) -> tuple[str, ...]:
 def on_stored(change: Change, archive: Archive, settings: ExecSettings) -> None:
     """Run the program; one that fails is run again, later and with growing pauses."""
     run_for(change, archive, settings)
+
+
+@hookimpl
+def conformance(settings: ExecSettings) -> Sequence[Contribution]:
+    """Document that a program runs for stored instances."""
+    # Not above: only `pacs conformance` asks.
+    from pacs_exec.conformance import contributions  # noqa: PLC0415
+
+    return contributions(settings)

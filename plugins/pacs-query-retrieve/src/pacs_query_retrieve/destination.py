@@ -13,10 +13,11 @@ from pacs_framework.network.routes import Routes, proposals
 from pacs_framework.network.service import AcceptedContext
 
 if TYPE_CHECKING:
+    from pacs_framework.archive.archive import Archive
     from pacs_framework.dicom.file_meta import InstanceKind
     from pacs_framework.network.association import Association
     from pacs_framework.network.decisions import ProposedContext
-    from pacs_framework.network.peers import Connect, PeerAddress
+    from pacs_framework.network.peers import PeerAddress
 
 __all__ = ["Destination"]
 
@@ -43,10 +44,11 @@ class Destination:
     A context manager: a clean exit releases, an exception aborts.
     """
 
-    def __init__(self, peer: PeerAddress, connect: Connect, kinds: Iterable[InstanceKind]) -> None:
+    def __init__(self, peer: PeerAddress, archive: Archive, kinds: Iterable[InstanceKind]) -> None:
         self._peer = peer
-        self._connect = connect
-        self._legs = [_Leg(contexts) for contexts in proposals(kinds)]
+        self._connect = archive.connect
+        self._converter = archive.transcoding
+        self._legs = [_Leg(contexts) for contexts in proposals(kinds, self._converter)]
         self._leg_of = {
             context.abstract_syntax: leg for leg in self._legs for context in leg.contexts
         }
@@ -76,7 +78,7 @@ class Destination:
             leg.openings = 0
             _log.warning("no sub-association", destination=self._peer.aet, error=str(error))
         else:
-            leg.routes = Routes(leg.association)
+            leg.routes = Routes(leg.association, self._converter)
 
     def lost(self, association: Association, error: Exception) -> None:
         """The peer is gone; the next instance opens another association, if one is left."""

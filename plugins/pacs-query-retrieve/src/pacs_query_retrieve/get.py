@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pynetdicom.presentation import AllStoragePresentationContexts
 
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES, UNCOMPRESSED
-from pacs_framework.network.routes import Routes
+from pacs_framework.network.routes import Converter, Routes
 from pacs_framework.network.service import (
     AcceptedContext,
     CommandField,
@@ -62,8 +62,8 @@ class GetService(DimseService):
         """Send what the identifier names, each instance as a C-STORE request to the peer."""
         root = GET[request.context.abstract_syntax]
         located = locate(self._archive, request, root, self._settings)
-        retrieval = Retrieval(request, self._archive.retrieve, located)
-        retrieval.run(_SameAssociation(request.association))
+        retrieval = Retrieval(request, self._archive, located)
+        retrieval.run(_SameAssociation(request.association, self._archive.transcoding))
         retrieval.finish()
 
 
@@ -82,9 +82,9 @@ class _SameAssociation:
 
     usable = True
 
-    def __init__(self, association: Association) -> None:
+    def __init__(self, association: Association, converter: Converter) -> None:
         self._association = association
-        self._routes = Routes(association)
+        self._routes = Routes(association, converter)
 
     def route(self, kind: InstanceKind) -> tuple[Association, AcceptedContext] | None:
         context = self._routes.context_for(kind)

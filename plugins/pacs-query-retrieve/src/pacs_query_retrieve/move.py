@@ -56,10 +56,8 @@ class MoveService(DimseService):
             return
         root = MOVE[request.context.abstract_syntax]
         located = locate(self._archive, request, root, self._settings)
-        retrieval = Retrieval(
-            request, self._archive.retrieve, located, elements=_originator(request)
-        )
-        with Destination(peer, self._archive.connect, located.kinds) as destination:
+        retrieval = Retrieval(request, self._archive, located, elements=_originator(request))
+        with Destination(peer, self._archive, located.kinds) as destination:
             retrieval.run(destination)
         retrieval.finish()
 

@@ -10,6 +10,7 @@ from pacs_query_retrieve.settings import QueryRetrieveSettings
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
+    from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.service import DimseService
 
 
@@ -32,3 +33,12 @@ def dimse_services(archive: Archive, settings: QueryRetrieveSettings) -> Sequenc
         MoveService(archive, settings),
         GetService(archive, settings),
     ]
+
+
+@hookimpl
+def conformance(settings: QueryRetrieveSettings) -> Sequence[Contribution]:
+    """Document the services, their keys and their sub-operations."""
+    # Not above: only `pacs conformance` asks.
+    from pacs_query_retrieve.conformance import contributions  # noqa: PLC0415
+
+    return contributions(settings)

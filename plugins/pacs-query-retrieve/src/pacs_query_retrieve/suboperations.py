@@ -20,11 +20,8 @@ from pacs_query_retrieve.cancellation import Cancellation
 from pacs_query_retrieve.score import Score
 
 if TYPE_CHECKING:
-    from pacs_framework.archive.retrieve import (
-        Located,
-        OpenInstance,
-        RetrieveService,
-    )
+    from pacs_framework.archive.archive import Archive
+    from pacs_framework.archive.retrieve import Located, OpenInstance
     from pacs_framework.dicom.file_meta import InstanceKind
     from pacs_framework.network.association import Association
 
@@ -56,13 +53,14 @@ class Retrieval:
     def __init__(
         self,
         request: Request,
-        retrieve: RetrieveService,
+        archive: Archive,
         located: Located,
         *,
         elements: Mapping[str, object] | None = None,
     ) -> None:
         self._request = request
-        self._ahead = Ahead(retrieve, located)
+        self._ahead = Ahead(archive.retrieve, located)
+        self._converter = archive.transcoding
         self._cancellation = Cancellation(request)
         self._elements = {"Priority": request.command.get("Priority", 0), **(elements or {})}
         self._score = Score(remaining=len(located))
@@ -125,7 +123,7 @@ class Retrieval:
             context,
             CommandField.C_STORE,
             elements,
-            encoded_for(context, opened.instance.transfer_syntax_uid, opened.data),
+            encoded_for(context, opened.instance.transfer_syntax_uid, opened.data, self._converter),
         )
         self._ahead.prepare()
         return association.receive_response(message_id).status

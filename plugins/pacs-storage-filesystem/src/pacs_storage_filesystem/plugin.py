@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from pacs_framework.errors import ConfigurationError
@@ -13,7 +14,10 @@ from pacs_framework.storage import BackendFactory, StorageBackend
 from pacs_storage_filesystem.packing import open_backend
 from pacs_storage_filesystem.settings import Settings
 
-__all__ = ["config_models", "storage_backends"]
+if TYPE_CHECKING:
+    from pacs_framework.conformance.records import Contribution
+
+__all__ = ["config_models", "conformance", "storage_backends"]
 
 
 @hookimpl
@@ -26,6 +30,15 @@ def config_models() -> type[Settings]:
 def storage_backends(settings: Settings) -> Mapping[str, BackendFactory]:
     """``file:///var/lib/pacs/objects``."""
     return {"file": partial(_open, settings)}
+
+
+@hookimpl
+def conformance(settings: Settings) -> Sequence[Contribution]:
+    """Document how long objects are kept, and when there is no room for one."""
+    # Not above: only `pacs conformance` asks.
+    from pacs_storage_filesystem.conformance import contributions  # noqa: PLC0415
+
+    return contributions(settings)
 
 
 def _open(settings: Settings, url: str, /) -> StorageBackend:

@@ -16,6 +16,7 @@ from pacs_store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
+    from pacs_framework.conformance.records import Contribution
 
 
 @hookimpl
@@ -50,3 +51,12 @@ def on_store(instance: IncomingInstance, settings: StoreSettings) -> Refusal | N
         return None
     accepted = ", ".join(sorted(settings.accept))
     return Refusal(reason=f"modality {modality!r} is not accepted here (accepted: {accepted})")
+
+
+@hookimpl
+def conformance(settings: StoreSettings) -> Sequence[Contribution]:
+    """Document C-STORE as SCP, and ``pacs store`` as SCU."""
+    # Not above: only `pacs conformance` asks.
+    from pacs_store.conformance import contributions  # noqa: PLC0415
+
+    return contributions(settings)

@@ -1,0 +1,1 @@
+"""The DICOM Conformance Statement of one installation, gathered from what is really active."""
