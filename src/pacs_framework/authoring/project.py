@@ -1,0 +1,123 @@
+"""A new distribution from a template: real files, in which a few names are replaced.
+
+A template is a folder ``templates/KIND`` with a whole project in it, which can be linted and tested
+as it lies there. A kind of plugin that the kernel has no contract for has no folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+from packaging.version import Version
+
+from pacs_framework import __version__
+from pacs_framework.authoring.names import PluginName
+from pacs_framework.errors import ConfigurationError
+from pacs_framework.plugins.contract import Contract
+
+__all__ = ["Project", "check_kind", "kernel_range", "kinds", "new_project"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_LEAVINGS = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+_AUTHORS = 'authors = [{ name = "Sample Author" }]\n'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What a new distribution is to be: ``author`` may be empty, ``licence`` is an SPDX one."""
+
+    name: PluginName
+    kind: str
+    author: str = ""
+    licence: str = "MIT"
+
+
+def kinds() -> tuple[str, ...]:
+    """The kinds of plugins that can be made: those that the kernel has a contract for."""
+    return tuple(sorted(path.name for path in _TEMPLATES.iterdir() if path.is_dir()))
+
+
+def check_kind(kind: str) -> None:
+    """Raise `ConfigurationError` with the reason for a kind that has no template."""
+    if kind in kinds():
+        return
+    if f"{kind}s" in Contract().hooks:
+        why = f"the kernel has the hook '{kind}s' for it, but there is no template yet"
+    else:
+        why = f"this kernel ({__version__}) has no contract for it, so nothing could be kept"
+    raise ConfigurationError(f"kind {kind!r}: {why} (kinds: {', '.join(kinds())})")
+
+
+def kernel_range(version: str = __version__) -> str:
+    """The API range of a plugin that is written for this kernel: up to the next minor version."""
+    kernel = Version(version)
+    return f">={kernel.major}.{kernel.minor},<{kernel.major}.{kernel.minor + 1}"
+
+
+def new_project(project: Project, into: Path) -> list[Path]:
+    """Write ``project`` into a new folder below ``into``, named after the distribution; its files.
+
+    Raises `ConfigurationError` for a kind without a contract and an invalid licence expression,
+    OSError when the folder exists or cannot be written.
+    """
+    check_kind(project.kind)
+    words = _words(project)
+    root = into / project.name.distribution
+    root.mkdir(parents=True)
+    return [
+        _write(root / _named(path, words), _rendered(source, words))
+        for path, source in _sources(_TEMPLATES / project.kind)
+    ]
+
+
+def _words(project: Project) -> dict[str, str]:
+    """What stands in a template → what takes its place."""
+    name = project.name
+    author = project.author.replace("\\", "\\\\").replace('"', '\\"')
+    return {
+        "pacs_samplename": name.package,
+        "pacs-samplename": name.distribution,
+        "samplename": name.name,
+        "pacs-framework>=0.0,<0.1": f"pacs-framework{kernel_range()}",
+        _AUTHORS: _AUTHORS.replace("Sample Author", author) if author else "",
+        'license = "MIT"': f'license = "{_licence(project.licence)}"',
+        "2.25.1": f"2.25.{uuid4().int}",
+    }
+
+
+def _licence(expression: str) -> str:
+    try:
+        return canonicalize_license_expression(expression)
+    except InvalidLicenseExpression:
+        raise ConfigurationError(
+            f"licence {expression!r} is no SPDX expression; use one such as 'MIT', 'Apache-2.0' "
+            f"or 'LicenseRef-Proprietary'"
+        ) from None
+
+
+def _sources(template: Path) -> Iterator[tuple[Path, str]]:
+    for path in sorted(template.rglob("*")):
+        inner = path.relative_to(template)
+        if path.is_file() and _LEAVINGS.isdisjoint(inner.parts):
+            yield inner, path.read_text("utf-8")
+
+
+def _rendered(text: str, words: Mapping[str, str]) -> str:
+    """``text`` with all words replaced in one pass, the longest that fits first."""
+    longest_first = sorted(words, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, longest_first)), lambda found: words[found[0]], text)
+
+
+def _named(path: Path, words: Mapping[str, str]) -> Path:
+    return Path(_rendered(str(path), words))
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path

@@ -1,0 +1,1 @@
+"""Counts what an archive holds, by modality."""

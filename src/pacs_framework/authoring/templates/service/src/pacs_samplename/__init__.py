@@ -1,0 +1,1 @@
+"""Tells of a study whether it is there: a small DIMSE service of its own."""

@@ -1,0 +1,54 @@
+"""``pacs plugin check`` on every plugin of this repository, as whoever ships one would run it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
+
+
+@pytest.fixture(scope="module", params=OURS, ids=lambda path: path.name)
+def report(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the check finds, run in the folder of the plugin."""
+    command = [sys.executable, "-m", "pacs_framework.cli", "plugin", "check", "--json"]
+    done = subprocess.run(
+        command, cwd=request.param, capture_output=True, text=True, check=False, timeout=110
+    )
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (0 if found["passed"] else 1), done.stderr
+    return found
+
+
+def undeclared(check: dict[str, Any]) -> bool:
+    return "undeclared" in check["facts"]
+
+
+def test_nothing_fails(report: dict[str, Any]) -> None:
+    """What is not declared is the matter of the next test."""
+    bad = [row for row in report["checks"] if row["result"] == "failed" and not undeclared(row)]
+    assert [row["detail"] for row in bad] == []
+
+
+def test_everything_that_is_imported_is_declared(report: dict[str, Any]) -> None:
+    found = [row["facts"]["undeclared"] for row in report["checks"] if undeclared(row)]
+    assert found == []
+
+
+def test_whoever_provides_what_has_a_contract_passed_its_suite(report: dict[str, Any]) -> None:
+    checks = {row["check"]: row for row in report["checks"]}
+    ran = {suite for row in report["checks"] for suite in row["facts"].get("suites", ())}
+    wanted = {
+        "codecs": "CodecSuite",
+        "dimse_services": "ServiceSuite",
+        "storage_backends": "StorageSuite",
+    }
+    for hook, suite in wanted.items():
+        assert (suite in ran) == (hook in checks)

@@ -1,0 +1,165 @@
+"""What is written: every name in its place, whatever the name, and nothing left of the template."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import importlib_metadata
+import pytest
+from packaging.requirements import Requirement
+
+from pacs_framework.authoring.names import PluginName
+from pacs_framework.authoring.project import (
+    Project,
+    check_kind,
+    kernel_range,
+    kinds,
+    new_project,
+)
+from pacs_framework.errors import ConfigurationError
+from pacs_framework.plugins.contract import Contract
+
+LEFT = re.compile(r"samplename|sample author|2\.25\.1\b|>=0\.0", re.IGNORECASE)
+EVERY_KIND = pytest.mark.parametrize("kind", kinds())
+
+
+def write(folder: Path, kind: str, name: str = "tagger", **more: str) -> Path:
+    """Write a project; its folder."""
+    new_project(Project(name=PluginName.parse(name), kind=kind, **more), folder)
+    return folder / f"pacs-{name}"
+
+
+def settings_of(project: Path) -> dict[str, object]:
+    return tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_there_is_a_template_for_each_kind_with_a_contract() -> None:
+    assert set(kinds()) == {"codec", "command", "hook", "service", "storage"}
+
+
+def refusal(kind: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        check_kind(kind)
+    return str(caught.value)
+
+
+def test_a_kind_without_a_contract_is_refused_with_that_reason() -> None:
+    assert refusal("nonsense") == (
+        "kind 'nonsense': this kernel (0.1.0) has no contract for it, so nothing could be kept "
+        "(kinds: codec, command, hook, service, storage)"
+    )
+
+
+@pytest.mark.parametrize("kind", ["anonymizer", "storage_backend"])
+def test_a_kind_without_a_template_is_refused_with_what_is_missing(kind: str) -> None:
+    """The hook of its contract, or else the template alone."""
+    has_hook = f"{kind}s" in Contract().hooks
+    words = "there is no template yet" if has_hook else "has no contract for it"
+    assert words in refusal(kind)
+
+
+@EVERY_KIND
+def test_a_project_has_the_shape_of_a_plugin(tmp_path: Path, kind: str) -> None:
+    project = write(tmp_path, kind)
+    package = project / "src" / "pacs_tagger"
+    assert (package / "plugin.py").exists()
+    assert (package / "py.typed").exists()
+    assert list((project / "tests").glob("test_*.py"))
+    assert (project / "README.md").read_text("utf-8").startswith("# pacs-tagger\n")
+    facts = settings_of(project)
+    assert facts["name"] == "pacs-tagger"
+    assert facts["entry-points"]["pacs.plugins"] == {"tagger": "pacs_tagger.plugin"}
+    assert "pacs-framework>=0.1,<0.2" in facts["dependencies"]
+
+
+@EVERY_KIND
+def test_nothing_is_left_of_the_template(tmp_path: Path, kind: str) -> None:
+    project = write(tmp_path, kind, "my-tagger")
+    for path in project.rglob("*"):
+        assert "sample" not in str(path.relative_to(project)).lower()
+        if path.is_file():
+            text = path.read_text("utf-8")
+            assert not re.search(
+                r"samplename|Sample Author|2\.25\.1\b|>=0\.0", text, re.IGNORECASE
+            ), path
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("name", ["x", "a-name-of-the-greatest-length1"])
+def test_style_is_clean_whatever_the_name(tmp_path: Path, kind: str, name: str) -> None:
+    """No line grows too long, none could be joined, and imports stay in order."""
+    project = write(tmp_path, kind, name)
+    for command in (("check",), ("format", "--check")):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+
+
+@EVERY_KIND
+def test_requirements_are_those_of_the_kernel(tmp_path: Path, kind: str) -> None:
+    """Where kernel and plugin need the same library, they ask for the same versions."""
+    kernel = {
+        requirement.name: requirement.specifier
+        for requirement in map(Requirement, importlib_metadata.requires("pacs-framework") or ())
+    }
+    for line in settings_of(write(tmp_path, kind))["dependencies"]:
+        requirement = Requirement(line)
+        if requirement.name != "pacs-framework":
+            assert requirement.specifier == kernel[requirement.name], line
+
+
+def test_author_and_licence_are_as_they_are_given(tmp_path: Path) -> None:
+    author = 'Jane "JD" Doe \\ Sons'
+    facts = settings_of(write(tmp_path, "hook", author=author, licence="licenseref-Proprietary"))
+    assert facts["authors"] == [{"name": author}]
+    assert facts["license"] == "LicenseRef-Proprietary"
+
+
+def test_without_an_author_none_is_made_up(tmp_path: Path) -> None:
+    assert "authors" not in settings_of(write(tmp_path, "hook"))
+
+
+def test_an_unknown_licence_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        write(tmp_path, "hook", licence="do what you want")
+    assert str(caught.value) == (
+        "licence 'do what you want' is no SPDX expression; use one such as 'MIT', 'Apache-2.0' "
+        "or 'LicenseRef-Proprietary'"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
+    project = write(tmp_path, "hook")
+    (project / "README.md").write_text("mine", "utf-8")
+    with pytest.raises(FileExistsError):
+        write(tmp_path, "hook")
+    assert (project / "README.md").read_text("utf-8") == "mine"
+
+
+def test_each_service_gets_a_sop_class_of_its_own(tmp_path: Path) -> None:
+    """A UID made of a fresh UUID (PS3.5 B.2), the same in code and on the page."""
+    uids = set()
+    for name in ("one", "two"):
+        project = write(tmp_path, "service", name)
+        source = (project / "src" / f"pacs_{name}" / "service.py").read_text("utf-8")
+        [uid] = re.findall(r'"(2\.25\.\d{10,})"', source)
+        assert uid in (project / "README.md").read_text("utf-8")
+        uids.add(uid)
+    assert len(uids) == 2
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [("0.1.0", ">=0.1,<0.2"), ("1.9.3", ">=1.9,<1.10")]
+)
+def test_the_api_range_is_the_minor_version_of_the_kernel(version: str, expected: str) -> None:
+    assert kernel_range(version) == expected
