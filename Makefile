@@ -39,8 +39,10 @@ types: $(INSTALLED) ## Check types only
 format: $(INSTALLED) ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix-only -q . && $(BIN)/ruff format -q .
 
-docs: $(INSTALLED) ## Write the generated pages of docs/reference anew
+docs: $(INSTALLED) ## Write the generated pages and the picture anew, then the site into site/
 	@$(BIN)/python tools/reference.py
+	@$(BIN)/python tools/picture.py
+	@$(BIN)/python tools/docs_site.py
 
 bench: $(INSTALLED) ## Measure beside Orthanc, DCMTK and pynetdicom (QUICK=1: fewer and smaller; ARGS="--rows small")
 	@$(BIN)/python -m bench --install $(if $(QUICK),--quick) $(ARGS)
@@ -50,11 +52,11 @@ soak: $(INSTALLED) ## Mixed load for MINUTES=10, then account for everything
 
 lock: $(UV) ## Resolve the newest dependencies into requirements.txt (names no package index)
 	@$(UV) lock -q --upgrade --no-progress
-	@$(UV) export -q --frozen --all-packages --all-groups --all-extras --no-emit-workspace \
+	@$(UV) export -q --frozen --all-packages --all-groups --all-extras --no-extra gpl --no-emit-workspace \
 	  --no-annotate --no-header --format requirements-txt -o requirements.txt
 
 clean: ## Remove what make made; the archive's data stays
-	@rm -rf $(VENV) .uv uv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .uv uv.lock site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # uv lives in a folder of its own, so that neither `venv` nor the system's site-packages is needed.
 $(UV): requirements-uv.txt

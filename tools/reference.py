@@ -3,41 +3,23 @@
     python tools/reference.py [--check]
 
 hooks.md from the docstrings of the hook specifications, configuration.md from the models of all
-sections, commands.md from ``--help``, plugins.md from what is installed.
+sections, commands.md from ``--help``, plugins.md from what is installed,
+conformance.md from the services of our plugins.
 """
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import pluggy
+from hook_reference import NOTE, hooks
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 _OUR_PLUGINS = sorted(ROOT.glob("plugins/*/pyproject.toml"))
-NOTE = "<!-- Written by tools/reference.py (make docs) from the code. Do not edit. -->\n"
-
-
-def hooks() -> str:
-    """Every hook in the order of the specifications, heading equal to ``name(arg, arg)``."""
-    from pacs_framework import hookspecs
-    from pacs_framework.hookspecs import kind_of
-
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    parts = ["# Hooks\n", NOTE, inspect.cleandoc(hookspecs.__doc__ or ""), ""]
-    functions = [f for f in vars(hookspecs).values() if hasattr(f, "pacs_hook_kind")]
-    for function in functions:
-        assert hasattr(manager.hook, function.__name__)
-        names = ", ".join(inspect.signature(function).parameters)
-        doc = inspect.cleandoc(function.__doc__ or "")
-        parts += [f"## {function.__name__}({names})\n", f"*{kind_of(function).upper()}*\n", doc, ""]
-    return "\n".join(parts)
 
 
 def configuration() -> str:
@@ -63,18 +45,24 @@ check --config FILE` does only that. This is what `pacs config` prints:
 
 
 def commands() -> str:
-    """``--help`` of every command."""
+    """``--help`` of every command, those of groups included."""
     from pacs_framework.cli.main import main
 
     parts = ["# Commands\n", NOTE]
     with click.Context(main, info_name="pacs") as top:
-        parts += [_help(main, top)]
-        for name in main.list_commands(top):
-            command = main.get_command(top, name)
-            assert command is not None, name
-            with click.Context(command, info_name=name, parent=top) as context:
-                parts += [f"## pacs {name}\n", _help(command, context)]
+        parts += [_help(main, top), *_below(main, top)]
     return "\n".join(parts)
+
+
+def _below(group: click.Group, above: click.Context) -> Iterator[str]:
+    for name in group.list_commands(above):
+        command = group.get_command(above, name)
+        assert command is not None, name
+        with click.Context(command, info_name=name, parent=above) as context:
+            yield f"## {context.command_path}\n"
+            yield _help(command, context)
+            if isinstance(command, click.Group):
+                yield from _below(command, context)
 
 
 def _help(command: click.Command, context: click.Context) -> str:
@@ -86,14 +74,36 @@ def plugins() -> str:
     """One row for each plugin of this repository."""
     import importlib_metadata
 
-    rows = ["| plugin | version | what it does |", "|---|---|---|"]
+    rows = ["| plugin | version | what it does | hooks |", "|---|---|---|---|"]
     for path in _OUR_PLUGINS:
         name = path.parent.name
         facts = importlib_metadata.metadata(name)
         page = f"../../plugins/{name}/README.md"
         summary = facts["Summary"].removesuffix(" (plugin of pacs-framework)")
-        rows.append(f"| [{name}]({page}) | {facts['Version']} | {summary} |")
+        hooks_of = ", ".join(f"`{hook}`" for hook in _hooks_of(path.parent))
+        rows.append(f"| [{name}]({page}) | {facts['Version']} | {summary} | {hooks_of} |")
     return "\n".join(["# Plugins of this repository\n", NOTE, *rows, ""])
+
+
+def _hooks_of(project: Path) -> Iterator[str]:
+    """The hooks that a plugin implements, in the order of the specifications."""
+    from pacs_framework import hookspecs
+
+    source = "".join(file.read_text("utf-8") for file in project.glob("src/*/plugin.py"))
+    for name, function in vars(hookspecs).items():
+        if hasattr(function, "pacs_hook_kind") and f"def {name}(" in source:
+            yield name
+
+
+def conformance() -> str:
+    """The statement of an installation with all plugins of this repository and the defaults."""
+    from pacs_framework.app import configure
+    from pacs_framework.cli.conformance import rendered, statement_of
+
+    ours = [path.parent.name.removeprefix("pacs-") for path in _OUR_PLUGINS]
+    configured = configure(None, {"plugins": {"allow": ours}})
+    title, _, text = rendered(statement_of(configured), "markdown").partition("\n")
+    return f"{title}\n\n{NOTE}{text}"
 
 
 PAGES = {
@@ -101,6 +111,7 @@ PAGES = {
     "configuration.md": configuration,
     "commands.md": commands,
     "plugins.md": plugins,
+    "conformance.md": conformance,
 }
 
 

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import importlib.util
+import inspect
 import re
-import tomllib
-from pathlib import Path
+from collections.abc import Iterator
 from types import ModuleType
 
+import click
 import pytest
+from doc_pages import ROOT, anchors
+from doc_tools import tool
+from pydantic import BaseModel
 
 from pacs_framework import hookspecs
-
-ROOT = Path(__file__).resolve().parents[3]
-PAGES = sorted(
-    page
-    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")]
-)
+from pacs_framework.cli.main import main
+from pacs_framework.config import PluginsSettings, Settings
+from pacs_framework.plugins import load_plugins
 
 
 @pytest.fixture(scope="module")
 def reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "tools" / "reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return tool("reference")
 
 
-@pytest.mark.parametrize("name", ["hooks.md", "configuration.md", "commands.md", "plugins.md"])
+@pytest.mark.parametrize(
+    "name", ["hooks.md", "configuration.md", "commands.md", "plugins.md", "conformance.md"]
+)
 def test_the_generated_reference_is_what_the_code_says(
     reference: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,17 +50,72 @@ def test_every_hook_has_a_plugin_of_ours_and_a_test(name: str) -> None:
     assert [t for t in tests if re.search(rf"\b{name}\b", t.read_text("utf-8"))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
-        assert (page.parent / target).exists(), target
+@pytest.mark.parametrize("name", hook_names())
+def test_every_hook_has_its_section(name: str) -> None:
+    """The heading is the call, as the specification has it."""
+    arguments = ", ".join(inspect.signature(getattr(hookspecs, name)).parameters)
+    page = (ROOT / "docs/reference/hooks.md").read_text("utf-8")
+    assert page.count(f"\n### {name}({arguments})\n") == 1
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_printed_toml_is_toml(page: Path) -> None:
-    for block in re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL):
-        tomllib.loads(block)
+@pytest.mark.parametrize("name", hook_names())
+def test_the_test_that_a_hook_names_is_one_of_it(name: str) -> None:
+    """What a reader of the hook's section finds behind the link."""
+    file = ROOT / tool("hook_reference").HOOK_TESTS[name]
+    text = file.read_text("utf-8")
+    assert re.search(rf"\b{name}\b", text)
+    assert "def test_" in text
+
+
+def settings_of(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str, str]]:
+    """Section, key and description of every setting below a model."""
+    for key, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from settings_of(inner, f"{above}.{key}" if above else key)
+        else:
+            yield above, key, field.description or ""
+
+
+def test_every_setting_of_the_kernel_is_described_and_in_the_reference() -> None:
+    page = (ROOT / "docs/reference/configuration.md").read_text("utf-8")
+    found = [s for s in settings_of(Settings) if s[0]]
+    assert len(found) > 20
+    for section, key, description in found:
+        assert description, f"[{section}] {key}"
+        below = page[page.index(f"[{section}]") :]
+        assert re.search(rf"^# ?{key} = ", below, re.MULTILINE), f"[{section}] {key}"
+
+
+def test_every_setting_of_our_plugins_is_described_and_in_the_reference() -> None:
+    page = (ROOT / "docs/reference/configuration.md").read_text("utf-8")
+    models = load_plugins(PluginsSettings()).config_models()
+    ours = {p.parent.name.removeprefix("pacs-") for p in ROOT.glob("plugins/*/pyproject.toml")}
+    with_settings = {name: model for name, model in models.items() if model and name in ours}
+    assert len(with_settings) >= 5
+    for name, model in with_settings.items():
+        below = page[page.index(f"[plugin.{name}]") :]
+        for _, key, description in settings_of(model):
+            assert description, f"[plugin.{name}] {key}"
+            assert re.search(rf"^# ?{key} = ", below, re.MULTILINE), f"[plugin.{name}] {key}"
+
+
+def commands(group: click.Group, above: click.Context) -> Iterator[str]:
+    for name in group.list_commands(above):
+        command = group.get_command(above, name)
+        assert command is not None
+        with click.Context(command, info_name=name, parent=above) as context:
+            yield context.command_path
+            if isinstance(command, click.Group):
+                yield from commands(command, context)
+
+
+def test_every_command_is_in_the_reference() -> None:
+    page = ROOT / "docs/reference/commands.md"
+    with click.Context(main, info_name="pacs") as top:
+        names = list(commands(main, top))
+    assert "pacs serve" in names
+    assert [name for name in names if name.replace(" ", "-") not in anchors(page)] == []
 
 
 def test_every_setting_of_a_plugin_is_on_its_page() -> None:
