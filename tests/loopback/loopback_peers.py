@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES
-from pacs_framework.network.associate_writer import encode_request
 from pacs_framework.network.association import Association
-from pacs_framework.network.command_set import decode_command, encode_command
 from pacs_framework.network.decisions import ProposedContext
-from pacs_framework.network.dimse import COMMAND, fragments
 from pacs_framework.network.listener import Listener
 from pacs_framework.network.service import (
     CommandField,
@@ -20,6 +15,7 @@ from pacs_framework.network.service import (
     Request,
     SupportedContext,
 )
+from pacs_framework.testing import bare
 
 VERIFICATION = "1.2.840.10008.1.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -103,68 +99,11 @@ def proposed(*uids: str, scp: bool = False) -> list[ProposedContext]:
     ]
 
 
-class BarePeer:
-    """A peer that sends whatever bytes a test wants."""
+class BarePeer(bare.BarePeer):
+    """A peer of bare bytes that proposes verification, storage and query unless told otherwise."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(address)
-        # A safety net against tests that never end, not a measurement.
-        self.socket.settimeout(60)
-
-    def send(self, *parts: bytes | memoryview) -> None:
-        self.socket.sendall(b"".join(parts))
-
-    def exactly(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            piece = self.socket.recv(size - len(data))
-            if not piece:
-                raise EOFError(data)
-            data += piece
-        return data
-
-    def pdu(self) -> bytes:
-        """The next PDU, whole."""
-        header = self.exactly(6)
-        return header + self.exactly(struct.unpack(">I", header[2:])[0])
-
-    def is_closed(self) -> bool:
-        """Wait for the other side to close."""
-        try:
-            return self.socket.recv(1) == b""
-        except ConnectionResetError:
-            return True
-
-    def request(
-        self, *contexts: ProposedContext, called_aet: str = "PACS", max_pdu: int = 0
-    ) -> None:
-        self.send(
-            encode_request(
-                calling_aet="BARE",
-                called_aet=called_aet,
-                contexts=contexts or tuple(proposed(VERIFICATION, CT, FIND)),
-                max_pdu=max_pdu,
-                extended={},
-                user_identity=None,
-            )
-        )
-
-    def associate(self, *contexts: ProposedContext, **more: object) -> BarePeer:
-        self.request(*contexts, **more)  # type: ignore[arg-type]
-        assert self.pdu()[0] == 0x02
-        return self
-
-    def command(self, context_id: int = 1, **elements: object) -> None:
-        self.send(*fragments(context_id, COMMAND, encode_command(elements), 16000))
-
-    def dataset(self, data: bytes, context_id: int = 1, *, size: int = 16000) -> None:
-        self.send(*fragments(context_id, 0, data, size))
-
-    def response(self) -> dict[str, object]:
-        """The command set of the next PDU, which holds it whole."""
-        pdu = self.pdu()
-        assert pdu[0] == 0x04, pdu.hex()
-        return decode_command(pdu[12:])
+    def request(self, *contexts: ProposedContext, **more: object) -> None:
+        super().request(*contexts or proposed(VERIFICATION, CT, FIND), **more)  # type: ignore[arg-type]
 
     def echo(self, message_id: int = 1) -> None:
         self.command(

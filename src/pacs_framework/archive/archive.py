@@ -20,6 +20,8 @@ from pacs_framework.archive.retrieve import RetrieveService
 from pacs_framework.archive.settling import Settler
 from pacs_framework.archive.spool import spool_buffers
 from pacs_framework.archive.versions import Versions
+from pacs_framework.codecs.registry import CodecRegistry
+from pacs_framework.codecs.transcoding import Decoder, Transcoding
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.errors import ObjectNotFound
@@ -53,7 +55,8 @@ class Archive:
 
     ``data`` is the folder for what is staged and for the journal; all processes of an archive on
     one machine share it. Instances of up to ``spool`` bytes are kept in memory on their way in.
-    ``query`` and ``retrieve`` answer queries and locate instances; ``lookup`` reads single rows.
+    ``query`` and ``retrieve`` answer queries and locate instances; ``lookup`` reads single rows;
+    ``transcoding`` converts data sets with the ``codecs``.
     ``peers`` and ``connect`` are set by the application: whom a destination AE title means, and how
     an association to it is opened.
     """
@@ -70,8 +73,10 @@ class Archive:
         on_store: Decision | None = None,
         duplicates: DuplicatePolicy = DuplicatePolicy.IGNORE,
         spool: int = _SPOOL,
+        codecs: Decoder | None = None,
     ) -> None:
         self.storage = storage
+        self.transcoding = Transcoding(codecs or CodecRegistry())
         self.staging_folder = data / "staging"
         self.journal_folder = data / "journal"
         self._staging = Claim(self.staging_folder)

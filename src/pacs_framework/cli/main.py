@@ -18,7 +18,12 @@ __all__ = ["main"]
 _OWN = {
     "check": "pacs_framework.cli.check",
     "config": "pacs_framework.cli.config",
+    "codecs": "pacs_framework.cli.codecs",
+    "conformance": "pacs_framework.cli.conformance",
+    "convert": "pacs_framework.cli.convert",
+    "health": "pacs_framework.cli.health",
     "import": "pacs_framework.cli.imports",
+    "plugin": "pacs_framework.cli.plugin",
     "plugins": "pacs_framework.cli.plugins",
     "reindex": "pacs_framework.cli.reindex",
     "serve": "pacs_framework.cli.serve",

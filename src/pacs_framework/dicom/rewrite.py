@@ -33,6 +33,7 @@ from pacs_framework.errors import PluginError, UnreadableInstance
 __all__ = [
     "PYDICOM_FAILURES",
     "convert_uncompressed",
+    "decode_header",
     "encode_header",
     "load_header",
     "replace_header",
@@ -73,10 +74,11 @@ def load_header(source: EncodedDataSet | Readable, transfer_syntax_uid: str) -> 
     A stream is read from where it stands, and not much further than the header. Values are decoded
     by pydicom when they are first looked at. Raises `UnreadableInstance`.
     """
-    return _decode(split_data_set(source, transfer_syntax_uid))
+    return decode_header(split_data_set(source, transfer_syntax_uid))
 
 
-def _decode(split: SplitDataSet) -> Dataset:
+def decode_header(split: SplitDataSet) -> Dataset:
+    """The header of a data set that was taken apart. Raises as `load_header`."""
     header = split.header
     if too_deep(header, len(header), implicit=split.implicit, little=split.little):
         raise UnreadableInstance(f"sequences are nested more than {DEPTH_LIMIT} levels deep")

@@ -1,14 +1,15 @@
 """How an instance travels on an association: in its own transfer syntax, or converted.
 
-Bytes go out as they are stored wherever the receiver took that transfer syntax. Among the
-uncompressed ones each can be made from the other without loss; nothing else is converted.
+Bytes go out as they are stored wherever the receiver took that transfer syntax. Else a `Converter`
+says what they can be made without loss; the one that is always there knows the uncompressed
+transfer syntaxes, of which each can be made from the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -27,18 +28,42 @@ if TYPE_CHECKING:
     from pacs_framework.network.association import Association
     from pacs_framework.storage import ByteSource
 
-__all__ = ["Routes", "encoded_for", "proposals"]
+__all__ = ["UNCOMPRESSED_ONLY", "Converter", "Routes", "encoded_for", "proposals"]
 
 _MOST_CONTEXTS = 128  # odd ids from 1 to 255 (PS3.8 9.3.2.2)
-_FALLBACKS = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-_PREFERRED = (*_FALLBACKS, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
+_OFFERED = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
+_PREFERRED = (*_OFFERED, str(DeflatedExplicitVRLittleEndian), str(ExplicitVRBigEndian))
+
+
+class Converter(Protocol):
+    """Makes data sets in one transfer syntax of those in another, without loss."""
+
+    def targets(self, stored: str, /) -> Collection[str]:
+        """What a data set in the transfer syntax ``stored`` can be made, best first."""
+
+    def convert(self, source: ByteSource, stored: str, target: str, /) -> Iterator[bytes]:
+        """The data set, piece by piece. Raises `UnreadableInstance`, also after some pieces."""
+
+
+class _UncompressedOnly:
+    """Without codecs."""
+
+    def targets(self, stored: str, /) -> Collection[str]:
+        return _PREFERRED if stored in UNCOMPRESSED else ()
+
+    def convert(self, source: ByteSource, stored: str, target: str, /) -> Iterator[bytes]:
+        return convert_uncompressed(source, stored, target)
+
+
+UNCOMPRESSED_ONLY: Converter = _UncompressedOnly()
 
 
 class Routes:
     """The presentation context for each kind of instance on one association."""
 
-    def __init__(self, association: Association) -> None:
+    def __init__(self, association: Association, converter: Converter = UNCOMPRESSED_ONLY) -> None:
         self._association = association
+        self._converter = converter
         self._known: dict[InstanceKind, AcceptedContext | None] = {}
 
     def context_for(self, kind: InstanceKind) -> AcceptedContext | None:
@@ -49,18 +74,21 @@ class Routes:
 
     def _find(self, kind: InstanceKind) -> AcceptedContext | None:
         stored = kind.transfer_syntax_uid
-        wanted = (stored, *_PREFERRED) if stored in UNCOMPRESSED else (stored,)
+        wanted = (stored, *self._converter.targets(stored))
         found = (self._association.context_for(kind.sop_class_uid, syntax) for syntax in wanted)
         return next((context for context in found if context is not None), None)
 
 
 def encoded_for(
-    context: AcceptedContext, stored_syntax: str, data: ByteSource
+    context: AcceptedContext,
+    stored_syntax: str,
+    data: ByteSource,
+    converter: Converter = UNCOMPRESSED_ONLY,
 ) -> ByteSource | Iterator[bytes]:
     """The data set ``data``, stored in ``stored_syntax``, in the transfer syntax of ``context``."""
     if stored_syntax == context.transfer_syntax:
         return data
-    return convert_uncompressed(data, stored_syntax, context.transfer_syntax)
+    return converter.convert(data, stored_syntax, context.transfer_syntax)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +99,34 @@ class _Wish:
     transfer_syntaxes: tuple[str, ...]
 
 
-def proposals(kinds: Iterable[InstanceKind]) -> list[tuple[ProposedContext, ...]]:
+def proposals(
+    kinds: Iterable[InstanceKind], converter: Converter = UNCOMPRESSED_ONLY
+) -> list[tuple[ProposedContext, ...]]:
     """The presentation contexts to propose for exactly these kinds of instances.
 
     Each kind has a context of its own, so that the receiver cannot choose one transfer syntax for
-    all; where one is uncompressed, another context offers what it can be converted to. As many
-    proposals as it takes: none has more than 128 contexts, or splits a SOP class.
+    all; where one can be converted, another context offers the little endian transfer syntaxes. As
+    many proposals as it takes: none has more than 128 contexts, or splits a SOP class.
     """
     syntaxes: dict[str, list[str]] = {}
     for kind in kinds:
         syntaxes.setdefault(kind.sop_class_uid, []).append(kind.transfer_syntax_uid)
     batches: list[list[_Wish]] = [[]]
     for sop_class, stored in sorted(syntaxes.items()):
-        wishes = list(_wishes(sop_class, stored))
+        wishes = list(_wishes(sop_class, stored, converter))
         if len(batches[-1]) + len(wishes) > _MOST_CONTEXTS:
             batches.append([])
         batches[-1] += wishes
     return [_numbered(batch) for batch in batches if batch]
 
 
-def _wishes(sop_class: str, stored: Collection[str]) -> Iterator[_Wish]:
+def _wishes(sop_class: str, stored: Collection[str], converter: Converter) -> Iterator[_Wish]:
     for syntax in sorted(stored):
         yield _Wish(sop_class, (syntax,))
-    fallbacks = tuple(str(syntax) for syntax in _FALLBACKS if syntax not in stored)
-    if fallbacks and UNCOMPRESSED.intersection(stored):
-        yield _Wish(sop_class, fallbacks)
+    possible = {target for syntax in stored for target in converter.targets(syntax)}
+    offered = tuple(each for each in _OFFERED if each in possible and each not in stored)
+    if offered:
+        yield _Wish(sop_class, offered)
 
 
 def _numbered(wishes: Iterable[_Wish]) -> tuple[ProposedContext, ...]:

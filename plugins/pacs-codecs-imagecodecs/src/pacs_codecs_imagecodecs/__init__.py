@@ -1,0 +1,1 @@
+"""Codecs of the imagecodecs library, for pacs-framework."""

@@ -1,0 +1,1 @@
+"""Codecs of pydicom's decoder and encoder framework, for pacs-framework."""

@@ -1,0 +1,78 @@
+"""``pacs codecs``: which transfer syntaxes this installation decodes and encodes, and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+import click
+
+from pacs_framework.cli.options import ArchiveChoice, archive_options
+from pacs_framework.cli.output import json_option, print_json, print_table
+from pacs_framework.codecs.registry import CodecRegistry, Provided
+from pacs_framework.codecs.syntaxes import syntax_name
+from pacs_framework.dicom.uids import TRANSFER_SYNTAXES, UNCOMPRESSED
+
+__all__ = ["command"]
+
+
+@click.command("codecs")
+@click.option("--all", "every", is_flag=True, help="Also those that nobody decodes or encodes.")
+@archive_options
+@json_option
+def command(choice: ArchiveChoice, every: bool, as_json: bool) -> None:
+    """List compressed transfer syntaxes, and who decodes and encodes them, in the order of asking.
+
+    Whatever is stored is kept in its own transfer syntax, with or without a codec; codecs are for
+    receivers that take another one.
+
+    \b
+    Example:
+        pacs codecs --all --json
+    """
+    rows = [row for row in _rows(choice.configured().codec_registry()) if every or row.provided]
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    columns = ("TRANSFER SYNTAX", "UID", "DECODES", "ENCODES")
+    print_table(columns, ((r.name, r.uid, _text(r.decodes), _text(r.encodes)) for r in rows))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """One transfer syntax; each provider is (plugin, library)."""
+
+    name: str
+    uid: str
+    decodes: list[tuple[str, str]]
+    encodes: list[tuple[str, str]]
+
+    @property
+    def provided(self) -> bool:
+        return bool(self.decodes or self.encodes)
+
+
+def _rows(registry: CodecRegistry) -> Iterator[_Row]:
+    offered: dict[str, list[Provided]] = {}
+    for each in registry:
+        offered.setdefault(each.codec.transfer_syntax, []).append(each)
+    for syntax in sorted({*TRANSFER_SYNTAXES, *offered} - UNCOMPRESSED, key=_by_number):
+        here = offered.get(syntax, [])
+        yield _Row(
+            name=syntax_name(syntax),
+            uid=syntax,
+            decodes=[_names(each) for each in here if each.codec.decodes],
+            encodes=[_names(each) for each in here if each.codec.encodes],
+        )
+
+
+def _by_number(uid: str) -> list[int]:
+    return [int(component) for component in uid.split(".")]
+
+
+def _names(provided: Provided) -> tuple[str, str]:
+    return provided.plugin, provided.codec.name
+
+
+def _text(providers: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{plugin} ({library})" for plugin, library in providers) or "–"

@@ -1,0 +1,259 @@
+"""``pacs convert``: DICOM files in another transfer syntax, without loss."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from pacs_framework.cli.options import ArchiveChoice, archive_options
+from pacs_framework.cli.output import json_option, print_json, progress
+from pacs_framework.codecs.ahead import FrameThreads
+from pacs_framework.codecs.codec import Buffer, Frame
+from pacs_framework.codecs.files import FileConverter, Outcome
+from pacs_framework.codecs.isolated import IsolatedCodecs
+from pacs_framework.codecs.pixels import PixelFormat
+from pacs_framework.codecs.syntaxes import SHORT_NAMES, named_syntax, syntax_name
+from pacs_framework.codecs.transcoding import Transcoding
+from pacs_framework.errors import PacsError, UnreadableInstance
+
+__all__ = ["command"]
+
+
+class _TransferSyntax(click.ParamType[str]):
+    """A UID, a keyword, or a short name."""
+
+    name = "syntax"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return named_syntax(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        del ctx, param
+        names = (name for name in SHORT_NAMES if name.startswith(incomplete))
+        return [click.shell_completion.CompletionItem(name) for name in names]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """A file and where it goes."""
+
+    source: Path
+    destination: Path
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What became of a task; ``error`` is empty where it went well. Sizes are bytes of files."""
+
+    path: Path
+    output: Path
+    outcome: str
+    source_size: int = 0
+    size: int = 0
+    error: str = ""
+
+
+@click.command("convert")
+@archive_options
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=_TransferSyntax(),
+    metavar="SYNTAX",
+    help=f"Transfer syntax: its UID, its keyword, or one of {', '.join(SHORT_NAMES)}.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the new files; those of a folder keep their places below it.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="one for each processor",
+    help="Processes that decode and encode.",
+)
+@click.option("--verify", is_flag=True, help="Decode each new file and compare every frame.")
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    choice: ArchiveChoice,
+    paths: tuple[Path, ...],
+    target: str,
+    output: Path,
+    jobs: int,
+    verify: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Write the DICOM files at PATHS in another transfer syntax, folders with all that is in them.
+
+    Nothing is lost: lossy transfer syntaxes are refused, and what one has lost before is only
+    written out. A file appears under its name when all of it is on disk. One that is in the
+    transfer syntax is copied, as is one without pixel data where the syntax is for those only.
+    Exit code 0 when every file was written, else 1.
+
+    \b
+    Example:
+        pacs convert ~/studies --to htj2k -o ~/smaller --verify
+        pacs convert image.dcm --to explicit -o .. --json
+    """
+    registry = choice.configured().codec_registry()
+    tasks = list(_tasks(paths, output))
+    processes, threads = IsolatedCodecs(registry, most=jobs), FrameThreads(jobs)
+    with closing(processes), closing(threads):
+        codecs = _Interruptible(processes)
+        transcoding = Transcoding(codecs, encoder=codecs, threads=threads)
+        try:
+            converter = FileConverter(transcoding, target, verify=verify, overwrite=overwrite)
+        except ValueError as error:
+            raise click.BadParameter(str(error), context, param_hint="--to") from error
+        title = f"converting to {syntax_name(target)}"
+        results = list(progress(_run(converter, tasks, jobs, codecs), title, total=len(tasks)))
+    if as_json:
+        print_json([_row(result) for result in results])
+    else:
+        _print(results)
+    if not results or any(result.error for result in results):
+        context.exit(1)
+
+
+def _tasks(paths: Iterable[Path], output: Path) -> Iterator[_Task]:
+    """Each file once; of two that would have one name the second is refused."""
+    taken: dict[Path, Path] = {}
+    for source, place in _files(paths, output):
+        destination = output / place
+        first = taken.setdefault(destination, source)
+        same = first is not source
+        refused = f"{first} is written to {destination} too; convert them apart" if same else ""
+        yield _Task(source=source, destination=destination, refused=refused)
+
+
+def _files(paths: Iterable[Path], output: Path) -> Iterator[tuple[Path, Path]]:
+    """Files, and their places below the output folder, which is not looked into."""
+    written = output.resolve()
+    for path in paths:
+        if not path.is_dir():
+            yield path, Path(path.name)
+            continue
+        for where, folders, names in os.walk(path):
+            here = Path(where)
+            folders[:] = sorted(name for name in folders if (here / name).resolve() != written)
+            yield from ((here / name, (here / name).relative_to(path)) for name in sorted(names))
+
+
+class _Interruptible:
+    """Codecs that take no further frame once they are told to stop."""
+
+    def __init__(self, codecs: IsolatedCodecs) -> None:
+        self._codecs = codecs
+        self._stopped = False
+        self.decodes = codecs.decodes
+        self.encodes = codecs.encodes
+
+    def decode(self, frame: Buffer, transfer_syntax: str, pixels: PixelFormat) -> Frame:
+        self._check()
+        return self._codecs.decode(frame, transfer_syntax, pixels)
+
+    def encode(self, frame: Frame, transfer_syntax: str) -> Frame:
+        self._check()
+        return self._codecs.encode(frame, transfer_syntax)
+
+    def stop(self) -> None:
+        """Have every file that is not ready fail at its next frame."""
+        self._stopped = True
+
+    def _check(self) -> None:
+        if self._stopped:
+            raise UnreadableInstance("interrupted")
+
+
+def _run(
+    converter: FileConverter, tasks: Sequence[_Task], jobs: int, codecs: _Interruptible
+) -> Iterator[_Done]:
+    """The results in the order of ``tasks``; the work is done by the processes of the codecs."""
+    with ThreadPoolExecutor(jobs, thread_name_prefix="convert") as threads:
+        futures = [threads.submit(_convert, converter, task) for task in tasks]
+        try:
+            for future in futures:
+                yield future.result()
+        except BaseException:  # Ctrl-C: nobody waits for files of a thousand frames
+            codecs.stop()
+            raise
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _convert(converter: FileConverter, task: _Task) -> _Done:
+    if task.refused:
+        return _failed(task, task.refused)
+    try:
+        made = converter.convert(task.source, task.destination)
+    except OSError as error:
+        return _failed(task, _sentence(error))
+    except PacsError as error:
+        return _failed(task, str(error))
+    return _Done(
+        path=task.source,
+        output=task.destination,
+        outcome=made.outcome.value,
+        source_size=made.source_size,
+        size=made.size,
+    )
+
+
+def _failed(task: _Task, error: str) -> _Done:
+    return _Done(path=task.source, output=task.destination, outcome="failed", error=error)
+
+
+def _sentence(error: OSError) -> str:
+    if isinstance(error, FileExistsError):
+        return f"{error.filename} is there already; --overwrite replaces it"
+    return str(error)
+
+
+def _row(result: _Done) -> dict[str, object]:
+    return {
+        "path": str(result.path),
+        "output": "" if result.error else str(result.output),
+        "outcome": result.outcome,
+        "bytes_before": result.source_size,
+        "bytes_after": result.size,
+        "error": result.error,
+    }
+
+
+def _print(results: Sequence[_Done]) -> None:
+    if not results:
+        click.echo("there are no files", err=True)
+    for result in results:
+        if result.error:
+            click.echo(f"{result.path}: {result.error}", err=True)
+        elif result.outcome == Outcome.KEPT.value:
+            click.echo(f"{result.path}: no pixel data, copied as it is", err=True)
+    counts = Counter(result.outcome for result in results)
+    parts = [f"{counts[kind.value]} {kind.value}" for kind in Outcome if counts[kind.value]]
+    before, after = (sum(r.source_size for r in results), sum(r.size for r in results))
+    click.echo(", ".join([*parts, f"{counts['failed']} failed"]))
+    if before:
+        click.echo(f"{before / 1e6:.1f} MB before, {after / 1e6:.1f} MB after")

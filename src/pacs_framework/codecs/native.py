@@ -1,0 +1,100 @@
+"""Native pixel data taken apart into frames, one in memory at a time (PS3.5 8.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydicom import Dataset
+
+from pacs_framework.codecs.image import (
+    EXPLICIT,
+    EXPLICIT_VR,
+    PIXEL_DATA,
+    OtherDataSet,
+    read_image,
+)
+from pacs_framework.codecs.pixels import PixelFormat, frames_of
+from pacs_framework.codecs.stream import PieceStream
+from pacs_framework.dicom.header import Readable
+from pacs_framework.dicom.rewrite import convert_uncompressed
+from pacs_framework.errors import UnreadableInstance
+
+__all__ = ["NativeImage", "native_bytes", "native_image", "read_native"]
+
+_HEADER = 12  # bytes of the pixel data element's header in explicit VR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeImage:
+    """An image with native pixel data, little endian. ``rest`` is good when ``frames`` are read."""
+
+    header: Dataset
+    pixels: PixelFormat
+    number_of_frames: int
+    frames: Iterator[bytes]
+    rest: Iterator[bytes]
+
+
+def read_native(source: Readable, transfer_syntax: str) -> NativeImage | Dataset:
+    """The image in ``source``, of an uncompressed transfer syntax; as `native_image`.
+
+    Raises `UnreadableInstance`.
+    """
+    return native_image(_opened(source, transfer_syntax))
+
+
+def native_bytes(source: Readable, transfer_syntax: str) -> Iterator[bytes]:
+    """The pixel data in ``source`` and all behind them, in little endian, of any kind of pixels.
+
+    Raises `UnreadableInstance`.
+    """
+    stream = PieceStream(_opened(source, transfer_syntax).rest)
+    stream.read(_HEADER)
+    return stream.rest()
+
+
+def _opened(source: Readable, transfer_syntax: str) -> OtherDataSet:
+    pieces = convert_uncompressed(source, transfer_syntax, EXPLICIT_VR)
+    found = read_image(PieceStream(pieces), EXPLICIT_VR)
+    if not isinstance(found, OtherDataSet):
+        raise UnreadableInstance("encapsulated pixel data in an uncompressed transfer syntax")
+    return found
+
+
+def native_image(dataset: OtherDataSet) -> NativeImage | Dataset:
+    """The image in a data set that is read up to its pixel data; where it has none, the data set.
+
+    Raises `UnreadableInstance`: for float pixel data, and where the element has another length
+    than the header says.
+    """
+    stream = PieceStream(dataset.rest)
+    element = stream.read(_HEADER)
+    if not element:
+        return dataset.header
+    if EXPLICIT.order.tag(EXPLICIT.order.length(element, 0)[0]) != PIXEL_DATA:
+        raise UnreadableInstance("float pixel data, which no codec is for")
+    pixels, number = PixelFormat.of(dataset.header), frames_of(dataset.header)
+    size = number * pixels.frame_bytes
+    length = EXPLICIT.order.length(element, 8)[0]
+    if length not in (size, size + size % 2):
+        raise UnreadableInstance(
+            f"{length} bytes of pixel data, where the header says {number} × {pixels.frame_bytes} "
+            f"({pixels.photometric_interpretation})"
+        )
+    return NativeImage(
+        header=dataset.header,
+        pixels=pixels,
+        number_of_frames=number,
+        frames=_frames(stream, number, pixels.frame_bytes, length - size),
+        rest=stream.rest(),
+    )
+
+
+def _frames(stream: PieceStream, number: int, size: int, padding: int) -> Iterator[bytes]:
+    for _ in range(number):
+        frame = stream.read(size)
+        if len(frame) < size:
+            raise UnreadableInstance("the data end inside the pixel data")
+        yield frame
+    stream.read(padding)

@@ -1,0 +1,270 @@
+"""Data sets in another transfer syntax than the one they are stored in.
+
+Frame by frame, so memory stays bounded by a frame. Nothing is lost by it: what a lossy syntax has
+lost before is only written out, and a lossy syntax is no target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import Protocol
+
+import structlog
+from pydicom import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from pacs_framework.codecs.ahead import FrameThreads
+from pacs_framework.codecs.codec import Buffer, Frame
+from pacs_framework.codecs.encapsulating import EncapsulatedFrames
+from pacs_framework.codecs.fragments import frames_in, without_offset_tables
+from pacs_framework.codecs.image import (
+    EXPLICIT,
+    EXPLICIT_VR,
+    PIXEL_DATA,
+    CompressedImage,
+    OtherDataSet,
+    read_image,
+)
+from pacs_framework.codecs.native import NativeImage, native_image, read_native
+from pacs_framework.codecs.pixels import PixelFormat
+from pacs_framework.codecs.stream import PieceStream
+from pacs_framework.codecs.syntaxes import is_lossless, syntax_name
+from pacs_framework.dicom.header import Readable, blocks_of
+from pacs_framework.dicom.rewrite import convert_uncompressed, encode_header
+from pacs_framework.dicom.uids import BIG_ENDIAN, IMPLICIT_VR, UNCOMPRESSED
+from pacs_framework.errors import UnreadableInstance
+
+__all__ = ["Decoder", "Encoder", "NativeFrames", "NoPixelData", "Transcoding"]
+
+_log = structlog.get_logger(__name__)
+
+_LARGEST_NATIVE = 0xFFFFFFFE
+_FIRST_ITEM = b"\xfe\xff\x00\xe0"
+_SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"  # pydicom keeps the items of a value without it
+_NATIVE = (EXPLICIT_VR, IMPLICIT_VR, str(DeflatedExplicitVRLittleEndian), BIG_ENDIAN)
+
+
+class Decoder(Protocol):
+    """What decodes frames: a `CodecRegistry`, or one in processes of its own."""
+
+    def decodes(self, transfer_syntax: str, /) -> bool:
+        """Whether it decodes the transfer syntax."""
+
+    def decode(self, frame: Buffer, transfer_syntax: str, pixels: PixelFormat, /) -> Frame:
+        """The native frame. Raises `UnreadableInstance`."""
+
+
+class Encoder(Protocol):
+    """What encodes frames: a `CodecRegistry`, or one in processes of its own."""
+
+    def encodes(self, transfer_syntax: str, /) -> bool:
+        """Whether it encodes the transfer syntax."""
+
+    def encode(self, frame: Frame, transfer_syntax: str, /) -> Frame:
+        """The compressed frame. Raises `UnreadableInstance`."""
+
+
+class NoPixelData(UnreadableInstance):
+    """A data set without pixel data was to be compressed."""
+
+
+class NativeFrames:
+    """An image whose ``frames`` are native, whatever it was read from.
+
+    ``rest`` is what follows the pixel data, good when the frames are read.
+    """
+
+    def __init__(self, header: Dataset, frames: Iterator[Frame], rest: Iterator[bytes]) -> None:
+        self.header = header
+        self.frames = frames
+        self.rest = rest
+
+
+class Transcoding:
+    """Converts data sets with the codecs that there are. Safe to use from many threads.
+
+    Without an ``encoder``, compressed transfer syntaxes are no targets. ``threads`` decode and
+    encode frames of one image beside each other; without, it is one after the other.
+    """
+
+    def __init__(
+        self,
+        codecs: Decoder,
+        *,
+        encoder: Encoder | None = None,
+        threads: FrameThreads | None = None,
+    ) -> None:
+        self._codecs = codecs
+        self._encoder = encoder
+        self._threads = threads or FrameThreads()
+
+    def targets(self, stored: str) -> tuple[str, ...]:
+        """The native transfer syntaxes that a data set in ``stored`` can have, best first.
+
+        For receivers: whoever takes pixel data at all takes native ones (PS3.5 10.1), and to
+        compress for each of them costs more than it saves.
+        """
+        if stored in UNCOMPRESSED or self._codecs.decodes(stored):
+            return tuple(syntax for syntax in _NATIVE if syntax != stored)
+        return ()
+
+    def check_target(self, target: str) -> None:
+        """Raises ValueError, with the reason, for a transfer syntax that is no target."""
+        if target in UNCOMPRESSED:
+            return
+        name = f"{syntax_name(target)} ({target})"
+        if not is_lossless(target):
+            raise ValueError(
+                f"{name} may lose information, and only lossless transfer syntaxes are targets"
+            )
+        if self._encoder is None or not self._encoder.encodes(target):
+            raise ValueError(f"no installed codec encodes {name}; `pacs codecs --all` lists them")
+
+    def convert(self, source: Readable, stored: str, target: str) -> Iterator[bytes]:
+        """The data set of ``source``, read from where it stands, in the syntax ``target``.
+
+        Raises `UnreadableInstance`: for a compressed target, a single frame, or the first of
+        several, at once; for a later one after some blocks. `NoPixelData` for a compressed target
+        of what has none, and ValueError as `check_target`.
+        """
+        self.check_target(target)
+        if target not in UNCOMPRESSED:
+            return blocks_of(source) if stored == target else self._encoded(source, stored, target)
+        if stored in UNCOMPRESSED:
+            return convert_uncompressed(source, stored, target)
+        pieces = self._decompressed(source, stored)
+        if target == EXPLICIT_VR:
+            return pieces
+        return convert_uncompressed(PieceStream(pieces), EXPLICIT_VR, target)
+
+    def native_frames(self, source: Readable, stored: str) -> NativeFrames | Dataset:
+        """The image in ``source`` with its frames decoded; a data set where it has no pixel data.
+
+        Raises `UnreadableInstance`, also while frames are read.
+        """
+        if stored in UNCOMPRESSED:
+            return _frames_of(read_native(source, stored))
+        found = read_image(source, stored)
+        self._decompress_icons(found.header, stored)
+        if isinstance(found, OtherDataSet):
+            return _frames_of(native_image(found))
+        return NativeFrames(found.header, self._decoded(found, stored), found.rest)
+
+    def _decoded(self, image: CompressedImage, stored: str) -> Iterator[Frame]:
+        return self._threads.map(
+            lambda frame: self._codecs.decode(frame, stored, image.pixels), image.frames
+        )
+
+    def _encoded(self, source: Readable, stored: str, target: str) -> Iterator[bytes]:
+        """The data set in a compressed syntax; every frame is encoded at once."""
+        image = self.native_frames(source, stored)
+        if isinstance(image, Dataset):
+            raise _without_pixels(image, target)
+        encapsulated = EncapsulatedFrames()
+        try:
+            self._encode_frames(image, target, encapsulated)
+            header = encode_header(image.header, target)
+        except BaseException:
+            encapsulated.close()
+            raise
+        return _closing(encapsulated, header, image.rest)
+
+    def _encode_frames(self, image: NativeFrames, target: str, into: EncapsulatedFrames) -> None:
+        encoder = self._encoder
+        assert encoder is not None
+        first: PixelFormat | None = None
+        for encoded in self._threads.map(lambda f: encoder.encode(f, target), image.frames):
+            first = first or encoded.pixels
+            if encoded.pixels != first:
+                raise _several_kinds()
+            into.add(encoded.data)
+        assert first is not None
+        first.describe(image.header)
+        into.describe(image.header)
+
+    def _decompressed(self, source: Readable, stored: str) -> Iterator[bytes]:
+        """The data set in explicit VR little endian; the first frame is decoded at once."""
+        image = read_image(source, stored)
+        header = image.header
+        self._decompress_icons(header, stored)
+        if isinstance(image, OtherDataSet):
+            return chain((encode_header(header, EXPLICIT_VR),), image.rest)
+        pixels = image.pixels
+        size = image.number_of_frames * pixels.frame_bytes
+        if size > _LARGEST_NATIVE:
+            raise UnreadableInstance(f"{size} bytes of pixel data are too many to be native")
+        decoded = self._decoded(image, stored)
+        first = next(decoded)
+        without_offset_tables(header)
+        first.pixels.describe(header)
+        element = EXPLICIT.header(PIXEL_DATA, _vr(pixels), size + size % 2)
+        padding = (b"\0",) if size % 2 else ()
+        begin = (encode_header(header, EXPLICIT_VR), element)
+        return chain(begin, _alike(first, decoded), padding, image.rest)
+
+    def _decompress_icons(self, header: Dataset, stored: str) -> None:
+        """Icons (PS3.3 C.7.6.1.1.6) are in the syntax of the image; one that is not goes."""
+        for icon in header.get("IconImageSequence") or ():
+            data = icon.get("PixelData") or b""
+            if not data.startswith(_FIRST_ITEM):
+                continue
+            try:
+                self._decompress_icon(icon, data, stored)
+            except UnreadableInstance as error:
+                _log.info("an icon image was left out", error=str(error))
+                del header.IconImageSequence
+                return
+
+    def _decompress_icon(self, icon: Dataset, data: bytes, stored: str) -> None:
+        pixels = PixelFormat.of(icon)
+        (frame,) = frames_in(iter((data + _SEQUENCE_END,)), icon, stored, pixels)
+        native = self._codecs.decode(frame, stored, pixels)
+        native.pixels.describe(icon)
+        with suppress(KeyError):
+            del icon["PixelData"]
+        icon.PixelData = bytes(native.data) + b"\0" * (len(native.data) % 2)
+        icon["PixelData"].VR = _vr(pixels)
+
+
+def _frames_of(image: NativeImage | Dataset) -> NativeFrames | Dataset:
+    if isinstance(image, Dataset):
+        return image
+    frames = (Frame(frame, image.pixels) for frame in image.frames)
+    return NativeFrames(image.header, frames, image.rest)
+
+
+def _without_pixels(header: Dataset, target: str) -> UnreadableInstance:
+    if "Rows" in header:
+        return UnreadableInstance("an image without pixel data: it may be cut off")
+    return NoPixelData(f"there are no pixel data, which {syntax_name(target)} is for (PS3.5 A.4)")
+
+
+def _closing(
+    encapsulated: EncapsulatedFrames, header: bytes, rest: Iterator[bytes]
+) -> Iterator[bytes]:
+    """All of a data set; the frames that were gathered go with the last of it."""
+    try:
+        yield header
+        yield from encapsulated.element()
+    finally:
+        encapsulated.close()
+    yield from rest
+
+
+def _alike(first: Frame, others: Iterable[Frame]) -> Iterator[bytes]:
+    """The bytes of all frames, of which the header can describe one kind only."""
+    yield bytes(first.data)
+    for frame in others:
+        if frame.pixels != first.pixels:
+            raise _several_kinds()
+        yield bytes(frame.data)
+
+
+def _several_kinds() -> UnreadableInstance:
+    return UnreadableInstance("the frames of the image have pixels of several kinds")
+
+
+def _vr(pixels: PixelFormat) -> str:
+    return "OW" if pixels.bits_allocated > 8 else "OB"
