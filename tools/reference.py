@@ -49,7 +49,8 @@ def commands() -> str:
     from pacs_framework.cli.main import main
 
     parts = ["# Commands\n", NOTE]
-    with click.Context(main, info_name="pacs") as top:
+    # As on the command line: the names of its help option are a setting of the group.
+    with click.Context(main, info_name="pacs", **main.context_settings) as top:
         parts += [_help(main, top), *_below(main, top)]
     return "\n".join(parts)
 
