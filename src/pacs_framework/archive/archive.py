@@ -76,7 +76,7 @@ class Archive:
         codecs: Decoder | None = None,
     ) -> None:
         self.storage = storage
-        self.transcoding = Transcoding(codecs or CodecRegistry())
+        self.transcoding = Transcoding(codecs or CodecRegistry(), whole=True)
         self.staging_folder = data / "staging"
         self.journal_folder = data / "journal"
         self._staging = Claim(self.staging_folder)

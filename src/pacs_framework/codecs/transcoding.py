@@ -31,6 +31,7 @@ from pacs_framework.codecs.native import NativeImage, native_image, read_native
 from pacs_framework.codecs.pixels import PixelFormat
 from pacs_framework.codecs.stream import PieceStream
 from pacs_framework.codecs.syntaxes import is_lossless, syntax_name
+from pacs_framework.codecs.whole import gathered_whole
 from pacs_framework.dicom.header import Readable, blocks_of
 from pacs_framework.dicom.rewrite import convert_uncompressed, encode_header
 from pacs_framework.dicom.uids import BIG_ENDIAN, IMPLICIT_VR, UNCOMPRESSED
@@ -86,7 +87,8 @@ class Transcoding:
     """Converts data sets with the codecs that there are. Safe to use from many threads.
 
     Without an ``encoder``, compressed transfer syntaxes are no targets. ``threads`` decode and
-    encode frames of one image beside each other; without, it is one after the other.
+    encode frames of one image beside each other; without, it is one after the other. ``whole`` is
+    for who sends what comes out: every frame is decoded before the first piece.
     """
 
     def __init__(
@@ -95,10 +97,12 @@ class Transcoding:
         *,
         encoder: Encoder | None = None,
         threads: FrameThreads | None = None,
+        whole: bool = False,
     ) -> None:
         self._codecs = codecs
         self._encoder = encoder
         self._threads = threads or FrameThreads()
+        self._whole = whole
 
     def targets(self, stored: str) -> tuple[str, ...]:
         """The native transfer syntaxes that a data set in ``stored`` can have, best first.
@@ -125,8 +129,9 @@ class Transcoding:
     def convert(self, source: Readable, stored: str, target: str) -> Iterator[bytes]:
         """The data set of ``source``, read from where it stands, in the syntax ``target``.
 
-        Raises `UnreadableInstance`: for a compressed target, a single frame, or the first of
-        several, at once; for a later one after some blocks. `NoPixelData` for a compressed target
+        Raises `UnreadableInstance`: for a compressed target, a single frame, the first of several,
+        or ``whole``, at once; else for a later one after some blocks. `StorageError` where what is
+        to be ``whole`` finds no room. `NoPixelData` for a compressed target
         of what has none, and ValueError as `check_target`.
         """
         self.check_target(target)
@@ -202,7 +207,8 @@ class Transcoding:
         element = EXPLICIT.header(PIXEL_DATA, _vr(pixels), size + size % 2)
         padding = (b"\0",) if size % 2 else ()
         begin = (encode_header(header, EXPLICIT_VR), element)
-        return chain(begin, _alike(first, decoded), padding, image.rest)
+        pieces = chain(begin, _alike(first, decoded), padding, image.rest)
+        return gathered_whole(pieces) if self._whole and image.number_of_frames > 1 else pieces
 
     def _decompress_icons(self, header: Dataset, stored: str) -> None:
         """Icons (PS3.3 C.7.6.1.1.6) are in the syntax of the image; one that is not goes."""

@@ -107,6 +107,19 @@ def test_the_first_frame_is_decoded_before_anything_is_sent() -> None:
         transcoding().convert(io.BytesIO(encapsulated(image(), [b"bad!"])), SYNTAX, EXPLICIT)
 
 
+def test_what_is_to_be_whole_fails_before_its_first_piece() -> None:
+    """Whichever frame it is: a sender cannot take back what has gone out."""
+    registry = CodecRegistry()
+    registry.add([Mirror()], plugin="test")
+    sending = Transcoding(registry, whole=True)
+    good = encapsulated(image(2), [mirrored(FIRST), mirrored(SECOND)])
+    pieces = b"".join(sending.convert(io.BytesIO(good), SYNTAX, EXPLICIT))
+    assert pieces == b"".join(transcoding().convert(io.BytesIO(good), SYNTAX, EXPLICIT))
+    for fragments in ([mirrored(FIRST), b"bad!\xff\xd9"], [mirrored(FIRST)]):
+        with pytest.raises(UnreadableInstance):
+            sending.convert(io.BytesIO(encapsulated(image(2), fragments)), SYNTAX, EXPLICIT)
+
+
 def test_only_what_some_codec_decodes_has_targets() -> None:
     made = transcoding()
     assert EXPLICIT in made.targets(SYNTAX)
