@@ -108,6 +108,17 @@ class Alone:
         if done.returncode or active < len(names):
             print(done.stdout, done.stderr, sep="\n", flush=True)
             return False
+        return self._writes_plugins(python)
+
+    def _writes_plugins(self, python: str) -> bool:
+        """Whether the kernel's wheel brings every template along."""
+        for template in sorted((ROOT / "templates" / "plugin").iterdir()):
+            kind = template.name
+            command = (python, "-m", "pacs_framework.cli", "plugin", "new", f"a-{kind}")
+            done = _run(*command, "--kind", kind, cwd=self._folder)
+            if done.returncode:
+                print(done.stdout, done.stderr, sep="\n", flush=True)
+                return False
         return True
 
     def _build(self, project: Path) -> None:

@@ -1,7 +1,8 @@
 """A new distribution from a template: real files, in which a few names are replaced.
 
-A template is a folder ``templates/KIND`` with a whole project in it, which can be linted and tested
-as it lies there. A kind of plugin that the kernel has no contract for has no folder.
+A template is a folder ``templates/plugin/KIND`` of the repository with a whole project in it, which
+can be linted and tested as it lies there; the wheel carries it along. A kind of plugin that the
+kernel has no contract for has no folder.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from pacs_framework.plugins.contract import Contract
 
 __all__ = ["Project", "check_kind", "kernel_range", "kinds", "new_project"]
 
-_TEMPLATES = Path(__file__).parent / "templates"
+_IN_WHEEL = Path(__file__).parent / "templates"
+_IN_REPOSITORY = Path(__file__).parents[3] / "templates" / "plugin"
+_TEMPLATES = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_REPOSITORY
 _LEAVINGS = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 _AUTHORS = 'authors = [{ name = "Sample Author" }]\n'
 
