@@ -87,6 +87,13 @@ def test_workers_end_in_order_when_they_are_asked_to(tmp_path: Path, associate: 
     assert "Fatal Python error" not in running.log_text()
 
 
+def test_workers_that_are_still_starting_end_in_order_too(tmp_path: Path) -> None:
+    with served(tmp_path / "archive", options=("--workers", "4")) as running:
+        assert running.stop() == 0
+    assert "worker ended badly" not in running.log_text()
+    assert "worker does not stop" not in running.log_text()
+
+
 def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     with served(tmp_path / "archive", options=("--workers", "2")) as running:
         children = Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children")

@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 _STOP_SECONDS = 15
+# How a worker ends that was asked to: by itself; by the signal, when that came before it could take
+# signals or after it had let go of everything; or killed by us, which is told as such.
+_IN_ORDER = (0, -signal.SIGTERM, -signal.SIGINT, -signal.SIGKILL)
 # A worker that dies sooner than this after its start is not started again at once.
 _SHORT_LIFE = 2.0
 
@@ -89,6 +92,7 @@ def _start(listening: socket.socket) -> _Worker:
         pass_fds=(descriptor,),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
+        process_group=0,  # a Ctrl-C at the terminal is for the supervisor alone
     )
     return _Worker(process, time.monotonic())
 
@@ -135,7 +139,7 @@ def _stop(workers: list[_Worker], signals: Signals) -> None:
             log.error("worker does not stop and is killed", pid=pid)
             worker.process.kill()
         exit_code = worker.process.wait()
-        if exit_code not in (0, -signal.SIGKILL):
+        if exit_code not in _IN_ORDER:
             log.error("worker ended badly", pid=pid, exit_code=exit_code)
         _close_pipe(worker)
 
