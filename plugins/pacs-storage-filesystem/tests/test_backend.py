@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacs_framework.errors import ObjectNotFound, OutOfResources, StorageError
-from pacs_framework.testing.faulty_disk import FaultyDisk
+from pacs_framework.testing.faulty_disk import DiskCall, FaultyDisk
 from pacs_framework.testing.objects import get, keys, object_name, put
 from pacs_storage_filesystem.backend import FilesystemBackend
 from pacs_storage_filesystem.naming import Naming, is_key, key_of, version_of
@@ -88,6 +88,19 @@ def test_an_object_survives_because_everything_on_its_way_was_synced(
     put(backend, backend.key_for(object_name(2)))
     assert steps == ["sync file", "rename", f"sync {patient}/{study}/{series}"]
     backend.close()
+
+
+def test_a_new_root_deep_below_what_was_there_is_durable(
+    pacs_faulty_disk: FaultyDisk, tmp_path: Path
+) -> None:
+    """Each folder that is made is synced in the one above, or all objects go with it."""
+    root = tmp_path / "new" / "deep" / "objects"
+    FilesystemBackend(root, naming=Naming.FLAT, reserve=0).close()
+    calls = pacs_faulty_disk.calls
+    made = [call.path for call in calls if call.name == "mkdir"]
+    assert made == [tmp_path / "new", tmp_path / "new" / "deep", root]
+    for path in made:
+        assert DiskCall("fsync", path.parent) in calls[calls.index(DiskCall("mkdir", path)) :]
 
 
 def test_a_folder_that_somebody_else_made_is_synced_before_it_is_relied_on(

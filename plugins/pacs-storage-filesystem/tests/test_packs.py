@@ -369,6 +369,7 @@ def large(
     put_new(backend, b"before", 1)
     key = put_new(backend, data, 2)
     put_new(backend, b"behind", 3)
+    backend.open(key).close()  # the pack stays open for all who read
     yield backend, key, data
     backend.close()
 

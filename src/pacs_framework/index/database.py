@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from pacs_framework.errors import ConfigurationError, IndexUnavailable
+from pacs_framework.folders import make_folders
 from pacs_framework.index.commit_log import CommitLog, SqliteLog
 from pacs_framework.index.migrate import migrate
 from pacs_framework.index.write_lock import FileWriteLock, NoWriteLock, WriteLock
@@ -167,7 +168,7 @@ def _open_sqlite(url: URL) -> Database:
     if not url.database or url.database == ":memory:":
         raise ConfigurationError(f"index url {url!r} names no file; write sqlite:////path/index.db")
     path = Path(url.database)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(path.parent)
     engine = sa.create_engine(url, pool_size=16, max_overflow=48)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

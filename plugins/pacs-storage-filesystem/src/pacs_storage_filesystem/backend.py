@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pacs_framework.archive.claims import Claim, abandoned
 from pacs_framework.errors import ObjectNotFound, OutOfResources, StorageError
+from pacs_framework.folders import make_folders
 from pacs_framework.storage import ByteSource, ObjectName, ObjectStat, ObjectWriter, StorageBackend
 from pacs_storage_filesystem.failures import explain, translated
 from pacs_storage_filesystem.files import FileWriter, file_buffers
@@ -35,7 +36,7 @@ class FilesystemBackend(StorageBackend):
 
     def __init__(self, root: Path, *, naming: Naming, reserve: int) -> None:
         with translated("open the storage folder"):
-            root.mkdir(parents=True, exist_ok=True)
+            make_folders(root)
             self._folders = Folders(root)
         self._root = root
         self._naming = naming

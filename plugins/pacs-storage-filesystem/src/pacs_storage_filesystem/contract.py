@@ -21,6 +21,8 @@ __all__ = ["TestFiles", "TestPacks"]
 class TestFiles(StorageSuite):
     """Every object a file of its own, once for each naming."""
 
+    measures_room = True
+
     @pytest.fixture(params=list(Naming), ids=str)
     def opener(self, request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
         """No object is small enough for a pack."""
@@ -32,6 +34,7 @@ class TestPacks(StorageSuite):
     """Small objects in packs, large ones in files."""
 
     remembers = True
+    measures_room = True
 
     @pytest.fixture
     def opener(self, tmp_path: Path) -> Opener:

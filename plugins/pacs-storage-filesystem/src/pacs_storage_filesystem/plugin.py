@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -29,7 +29,7 @@ def config_models() -> type[Settings]:
 @hookimpl
 def storage_backends(settings: Settings) -> Mapping[str, BackendFactory]:
     """``file:///var/lib/pacs/objects``."""
-    return {"file": partial(_open, settings)}
+    return {"file": _Folders(settings)}
 
 
 @hookimpl
@@ -41,17 +41,29 @@ def conformance(settings: Settings) -> Sequence[Contribution]:
     return contributions(settings)
 
 
-def _open(settings: Settings, url: str, /) -> StorageBackend:
-    """The backend below the folder that ``url`` names. Raises `ConfigurationError`."""
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """Opens the backend below the folder that a URL names."""
+
+    settings: Settings
+
+    def __call__(self, url: str, /) -> StorageBackend:
+        return open_backend(
+            _folder(url),
+            naming=self.settings.naming,
+            reserve=self.settings.reserve,
+            pack_below=self.settings.pack_below,
+        )
+
+    def check(self, url: str, /) -> None:
+        _folder(url)
+
+
+def _folder(url: str) -> Path:
     parts = urlsplit(url)
     path = Path(unquote(parts.path))
     if parts.netloc or parts.query or parts.fragment or not path.is_absolute():
         raise ConfigurationError(
             f"storage url {url!r} names no local folder; write file:///absolute/path"
         )
-    return open_backend(
-        path,
-        naming=settings.naming,
-        reserve=settings.reserve,
-        pack_below=settings.pack_below,
-    )
+    return path
