@@ -8,9 +8,11 @@ unknown ones UN (PS3.5 6.2.2).
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from struct import Struct
+from typing import NamedTuple
 
 from pydicom.datadict import dictionary_VR
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
@@ -64,12 +66,29 @@ class Encoding:
 
     def header(self, tag: int, vr: str, length: int) -> bytes:
         """An encoded element header (PS3.5 7.1)."""
-        mark = "<" if self.little else ">"
+        tag_and = _PACKERS[self.little]
+        group, element = tag >> 16, tag & 0xFFFF
         if self.implicit or tag in (_ITEM, _ITEM_END, _SEQUENCE_END):
-            return self.tag(tag) + Struct(mark + "I").pack(length)
+            return tag_and.length(group, element, length)
         if vr in _LONG_VRS:
-            return self.tag(tag) + vr.encode("latin-1") + Struct(mark + "HI").pack(0, length)
-        return self.tag(tag) + vr.encode("latin-1") + Struct(mark + "H").pack(length)
+            return tag_and.long(group, element, vr.encode("latin-1"), 0, length)
+        return tag_and.short(group, element, vr.encode("latin-1"), length)
+
+
+class _Packers(NamedTuple):
+    """Encoders of element headers in one byte order: without VR, and with both forms of length."""
+
+    length: Callable[..., bytes]
+    long: Callable[..., bytes]
+    short: Callable[..., bytes]
+
+
+_PACKERS = {
+    little: _Packers(
+        Struct(mark + "HHI").pack, Struct(mark + "HH2sHI").pack, Struct(mark + "HH2sH").pack
+    )
+    for little, mark in ((True, "<"), (False, ">"))
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,23 @@ import io
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
 from pydicom.errors import BytesLengthException
-from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
-from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
 from pydicom.valuerep import CUSTOMIZABLE_CHARSET_VR
 
 from pacs_framework.dicom.charset import can_carry, encode_identifier_charset
 from pacs_framework.dicom.depth import DEPTH_LIMIT, too_deep
+from pacs_framework.dicom.elements import Encoding
+from pacs_framework.dicom.encode import encode_elements
 from pacs_framework.dicom.header import Readable, SplitDataSet, split_data_set
 from pacs_framework.dicom.inflate import deflate
+from pacs_framework.dicom.pixel_part import pixel_part
 from pacs_framework.dicom.quiet import take_values_as_they_are
 from pacs_framework.dicom.transcode import convert_uncompressed
 from pacs_framework.dicom.uids import BIG_ENDIAN, DEFLATED, IMPLICIT_VR
@@ -35,6 +38,7 @@ __all__ = [
     "convert_uncompressed",
     "decode_header",
     "encode_header",
+    "joined",
     "load_header",
     "replace_header",
 ]
@@ -57,7 +61,8 @@ PYDICOM_FAILURES = (
 """What pydicom raises where a data set is not what it expects."""
 
 
-_COMMAND_GROUP_LENGTH = 0x00000000
+_FIRST_OF_A_DATA_SET = 0x00080000  # before it: commands, file meta, DICOMDIR (PS3.5 7.1)
+_LAST_PIXEL_DATA = max(PIXEL_DATA_TAGS)
 
 _tag_in = re.compile(r"[Ww]ith tag (\([0-9A-Fa-f]{4},[0-9A-Fa-f]{4}\))").search
 
@@ -88,8 +93,9 @@ def decode_header(split: SplitDataSet) -> Dataset:
         )
     except PYDICOM_FAILURES as error:
         raise UnreadableInstance(f"the header cannot be decoded: {failure_of(error)}") from None
-    # Zeros that pad the end look like this element, which belongs to commands.
-    dataset.pop(_COMMAND_GROUP_LENGTH, None)
+    # Also zeros that pad the end, which look like the group length of a command.
+    for tag in [each for each in dataset.keys() if each < _FIRST_OF_A_DATA_SET]:  # noqa: SIM118
+        del dataset[tag]
     return dataset
 
 
@@ -101,20 +107,26 @@ def encode_header(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
     carry moves the whole header to one that can. For a deflated transfer syntax the bytes are not
     deflated: header and rest are one stream (see `replace_header`).
 
-    Raises `PluginError` for pixel data in ``dataset`` and for what pydicom cannot encode.
+    Raises `PluginError` for pixel data in ``dataset``, for groups that no data set has, and for
+    what pydicom cannot encode.
     """
+    tags = dataset.keys()
+    if tags and min(tags) < _FIRST_OF_A_DATA_SET:
+        raise PluginError(
+            f"a changed data set must not contain {min(tags)}: a data set begins with group 0008"
+        )
     if any(tag in dataset for tag in PIXEL_DATA_TAGS):
         raise PluginError("a changed data set must not contain pixel data: they stay as they are")
     implicit, little = dataset.original_encoding
-    target = DicomBytesIO()
-    target.is_implicit_VR = transfer_syntax_uid == IMPLICIT_VR if implicit is None else implicit
-    target.is_little_endian = transfer_syntax_uid != BIG_ENDIAN if little is None else little
+    encoding = Encoding(
+        implicit=transfer_syntax_uid == IMPLICIT_VR if implicit is None else implicit,
+        little=transfer_syntax_uid != BIG_ENDIAN if little is None else little,
+    )
     try:
         _carry_text(dataset)
-        write_dataset(target, dataset)
+        return encode_elements(dataset, encoding)
     except PYDICOM_FAILURES as error:
         raise PluginError(f"the changed data set cannot be encoded: {failure_of(error)}") from None
-    return target.getvalue()
 
 
 def _carry_text(dataset: Dataset) -> None:
@@ -130,9 +142,8 @@ def _new_texts(dataset: Dataset) -> Iterator[str]:
     pending = [dataset]
     while pending:
         current = pending.pop()
-        for tag in current.keys():  # noqa: SIM118 - iterating a Dataset decodes every element
-            element = current.get_item(tag)
-            if element is None or element.is_raw or not element.value:
+        for element in current.values():
+            if isinstance(element, RawDataElement) or not element.value:
                 continue
             if isinstance(element.value, Sequence):
                 pending.extend(element.value)
@@ -142,13 +153,33 @@ def _new_texts(dataset: Dataset) -> Iterator[str]:
 
 
 def replace_header(
-    source: EncodedDataSet | Readable, transfer_syntax_uid: str, dataset: Dataset
+    source: EncodedDataSet | Readable,
+    transfer_syntax_uid: str,
+    dataset: Dataset,
+    *,
+    pixels_only: bool = False,
 ) -> Iterator[bytes]:
     """The data set of ``source`` with ``dataset`` as its header, piece by piece.
 
+    With ``pixels_only``, what follows the pixel data is left out; what is wrong there is then told
+    with the pieces.
     For a deflated transfer syntax it is inflated and deflated again on the way. Raises
     `UnreadableInstance` and `PluginError`, both before the first piece.
     """
     split = split_data_set(source, transfer_syntax_uid)
-    pieces = chain([encode_header(dataset, transfer_syntax_uid)], split.tail)
+    return joined(split, transfer_syntax_uid, dataset, pixels_only=pixels_only)
+
+
+def joined(
+    split: SplitDataSet, transfer_syntax_uid: str, dataset: Dataset, *, pixels_only: bool
+) -> Iterator[bytes]:
+    """As `replace_header`, of a data set that was taken apart. Raises `PluginError`."""
+    header = encode_header(dataset, transfer_syntax_uid)
+    first = next(split.tail, b"")
+    if first and (last := max(dataset.keys(), default=0)) > _LAST_PIXEL_DATA:
+        raise PluginError(
+            f"a changed data set must not contain {last}, which has its place behind the pixel data"
+        )
+    whole = replace(split, tail=chain((first,) if first else (), split.tail))
+    pieces = chain([header], pixel_part(whole) if pixels_only else whole.tail)
     return deflate(pieces) if transfer_syntax_uid in DEFLATED else pieces

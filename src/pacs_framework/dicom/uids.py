@@ -81,6 +81,7 @@ UNCOMPRESSED: frozenset[str] = frozenset(
         DeflatedExplicitVRLittleEndian,
     )
 )
+"""Transfer syntaxes whose pixel data are native (PS3.5 A.1 to A.3 and A.5)."""
 """The transfer syntaxes with native pixel data: one can be made from the other without loss."""
 
 DEFLATED: frozenset[str] = frozenset(

@@ -133,6 +133,35 @@ def test_pixel_data_in_a_changed_header_are_refused():
         encode_header(dataset, EXPLICIT)
 
 
+@pytest.mark.parametrize("tag", [0x00000002, 0x00020016, 0x00041500, 0x00060001])
+def test_groups_that_no_data_set_has_are_refused_in_a_changed_header(tag):
+    dataset = Dataset()
+    dataset.add_new(tag, "LO", "X")
+    with pytest.raises(PluginError, match="a data set begins with group 0008"):
+        encode_header(dataset, EXPLICIT)
+
+
+def test_groups_that_no_data_set_has_are_not_shown_to_those_who_change_one(encode):
+    dataset = Dataset()
+    dataset.add_new(0x00020016, "AE", "X")
+    dataset.PatientID = "P"
+    assert [*load_header(encode(dataset, EXPLICIT), EXPLICIT).keys()] == [0x00100020]
+
+
+@pytest.mark.parametrize("tag", [0x7FE10010, 0xFFFCFFFC])
+def test_what_has_its_place_behind_the_pixel_data_is_refused_in_front_of_them(encode, tag):
+    """Elements stand in the order of their tags (PS3.5 7.1)."""
+    before = Dataset()
+    before.PatientID = "P"
+    changed = Dataset()
+    changed.add_new(tag, "OB", b"\0\0")
+    assert b"".join(replace_header(encode(before, EXPLICIT), EXPLICIT, changed))
+    before.PixelData = b"\0\0"
+    before["PixelData"].VR = "OW"
+    with pytest.raises(PluginError, match="behind the pixel data"):
+        replace_header(encode(before, EXPLICIT), EXPLICIT, changed)
+
+
 def test_a_header_that_cannot_be_encoded_is_said_without_its_value():
     dataset = Dataset()
     dataset.add_new(0x00280010, "US", "secret")
