@@ -10,6 +10,7 @@
     │   ├── MismatchedInstance      the data set is not what the command announced
     │   └── DuplicateInstance       the instance exists and the policy rejects a second one
     ├── RefusedByPolicy             a plugin or a rule said no
+    ├── NotAnonymized               an instance could not be de-identified, so it stays here
     ├── QueryError                  the identifier of a query or a retrieval is not usable
     ├── IndexUnavailable            the database is away or failed
     └── StorageError                the bytes cannot be kept or given back
@@ -32,6 +33,7 @@ __all__ = [
     "IndexUnavailable",
     "InstanceError",
     "MismatchedInstance",
+    "NotAnonymized",
     "ObjectNotFound",
     "OutOfResources",
     "PacsError",
@@ -97,6 +99,12 @@ class RefusedByPolicy(PacsError):
 
     status = Status.NOT_AUTHORIZED
     http_status = HTTPStatus.FORBIDDEN
+
+
+class NotAnonymized(PacsError):
+    """An instance could not be de-identified, so nothing of it may go on (0110H)."""
+
+    http_status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 class QueryError(PacsError):
