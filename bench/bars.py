@@ -63,6 +63,11 @@ class Verdict:
 _WORKERS = "ours-workers"
 _FIND = ("study-uid", "study-patient", "study-accession", "study-name", "study-day", "series")
 
+_DECODED = (
+    *("jpeg", "jpeg-12", "jpeg-lossless", "jpeg-ls", "jpeg-ls-near", "jpeg2000"),
+    *("jpeg2000-lossy", "htj2k", "htj2k-lossy", "rle"),
+)
+
 BARS: tuple[Bar, ...] = (
     AtMost("associate", 1.0),
     AtLeast("echo", "orthanc", 1.0),
@@ -87,6 +92,8 @@ BARS: tuple[Bar, ...] = (
     AtLeast("stock-storescu", "orthanc", 20.0),
     AtLeast("stock-getscu", "orthanc", 10.0),
     AtLeast("stock-movescu", "orthanc", 10.0),
+    *(AtLeast(f"decode-{name}", "pydicom", 2.0) for name in _DECODED),
+    *(AtLeast(f"scale-{n}", "1 process", 1.6, ours="2 processes") for n in ("htj2k", "jpeg2000")),
     *(Flat(f"find-{name}", "ours-") for name in (*_FIND, "images")),
     *(Flat(f"find-{name}", "ours-pg-") for name in (*_FIND, "images")),
     AtMost("find-study-day-first", 20.0, ("ours-3k", "ours-120k", "ours-1.3M")),

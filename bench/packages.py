@@ -10,7 +10,7 @@ from pathlib import Path
 
 __all__ = ["install_peers"]
 
-_PACKAGES = ("orthanc", "orthanc-dicomweb", "dcmtk")
+_PACKAGES = ("orthanc", "orthanc-dicomweb", "orthanc-gdcm", "dcmtk", "libgdcm-tools")
 _PROGRAMS = (Path("/usr/sbin/Orthanc"), Path("/usr/bin/storescp"))
 # Runlevel 1 has policy and invoke-rc.d leave the services of packages alone: the bench starts
 # its own Orthanc, and a second one on the standard ports would only take CPU.

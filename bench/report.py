@@ -17,9 +17,18 @@ _TITLES = {
     "stock": "Stock tools as users have them, no environment set",
     "find": "C-FIND, time to the last answer unless stated (ms)",
     "hooks": "Cost of a hook by number of plugins (µs)",
+    "codecs": "Codecs: native pixels of a CT slice on one core (MB/s)",
+    "scaling": "Decoders in processes of their own, as the archive runs them (MB/s)",
 }
 # Ratios are shown to these; more would only fill the page.
-_RATIOS = {"peers": ("orthanc", "storescp"), "stock": ("orthanc",), "find": (), "hooks": ()}
+_RATIOS = {
+    "peers": ("orthanc", "storescp"),
+    "stock": ("orthanc",),
+    "find": (),
+    "hooks": (),
+    "codecs": ("pydicom", "gdcm"),
+    "scaling": (),
+}
 _BUSY = 0.6
 
 
@@ -41,7 +50,7 @@ def _cell(column: Column | None) -> str:
 
 
 def _cells(run: Run, table: str, result: Result, columns: Sequence[str]) -> list[str]:
-    ratios = [result.ratio(peer) for peer in _RATIOS[table] if peer in run.peers]
+    ratios = [result.ratio(peer) for peer in _against(run, table)]
     shown = [f"{ratio:.2f} ×" if ratio else "–" for ratio in ratios]
     return [
         f"{result.title} [{result.unit}]",
@@ -50,8 +59,14 @@ def _cells(run: Run, table: str, result: Result, columns: Sequence[str]) -> list
     ]
 
 
+def _against(run: Run, table: str) -> list[str]:
+    """The columns that a table has ratios to: peers of the run, or what it has measured itself."""
+    measured = {name for result in run.of(table) for name in result.columns}
+    return [name for name in _RATIOS[table] if name in run.peers or name in measured]
+
+
 def _heads(run: Run, table: str, columns: Sequence[str]) -> list[str]:
-    against = [f"× {name}" for name in _RATIOS[table] if name in run.peers]
+    against = [f"× {name}" for name in _against(run, table)]
     return ["", *columns, *against]
 
 

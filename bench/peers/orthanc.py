@@ -11,7 +11,11 @@ from pacs_framework.testing.sockets import free_port
 
 __all__ = ["Orthanc"]
 
-_DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+_FOLDER = Path("/usr/share/orthanc/plugins")
+_PLUGINS = (
+    _FOLDER / "libOrthancDicomWeb.so",
+    _FOLDER / "libOrthancGdcm.so",  # decodes JPEG 2000, which DCMTK under it cannot
+)
 
 
 class Orthanc(Peer):
@@ -42,7 +46,8 @@ class Orthanc(Peer):
     def settings(cls) -> str:
         """What differs from the defaults, and the defaults that matter."""
         return (
-            "TCP_NODELAY=1, MaximumPduLength 131072, DICOMweb plugin; defaults: "
+            "TCP_NODELAY=1, MaximumPduLength 131072, plugins DICOMweb and GDCM where installed; "
+            "defaults: "
             "StorageCompression off, OverwriteInstances off, SyncStorageArea on, "
             "StoreMD5ForAttachments on, DicomThreadsCount 4, DicomScpTimeout 30 (idle rows: 120)"
         )
@@ -60,7 +65,7 @@ class Orthanc(Peer):
             "DicomAlwaysAllowGet": True,
             "DicomAlwaysAllowMove": True,
             "DicomScpTimeout": self.scp_timeout,
-            "Plugins": [str(_DICOMWEB)] if _DICOMWEB.exists() else [],
+            "Plugins": [str(plugin) for plugin in _PLUGINS if plugin.exists()],
             "DicomModalities": {
                 aet.lower(): [aet, "127.0.0.1", port]
                 for aet, port in self.destinations.ports.items()

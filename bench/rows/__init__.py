@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.rows import association, growth, idle, lifecycle, retrieve, stock, store
+from bench.rows import association, growth, idle, lifecycle, retrieve, stock, store, transcoding
 from bench.rows.base import Row
 
-__all__ = ["FAMILIES", "FIND", "HOOKS", "Family", "family_names"]
+__all__ = ["CODECS", "FAMILIES", "FIND", "HOOKS", "Family", "family_names"]
 
-FIND, HOOKS = "find", "hooks"
+CODECS, FIND, HOOKS = "codecs", "find", "hooks"
 """Families with a set-up of their own."""
 
 
@@ -27,6 +27,7 @@ FAMILIES = [
     Family("medium", store.MEDIUM),
     Family("large", store.LARGE),
     Family("retrieve", [*retrieve.ROWS, *stock.TUNED]),
+    Family("transcoding", transcoding.ROWS),
     Family("idle", idle.ROWS),
     Family("growth", growth.ROWS),
     Family("lifecycle", lifecycle.ROWS),
@@ -36,4 +37,4 @@ FAMILIES = [
 
 def family_names() -> list[str]:
     """The names that ``--rows`` takes for whole families."""
-    return [*(family.name for family in FAMILIES), FIND, HOOKS]
+    return [*(family.name for family in FAMILIES), CODECS, FIND, HOOKS]

@@ -20,10 +20,11 @@ from typing import Any, Self
 
 import structlog
 
+from pacs_framework.anonymizers.registry import AnonymizerRegistry
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.changes import Change
 from pacs_framework.archive.feed import ChangeFeed
-from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
+from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
 from pacs_framework.archive.recovery import recover
 from pacs_framework.codecs.isolated import IsolatedCodecs
 from pacs_framework.codecs.registry import CodecRegistry
@@ -35,6 +36,7 @@ from pacs_framework.config import (
     validate_plugin_sections,
 )
 from pacs_framework.errors import ConfigurationError
+from pacs_framework.folders import make_folders
 from pacs_framework.health import check_health
 from pacs_framework.index.database import Database, open_database
 from pacs_framework.index.entry import DuplicatePolicy
@@ -108,6 +110,13 @@ class Configured:
                 f"[codecs] prefer names {unknown[0]!r}, and no active plugin of this name offers "
                 "codecs"
             )
+        return registry
+
+    def anonymizer_registry(self) -> AnonymizerRegistry:
+        """The anonymizers of the active plugins, by name."""
+        registry = AnonymizerRegistry()
+        for plugin, anonymizers in self.plugins.register("anonymizers"):
+            registry.add(anonymizers, plugin=plugin)
         return registry
 
     def check_storage(self) -> None:
@@ -208,14 +217,14 @@ class App:
     def _open(self) -> None:
         """Ground floor first; each thing that was opened adds how it is closed."""
         data = self._configured.data
-        data.mkdir(parents=True, exist_ok=True)
+        make_folders(data)
         self._started = dt.datetime.now(dt.UTC)
         self._undo.append(self.plugins.close)
+        storage = self._configured.open_storage()
+        self._undo.append(storage.close)
         database = open_database(self._configured.index_url)
         self._undo.append(database.close)
         self._database = database
-        storage = self._configured.open_storage()
-        self._undo.append(storage.close)
         archive = self._open_archive(database, storage)
         recover(archive)
         if self._with_feed:
@@ -228,6 +237,7 @@ class App:
 
     def _open_archive(self, database: Database, storage: StorageBackend) -> Archive:
         settings = self.settings.archive
+        codecs = self._open_codecs()
         archive = Archive(
             database=database,
             storage=storage,
@@ -235,7 +245,9 @@ class App:
             on_store=self._on_store if self.plugins.decides_on_store else None,
             duplicates=DuplicatePolicy(settings.duplicates),
             spool=settings.spool,
-            codecs=self._open_codecs(),
+            codecs=codecs,
+            encoder=codecs,
+            anonymizers=self._configured.anonymizer_registry(),
         )
         self._undo.append(archive.close)
         archive.peers = PeerBook(
@@ -277,7 +289,7 @@ class App:
         self._undo.append(process.close)
         return process
 
-    def _on_store(self, instance: IncomingInstance) -> Refusal | Coercion | None:
+    def _on_store(self, instance: IncomingInstance) -> StoreAnswer:
         """What the plugins say of an instance; they may use the archive meanwhile."""
         return self.plugins.decide_store(instance, self._archive)
 

@@ -41,9 +41,10 @@ if TYPE_CHECKING:
     import click
     from pydantic import BaseModel
 
+    from pacs_framework.anonymizers.anonymizer import Anonymizer
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.changes import Change
-    from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
+    from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
     from pacs_framework.codecs.codec import Codec
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
@@ -146,6 +147,17 @@ def codecs(settings: Any) -> Sequence[Codec]:
 
 
 @_hook(HookKind.REGISTER)
+def anonymizers(settings: Any) -> Mapping[str, Anonymizer]:
+    """Offer ways to de-identify instances.
+
+    Kind: REGISTER.
+    Returns: name → anonymizer (see `Anonymizer`). Rules and commands ask for it by that name. Two
+    providers of one name is an error naming both plugins.
+    """
+    raise NotImplementedError
+
+
+@_hook(HookKind.REGISTER)
 def dimse_services(archive: Archive, settings: Any) -> Sequence[DimseService]:
     """Offer SOP classes on the wire.
 
@@ -189,9 +201,7 @@ def on_association(request: AssociationRequest, settings: Any) -> Rejection | Na
 
 
 @_hook(HookKind.DECIDE)
-def on_store(
-    instance: IncomingInstance, archive: Archive, settings: Any
-) -> Refusal | Coercion | None:
+def on_store(instance: IncomingInstance, archive: Archive, settings: Any) -> StoreAnswer:
     """Judge an instance that has arrived and is not yet stored.
 
     Kind: DECIDE; after the header scan.
@@ -199,8 +209,9 @@ def on_store(
     archive: to look up what is stored, and to store: an instance that a hook stores is judged like
     any other, so a hook that stores must know its own instances. Four deep, they are refused.
     Returns: None to keep the bytes as received, a `Refusal` with the DIMSE status and a reason,
-    or a `Coercion` with the changed data set, which the next plugin then sees. The peer of a
-    coerced instance gets B000H, coercion of data elements (PS3.4 B.2.3).
+    a `Coercion` with the changed data set, which the next plugin then sees, or a `Compression` to
+    another transfer syntax, of which the last one counts. The peer of a coerced instance gets
+    B000H, coercion of data elements (PS3.4 B.2.3), that of one compressed without loss SUCCESS.
     An exception refuses the instance with 0110H, processing failure.
     """
     raise NotImplementedError

@@ -171,7 +171,7 @@ class StorageBackend(ABC):
 
     @abstractmethod
     def stat(self, key: str) -> ObjectStat:
-        """Raises `ObjectNotFound`."""
+        """Key, size and time of a committed object. Raises `ObjectNotFound`."""
 
     @abstractmethod
     def delete(self, key: str) -> None:
@@ -188,7 +188,7 @@ class StorageBackend(ABC):
     def recover(self) -> int:
         """Remove what an unclean stop left half-written; the number of leftovers removed.
 
-        Called at start while nobody writes.
+        Called at each start, also while other processes are writing: what those write stays.
         """
         return 0
 
@@ -258,7 +258,11 @@ class MissingStorage(StorageBackend):
 
 
 class BackendFactory(Protocol):
-    """Opens the backend behind a URL such as ``file:///var/lib/pacs/objects``."""
+    """Opens the backend behind a URL such as ``file:///var/lib/pacs/objects``.
+
+    One that also has a method ``check(url)`` judges a URL without opening anything: ``pacs check``
+    asks it, and so does every start. It raises ConfigurationError when the URL is not usable.
+    """
 
     def __call__(self, url: str, /) -> StorageBackend:
         """Open the backend; raises ConfigurationError when the URL is not usable."""
@@ -290,13 +294,16 @@ class StorageRegistry:
         return urlsplit(url).scheme in self._factories
 
     def check(self, url: str) -> None:
-        """Raise `ConfigurationError` when no plugin provides the scheme of ``url``."""
+        """Raise `ConfigurationError` when no plugin provides ``url``, or its plugin says no."""
         if not self.provides(url):
             known = ", ".join(self.schemes) or "none: no storage plugin is active"
             raise ConfigurationError(
                 f"storage url {url!r}: no active plugin provides the scheme "
                 f"{urlsplit(url).scheme!r} (provided: {known}); install a storage plugin for it"
             )
+        judge = getattr(self._factories[urlsplit(url).scheme][1], "check", None)
+        if judge is not None:
+            judge(url)
 
     def open(self, url: str) -> StorageBackend:
         """The backend behind ``url``; raises `ConfigurationError` as `check` does."""

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pydicom
+import pydicom.data
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import pixel_array
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from pacs_codecs_imagecodecs.codecs import available
+from pacs_codecs_pylibjpeg.codecs import available as others
+from pacs_framework.codecs.comparing import samples_of
+from pacs_framework.codecs.files import FileConverter
+from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
+from pacs_framework.codecs.registry import CodecRegistry
+from pacs_framework.codecs.syntaxes import named_syntax
+from pacs_framework.codecs.transcoding import NativeFrames, Transcoding
+from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.testing.suites.codec import areas, noise
 
 pytestmark = pytest.mark.interop
 
+BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
 PACS = (sys.executable, "-m", "pacs_framework.cli")
 PACKAGES = {
     "dcmdjpeg": "dcmtk",
@@ -28,6 +40,7 @@ PACKAGES = {
     "dcmcjpls": "dcmtk",
     "dcmcrle": "dcmtk",
     "gdcmconv": "libgdcm-tools",
+    "dciodvfy": "dicom3tools",
 }
 
 GREY = PixelFormat(rows=60, columns=50, bits_allocated=16, bits_stored=12)
@@ -43,15 +56,14 @@ COLOUR = PixelFormat(
     photometric_interpretation="RGB",
 )
 ALL = (GREY, FULL, SIGNED, BYTES, COLOUR)
-WHOLE = (FULL, SIGNED, BYTES, COLOUR)  # of which JPEG-LS is written
 
 # Tool, its options, and our name of the syntax.
 READERS = [
     ("dcmdjpeg", ("+cn",), "jpeg-lossless", ALL),
-    ("dcmdjpls", (), "jpeg-ls", WHOLE),
+    ("dcmdjpls", (), "jpeg-ls", ALL),
     ("dcmdrle", (), "rle", ALL),
     ("gdcmconv", ("-w",), "jpeg-lossless", ALL),
-    ("gdcmconv", ("-w",), "jpeg-ls", WHOLE),
+    ("gdcmconv", ("-w",), "jpeg-ls", ALL),
     ("gdcmconv", ("-w",), "jpeg2000", ALL),
     ("gdcmconv", ("-w",), "rle", ALL),
 ]
@@ -64,6 +76,19 @@ WRITERS = [
     ("gdcmconv", ("-L",), ALL),
     ("gdcmconv", ("-K",), ALL),
     ("gdcmconv", ("-R",), ALL),
+]
+
+
+# What is written with loss: its reader, our name of the syntax, how much is lost, and the largest
+# difference to what we read. GDCM does not write YBR_FULL_422.
+LOSSY_READERS = [
+    ("dcmdjpeg", ("+cn",), "jpeg", Loss(Measure.QUALITY, 90), (BYTES, COLOUR), 0),
+    ("dcmdjpeg", (), "jpeg-12", Loss(Measure.QUALITY, 90), (GREY,), 0),
+    ("dcmdjpls", (), "jpeg-ls-near", Loss(Measure.NEAR, 2), (GREY, FULL, BYTES, COLOUR), 0),
+    ("gdcmconv", ("-w",), "jpeg", Loss(Measure.QUALITY, 90), (BYTES,), 0),
+    ("gdcmconv", ("-w",), "jpeg-ls-near", Loss(Measure.NEAR, 2), (GREY, FULL, BYTES, COLOUR), 0),
+    ("gdcmconv", ("-w",), "jpeg2000-lossy", Loss(Measure.QUALITY, 50), ALL, 1),
+    ("gdcmconv", ("-w",), "jpeg2000-lossy", Loss(Measure.RATIO, 1.5), (GREY, FULL, SIGNED), 1),
 ]
 
 
@@ -144,3 +169,76 @@ def test_we_read_what_they_write(tmp_path: Path) -> None:
             sources[theirs.name] = source
     run(*PACS, "convert", written, "--to", "explicit", "-o", tmp_path / "read", "--verify")
     assert not [n for n, source in sources.items() if not same(tmp_path / "read" / n, source)]
+
+
+def transcoding() -> Transcoding:
+    """With both providers, in this process."""
+    registry = CodecRegistry()
+    registry.add(available(), plugin="codecs-imagecodecs")
+    registry.add(others(), plugin="codecs-pylibjpeg")
+    return Transcoding(registry, encoder=registry)
+
+
+def what_we_see(path: Path) -> list[array[int]]:
+    """The samples of every frame."""
+    with path.open("rb") as file:
+        prefix = read_prefix(file)
+        file.seek(prefix.dataset_offset)
+        image = transcoding().native_frames(file, prefix.meta.transfer_syntax_uid)
+        assert isinstance(image, NativeFrames)
+        return [samples_of(frame) for frame in image.frames]
+
+
+def furthest(path: Path, from_what_we_see_in: Path) -> int:
+    """The largest difference of a sample to what pydicom has in ``path``."""
+    theirs = pixel_array(path, raw=True).astype(np.int64).ravel()
+    ours = np.concatenate(what_we_see(from_what_we_see_in)).astype(np.int64)
+    return int(np.abs(theirs - ours).max())
+
+
+@pytest.mark.parametrize(("name", "options", "syntax", "loss", "kinds", "most"), LOSSY_READERS)
+def test_they_see_what_we_see_in_what_we_write_with_loss(
+    tmp_path: Path,
+    name: str,
+    options: Sequence[str],
+    syntax: str,
+    loss: Loss,
+    kinds: Sequence[PixelFormat],
+    most: int,
+) -> None:
+    """Another library decodes every lossy syntax that it knows to the same samples."""
+    reader = tool(name)
+    converter = FileConverter(transcoding(), named_syntax(syntax), loss=loss, verify=True)
+    for number, pixels in enumerate(kinds):
+        source = original(tmp_path / f"{number}.dcm", pixels)
+        ours, theirs = tmp_path / f"ours-{number}.dcm", tmp_path / f"theirs-{number}.dcm"
+        converter.convert(source, ours)
+        run(reader, *options, ours, theirs)
+        assert furthest(theirs, ours) <= most, pixels
+
+
+@pytest.mark.parametrize("pixels", ALL, ids=str)
+def test_another_library_sees_what_we_see_in_htj2k(tmp_path: Path, pixels: PixelFormat) -> None:
+    """OpenJPEG, through pydicom, in what OpenJPH wrote. Both compute in 32-bit floats."""
+    loss, rounding = Loss(Measure.QUALITY, 50), 1 + (1 << pixels.bits_stored) // (1 << 14)
+    converter = FileConverter(transcoding(), named_syntax("htj2k-lossy"), loss=loss, verify=True)
+    ours = tmp_path / "ours.dcm"
+    converter.convert(original(tmp_path / "source.dcm", pixels), ours)
+    assert furthest(ours, ours) <= rounding
+
+
+def complaints(validator: str, path: Path) -> set[str]:
+    done = subprocess.run([validator, path], capture_output=True, text=True, check=False)
+    return {line for line in done.stderr.splitlines() if line.startswith(("Error", "Warning"))}
+
+
+@pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm"])
+def test_a_validator_has_nothing_more_to_say_of_the_derived_image(
+    tmp_path: Path, name: str
+) -> None:
+    """Its attributes are those that the IOD asks for (PS3.3 C.7.6.1.1)."""
+    validator = tool("dciodvfy")
+    source, made = BUNDLED / name, tmp_path / name
+    loss, syntax = Loss(Measure.QUALITY, 50), named_syntax("jpeg2000-lossy")
+    FileConverter(transcoding(), syntax, loss=loss).convert(source, made)
+    assert complaints(validator, made) <= complaints(validator, source)

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pacs_framework.anonymizers.registry import AnonymizerRegistry
 from pacs_framework.archive.bell import Bell
 from pacs_framework.archive.claims import Claim
 from pacs_framework.archive.feed import BELL
@@ -21,7 +22,7 @@ from pacs_framework.archive.settling import Settler
 from pacs_framework.archive.spool import spool_buffers
 from pacs_framework.archive.versions import Versions
 from pacs_framework.codecs.registry import CodecRegistry
-from pacs_framework.codecs.transcoding import Decoder, Transcoding
+from pacs_framework.codecs.transcoding import Decoder, Encoder, Transcoding
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.errors import ObjectNotFound
@@ -56,7 +57,8 @@ class Archive:
     ``data`` is the folder for what is staged and for the journal; all processes of an archive on
     one machine share it. Instances of up to ``spool`` bytes are kept in memory on their way in.
     ``query`` and ``retrieve`` answer queries and locate instances; ``lookup`` reads single rows;
-    ``transcoding`` converts data sets with the ``codecs``.
+    ``transcoding`` converts data sets with the ``codecs`` and the ``encoder``; ``anonymizers`` has
+    them by name.
     ``peers`` and ``connect`` are set by the application: whom a destination AE title means, and how
     an association to it is opened.
     """
@@ -74,9 +76,12 @@ class Archive:
         duplicates: DuplicatePolicy = DuplicatePolicy.IGNORE,
         spool: int = _SPOOL,
         codecs: Decoder | None = None,
+        encoder: Encoder | None = None,
+        anonymizers: AnonymizerRegistry | None = None,
     ) -> None:
         self.storage = storage
-        self.transcoding = Transcoding(codecs or CodecRegistry(), whole=True)
+        self.transcoding = Transcoding(codecs or CodecRegistry(), encoder=encoder, whole=True)
+        self.anonymizers = anonymizers or AnonymizerRegistry()
         self.staging_folder = data / "staging"
         self.journal_folder = data / "journal"
         self._staging = Claim(self.staging_folder)
@@ -99,6 +104,7 @@ class Archive:
             duplicates=duplicates,
             spool_limit=spool,
             buffers=spool_buffers(spool),
+            transcoding=self.transcoding,
             new_path=self._new_path,
         )
 

@@ -37,7 +37,8 @@ def coerce(
 ) -> Coerced:
     """The instance with the header of ``coercion``, checked as if it had arrived like this.
 
-    The UIDs of the changed header hold. The Part 10 prefix stays while SOP class and instance do.
+    The UIDs of the changed header hold. The Part 10 prefix stays while SOP class and instance do,
+    but for an anonymous instance, whose prefix does not name the sender either.
     Raises `PluginError` when what a plugin made is no instance that can be kept.
     """
     changed = replace(
@@ -46,12 +47,17 @@ def coerce(
         sop_instance_uid=str(coercion.dataset.get("SOPInstanceUID") or ""),
     )
     prefix = arrived.prefix
-    if changed != meta:
-        prefix = make_prefix(changed, source_aet=origin.calling_aet)
+    if changed != meta or coercion.anonymous:
+        prefix = make_prefix(changed, source_aet="" if coercion.anonymous else origin.calling_aet)
     spool = new_spool(prefix)
     try:
         with arrived.reading() as source:
-            for piece in replace_header(source, meta.transfer_syntax_uid, coercion.dataset):
+            for piece in replace_header(
+                source,
+                meta.transfer_syntax_uid,
+                coercion.dataset,
+                pixels_only=coercion.anonymous,
+            ):
                 spool.write(piece)
         return Coerced(spool, changed, inspect(spool.dataset(), changed))
     except InstanceError as error:

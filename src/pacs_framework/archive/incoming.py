@@ -9,9 +9,20 @@ from functools import lru_cache
 
 from pydicom import Dataset
 
+from pacs_framework.codecs.loss import Loss
+from pacs_framework.codecs.syntaxes import LOSSY_METHODS, is_lossless, syntax_name
 from pacs_framework.dicom.status import Status, is_failure
+from pacs_framework.dicom.uids import UNCOMPRESSED
 
-__all__ = ["Coercion", "IncomingInstance", "Origin", "Refusal", "origin_text"]
+__all__ = [
+    "Coercion",
+    "Compression",
+    "IncomingInstance",
+    "Origin",
+    "Refusal",
+    "StoreAnswer",
+    "origin_text",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +76,44 @@ class Coercion:
 
     ``dataset`` is what `IncomingInstance.dataset` gave, changed. Pixel data and whatever follows it
     stay byte for byte as received. ``reason`` goes to the log.
+
+    ``anonymous`` says that the instance is de-identified with it: then of what arrived nothing but
+    the pixel data is kept, neither what follows them nor the Part 10 header.
     """
 
     dataset: Dataset
     reason: str = ""
+    anonymous: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compression:
+    """An answer of ``on_store``: keep the instance in the transfer syntax ``to``, a UID.
+
+    Every frame is decoded again and compared with what arrived, before that is dropped. Where
+    something fails, the instance is kept as it came, and a warning in the log says why; one without
+    pixel data is kept as it came in silence. Without ``loss`` the instance stays the same one, and
+    its sender is told SUCCESS. With ``loss`` it becomes a derived one with a SOP Instance UID of
+    its own (PS3.3 C.7.6.1.1.5), the same each time it is sent; the sender is told B000H.
+
+    ``coercion`` changes the header at the same time. ``reason`` goes to the log. Raises ValueError
+    for a transfer syntax that is not compressed, or whose loss does not fit it.
+    """
+
+    to: str
+    loss: Loss | None = None
+    coercion: Coercion | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        fits = is_lossless(self.to) if self.loss is None else self.to in LOSSY_METHODS
+        if self.to in UNCOMPRESSED or not fits:
+            how = "without loss" if self.loss is None else f"with {self.loss}"
+            raise ValueError(f"to {syntax_name(self.to)} ({self.to!r}) nothing is compressed {how}")
+
+
+StoreAnswer = Refusal | Coercion | Compression | None
+"""What ``on_store`` may answer; None is no objection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from pacs_framework.archive.buffers import Buffers
-from pacs_framework.archive.coercing import coerce
+from pacs_framework.archive.coercing import Coerced, coerce
+from pacs_framework.archive.compressing import compressed
 from pacs_framework.archive.incoming import (
     Coercion,
+    Compression,
     IncomingInstance,
     Origin,
     Refusal,
+    StoreAnswer,
     origin_text,
 )
 from pacs_framework.archive.inspection import Inspected, inspect
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
     from pacs_framework.archive.journal import Journal, Mark
     from pacs_framework.archive.settling import Settler
+    from pacs_framework.codecs.transcoding import Transcoding
     from pacs_framework.index.writer import IndexWriter
     from pacs_framework.storage import StorageBackend
 
@@ -49,7 +53,7 @@ __all__ = ["Decision", "Door", "Reception", "StoreOutcome"]
 
 _log = structlog.get_logger(__name__)
 
-Decision = Callable[[IncomingInstance], Refusal | Coercion | None]
+Decision = Callable[[IncomingInstance], StoreAnswer]
 """What the ``on_store`` hooks say together of an instance."""
 
 
@@ -57,9 +61,10 @@ Decision = Callable[[IncomingInstance], Refusal | Coercion | None]
 class StoreOutcome:
     """What became of an instance, and what its sender is told.
 
-    ``status`` is SUCCESS only where the bytes as sent are durable and indexed. It is B000H where a
-    plugin changed them (PS3.4 B.2.3), and where an instance of the same UID with other content was
-    there before and stays; ``comment`` tells which.
+    ``status`` is SUCCESS only where the bytes as sent are durable and indexed, or the same pixels
+    in another transfer syntax: PS3.4 B.2.3 has no warning for that. It is B000H where a plugin
+    changed data elements, also by a compression with loss, and where an instance of the same UID
+    with other content was there before and stays; ``comment`` tells which.
     """
 
     status: int
@@ -82,6 +87,7 @@ class Door:
     duplicates: DuplicatePolicy
     spool_limit: int
     buffers: Buffers
+    transcoding: Transcoding
     new_path: Callable[[], Path]
 
     def spool(self, prefix: bytes) -> Spool:
@@ -154,10 +160,29 @@ class Reception:
             return inspected, False
         if isinstance(answer, Refusal):
             raise RefusedByPolicy(answer.reason, status=answer.status)
-        changed = coerce(spool, meta, answer, self._origin, self._door.spool)
+        if isinstance(answer, Coercion):
+            return self._coerce(answer), True
+        return self._compress(answer, inspected)
+
+    def _coerce(self, coercion: Coercion) -> Inspected:
+        return self._take(coerce(self._spool, self._meta, coercion, self._origin, self._door.spool))
+
+    def _compress(self, compression: Compression, inspected: Inspected) -> tuple[Inspected, bool]:
+        """What is kept then, and whether data elements of it are others than those that came."""
+        coercion, door = compression.coercion, self._door
+        if coercion is not None:
+            inspected = self._coerce(coercion)
+        made = compressed(self._spool, self._meta, compression, door.transcoding, door.spool)
+        if made is None:
+            return inspected, coercion is not None
+        return self._take(made), coercion is not None or compression.loss is not None
+
+    def _take(self, changed: Coerced) -> Inspected:
+        """Let what was made of the instance take its place."""
+        before = self._spool
         self._spool, self._meta = changed.spool, changed.meta
-        spool.close()
-        return changed.inspected, True
+        before.close()
+        return changed.inspected
 
     def _keep(self, inspected: Inspected) -> Stored:
         """Storage, then index; the journal, or the storage itself, knows the key in between."""

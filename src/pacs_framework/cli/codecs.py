@@ -24,7 +24,7 @@ def command(choice: ArchiveChoice, every: bool, as_json: bool) -> None:
     """List compressed transfer syntaxes, and who decodes and encodes them, in the order of asking.
 
     Whatever is stored is kept in its own transfer syntax, with or without a codec; codecs are for
-    receivers that take another one.
+    receivers that take another one, and for `pacs convert`.
 
     \b
     Example:
@@ -34,22 +34,31 @@ def command(choice: ArchiveChoice, every: bool, as_json: bool) -> None:
     if as_json:
         print_json([asdict(row) for row in rows])
         return
-    columns = ("TRANSFER SYNTAX", "UID", "DECODES", "ENCODES")
-    print_table(columns, ((r.name, r.uid, _text(r.decodes), _text(r.encodes)) for r in rows))
+    columns = ("TRANSFER SYNTAX", "UID", "DECODES", "ENCODES", "WITH LOSS")
+    print_table(columns, (row.cells() for row in rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """One transfer syntax; each provider is (plugin, library)."""
+    """One transfer syntax; each provider is (plugin, library).
+
+    Those that encode with loss come with what the loss is measured in.
+    """
 
     name: str
     uid: str
     decodes: list[tuple[str, str]]
     encodes: list[tuple[str, str]]
+    encodes_lossy: list[tuple[str, str, list[str]]]
 
     @property
     def provided(self) -> bool:
-        return bool(self.decodes or self.encodes)
+        return bool(self.decodes or self.encodes or self.encodes_lossy)
+
+    def cells(self) -> tuple[str, ...]:
+        """For the table."""
+        lossy = ((plugin, f"{name}: {', '.join(by)}") for plugin, name, by in self.encodes_lossy)
+        return (self.name, self.uid, _text(self.decodes), _text(self.encodes), _text(lossy))
 
 
 def _rows(registry: CodecRegistry) -> Iterator[_Row]:
@@ -63,6 +72,9 @@ def _rows(registry: CodecRegistry) -> Iterator[_Row]:
             uid=syntax,
             decodes=[_names(each) for each in here if each.codec.decodes],
             encodes=[_names(each) for each in here if each.codec.encodes],
+            encodes_lossy=[
+                (*_names(each), sorted(each.codec.measures)) for each in here if each.codec.measures
+            ],
         )
 
 

@@ -1,10 +1,10 @@
-"""``pacs convert``: DICOM files in another transfer syntax, without loss."""
+"""``pacs convert``: DICOM files in another transfer syntax, without loss unless it is asked for."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,14 +12,16 @@ from pathlib import Path
 
 import click
 
+from pacs_framework.cli.files import FileTask, file_tasks, sentence_of
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, progress
 from pacs_framework.codecs.ahead import FrameThreads
 from pacs_framework.codecs.codec import Buffer, Frame
 from pacs_framework.codecs.files import FileConverter, Outcome
 from pacs_framework.codecs.isolated import IsolatedCodecs
+from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
-from pacs_framework.codecs.syntaxes import SHORT_NAMES, named_syntax, syntax_name
+from pacs_framework.codecs.syntaxes import LOSSY_NAMES, SHORT_NAMES, named_syntax, syntax_name
 from pacs_framework.codecs.transcoding import Transcoding
 from pacs_framework.errors import PacsError, UnreadableInstance
 
@@ -41,17 +43,8 @@ class _TransferSyntax(click.ParamType[str]):
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[click.shell_completion.CompletionItem]:
         del ctx, param
-        names = (name for name in SHORT_NAMES if name.startswith(incomplete))
+        names = (name for name in (*SHORT_NAMES, *LOSSY_NAMES) if name.startswith(incomplete))
         return [click.shell_completion.CompletionItem(name) for name in names]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
-    """A file and where it goes."""
-
-    source: Path
-    destination: Path
-    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +56,7 @@ class _Done:
     outcome: str
     source_size: int = 0
     size: int = 0
+    sop_instance_uid: str = ""
     error: str = ""
 
 
@@ -75,7 +69,10 @@ class _Done:
     required=True,
     type=_TransferSyntax(),
     metavar="SYNTAX",
-    help=f"Transfer syntax: its UID, its keyword, or one of {', '.join(SHORT_NAMES)}.",
+    help=(
+        f"Transfer syntax: its UID, its keyword, or one of {', '.join(SHORT_NAMES)}; with --lossy "
+        f"of {', '.join(LOSSY_NAMES)}."
+    ),
 )
 @click.option(
     "-o",
@@ -91,6 +88,16 @@ class _Done:
     show_default="one for each processor",
     help="Processes that decode and encode.",
 )
+@click.option(
+    "--lossy", is_flag=True, help="Compress with loss: the new files are other instances."
+)
+@click.option(
+    "--quality",
+    type=float,
+    help="With --lossy: 1 to 100; for jpeg2000-lossy and htj2k-lossy dB of signal to noise.",
+)
+@click.option("--ratio", type=float, help="With --lossy: how many times smaller a frame has to be.")
+@click.option("--near", type=int, help="With --lossy: the largest difference of a sample.")
 @click.option("--verify", is_flag=True, help="Decode each new file and compare every frame.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 @json_option
@@ -102,14 +109,19 @@ def command(
     target: str,
     output: Path,
     jobs: int,
+    lossy: bool,
+    quality: float | None,
+    ratio: float | None,
+    near: int | None,
     verify: bool,
     overwrite: bool,
     as_json: bool,
 ) -> None:
     """Write the DICOM files at PATHS in another transfer syntax, folders with all that is in them.
 
-    Nothing is lost: lossy transfer syntaxes are refused, and what one has lost before is only
-    written out. A file appears under its name when all of it is on disk. One that is in the
+    Nothing is lost unless you say --lossy, and how much by one of --quality, --ratio and --near.
+    Then each image becomes a derived one with a SOP Instance UID of its own. What was lost before
+    is only written out. A file appears under its name when all of it is on disk. One that is in the
     transfer syntax is copied, as is one without pixel data where the syntax is for those only.
     Exit code 0 when every file was written, else 1.
 
@@ -117,15 +129,19 @@ def command(
     Example:
         pacs convert ~/studies --to htj2k -o ~/smaller --verify
         pacs convert image.dcm --to explicit -o .. --json
+        pacs convert film.dcm --to jpeg --lossy --quality 90 -o small
     """
+    loss = _loss(context, lossy, quality, ratio, near)
     registry = choice.configured().codec_registry()
-    tasks = list(_tasks(paths, output))
+    tasks = list(file_tasks(paths, output))
     processes, threads = IsolatedCodecs(registry, most=jobs), FrameThreads(jobs)
     with closing(processes), closing(threads):
         codecs = _Interruptible(processes)
         transcoding = Transcoding(codecs, encoder=codecs, threads=threads)
         try:
-            converter = FileConverter(transcoding, target, verify=verify, overwrite=overwrite)
+            converter = FileConverter(
+                transcoding, target, loss=loss, verify=verify, overwrite=overwrite
+            )
         except ValueError as error:
             raise click.BadParameter(str(error), context, param_hint="--to") from error
         title = f"converting to {syntax_name(target)}"
@@ -138,28 +154,30 @@ def command(
         context.exit(1)
 
 
-def _tasks(paths: Iterable[Path], output: Path) -> Iterator[_Task]:
-    """Each file once; of two that would have one name the second is refused."""
-    taken: dict[Path, Path] = {}
-    for source, place in _files(paths, output):
-        destination = output / place
-        first = taken.setdefault(destination, source)
-        same = first is not source
-        refused = f"{first} is written to {destination} too; convert them apart" if same else ""
-        yield _Task(source=source, destination=destination, refused=refused)
-
-
-def _files(paths: Iterable[Path], output: Path) -> Iterator[tuple[Path, Path]]:
-    """Files, and their places below the output folder, which is not looked into."""
-    written = output.resolve()
-    for path in paths:
-        if not path.is_dir():
-            yield path, Path(path.name)
-            continue
-        for where, folders, names in os.walk(path):
-            here = Path(where)
-            folders[:] = sorted(name for name in folders if (here / name).resolve() != written)
-            yield from ((here / name, (here / name).relative_to(path)) for name in sorted(names))
+def _loss(
+    context: click.Context,
+    lossy: bool,
+    quality: float | None,
+    ratio: float | None,
+    near: int | None,
+) -> Loss | None:
+    """What may be lost; nothing without ``lossy``, and never by one of the others alone."""
+    amounts = {Measure.QUALITY: quality, Measure.RATIO: ratio, Measure.NEAR: near}
+    given = {measure: amount for measure, amount in amounts.items() if amount is not None}
+    options = ", ".join(f"--{measure}" for measure in given)
+    if given and not lossy:
+        raise click.UsageError(f"{options} loses information: add --lossy to allow it", context)
+    if lossy and len(given) != 1:
+        raise click.UsageError(
+            "--lossy needs one of --quality, --ratio and --near, to say how much", context
+        )
+    if not lossy:
+        return None
+    [(measure, amount)] = given.items()
+    try:
+        return Loss(measure, amount)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, param_hint=options) from error
 
 
 class _Interruptible:
@@ -179,6 +197,13 @@ class _Interruptible:
         self._check()
         return self._codecs.encode(frame, transfer_syntax)
 
+    def encodes_lossy(self, transfer_syntax: str, measure: Measure) -> bool:
+        return self._codecs.encodes_lossy(transfer_syntax, measure)
+
+    def encode_lossy(self, frame: Frame, transfer_syntax: str, loss: Loss) -> Frame:
+        self._check()
+        return self._codecs.encode_lossy(frame, transfer_syntax, loss)
+
     def stop(self) -> None:
         """Have every file that is not ready fail at its next frame."""
         self._stopped = True
@@ -189,7 +214,7 @@ class _Interruptible:
 
 
 def _run(
-    converter: FileConverter, tasks: Sequence[_Task], jobs: int, codecs: _Interruptible
+    converter: FileConverter, tasks: Sequence[FileTask], jobs: int, codecs: _Interruptible
 ) -> Iterator[_Done]:
     """The results in the order of ``tasks``; the work is done by the processes of the codecs."""
     with ThreadPoolExecutor(jobs, thread_name_prefix="convert") as threads:
@@ -204,13 +229,13 @@ def _run(
             threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _convert(converter: FileConverter, task: _Task) -> _Done:
+def _convert(converter: FileConverter, task: FileTask) -> _Done:
     if task.refused:
         return _failed(task, task.refused)
     try:
         made = converter.convert(task.source, task.destination)
     except OSError as error:
-        return _failed(task, _sentence(error))
+        return _failed(task, sentence_of(error))
     except PacsError as error:
         return _failed(task, str(error))
     return _Done(
@@ -219,17 +244,12 @@ def _convert(converter: FileConverter, task: _Task) -> _Done:
         outcome=made.outcome.value,
         source_size=made.source_size,
         size=made.size,
+        sop_instance_uid=made.sop_instance_uid,
     )
 
 
-def _failed(task: _Task, error: str) -> _Done:
+def _failed(task: FileTask, error: str) -> _Done:
     return _Done(path=task.source, output=task.destination, outcome="failed", error=error)
-
-
-def _sentence(error: OSError) -> str:
-    if isinstance(error, FileExistsError):
-        return f"{error.filename} is there already; --overwrite replaces it"
-    return str(error)
 
 
 def _row(result: _Done) -> dict[str, object]:
@@ -239,6 +259,7 @@ def _row(result: _Done) -> dict[str, object]:
         "outcome": result.outcome,
         "bytes_before": result.source_size,
         "bytes_after": result.size,
+        "sop_instance_uid": result.sop_instance_uid,
         "error": result.error,
     }
 

@@ -4,11 +4,13 @@ Laws (the contract suite in ``pacs_framework.testing`` holds every codec to them
 
 * what `can_encode` promises, `encode` does; `decode` gives the same samples back, for a lossless
   transfer syntax exactly;
+* what `can_encode_lossy` promises, `encode_lossy` does: no sample differs by more than a loss
+  measured as *near* says, a frame is as small as a *ratio* says, and much more *quality* is better;
 * a decoded frame has as many samples of as many bits as was asked for, none of them shared by
   several pixels (so never YBR_FULL_422); only its photometric interpretation and planar
   configuration may differ, and `Frame.pixels` tells them;
 * anything that is no frame of the syntax raises `UnreadableInstance`, and nothing else;
-* both are called from many threads at once and keep nothing.
+* all are called from many threads at once and keep nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
 
 __all__ = ["Buffer", "Codec", "Frame"]
 
 Buffer = bytes | bytearray | memoryview
+"""What frames are kept in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,9 @@ class Codec(ABC):
 
     decodes: bool = True
     encodes: bool = False
+    """Whether it encodes without loss."""
+    measures: frozenset[Measure] = frozenset()
+    """What may be said of the loss where it encodes with loss; nothing where it does not."""
     cost: float = 1.0
     """How long it takes, beside other providers of the syntax: the lowest is asked first."""
 
@@ -55,6 +62,11 @@ class Codec(ABC):
         del pixels
         return self.encodes
 
+    def can_encode_lossy(self, pixels: PixelFormat, loss: Loss) -> bool:
+        """Whether it encodes every frame of such pixels with such a loss."""
+        del pixels
+        return loss.measure in self.measures
+
     @abstractmethod
     def decode(self, frame: Buffer, pixels: PixelFormat) -> Frame:
         """The native frame in ``frame``, which holds all fragments of it.
@@ -65,3 +77,11 @@ class Codec(ABC):
     def encode(self, frame: Frame) -> Frame:
         """The native ``frame`` compressed. Raises `UnreadableInstance`; only where `encodes`."""
         raise NotImplementedError(f"{self.name} does not encode {self.transfer_syntax}")
+
+    def encode_lossy(self, frame: Frame, loss: Loss) -> Frame:
+        """The native ``frame`` compressed with ``loss``.
+
+        Raises `UnreadableInstance`; only where `measures` has that of the loss.
+        """
+        del frame, loss
+        raise NotImplementedError(f"{self.name} does not encode {self.transfer_syntax} with loss")

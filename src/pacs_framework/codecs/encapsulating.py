@@ -40,6 +40,11 @@ class EncapsulatedFrames:
         """Forget the frames."""
         self._gathered.close()
 
+    @property
+    def size(self) -> int:
+        """Bytes of all frames so far, with their padding."""
+        return sum(self._lengths)
+
     def add(self, frame: Buffer) -> None:
         """The next frame; one of odd length gets a null byte (PS3.5 A.4)."""
         padding = len(frame) % 2

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import io
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
-from pydicom.dataset import FileMetaDataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filereader import read_dataset
-from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import UID
-
-from pacs_framework.codecs.comparing import same_samples
-from pacs_framework.codecs.native import native_bytes
-from pacs_framework.codecs.transcoding import NativeFrames, NoPixelData, Transcoding
+from pacs_framework.codecs.loss import Loss
+from pacs_framework.codecs.transcoding import NoPixelData, Transcoding
+from pacs_framework.codecs.verifying import Encoded, check_pixels
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.header import blocks_of
-from pacs_framework.dicom.part10 import make_prefix, read_prefix
-from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
-from pacs_framework.dicom.uids import (
-    IMPLEMENTATION_CLASS_UID,
-    IMPLEMENTATION_VERSION_NAME,
-    UNCOMPRESSED,
-)
-from pacs_framework.errors import UnreadableInstance
+from pacs_framework.dicom.part10 import read_prefix
+from pacs_framework.dicom.renewing import renewed_prefix
+from pacs_framework.whole_file import check_free, whole_file
 
 __all__ = ["Conversion", "FileConverter", "Outcome"]
-
-_PREAMBLE = b"\0" * 128 + b"DICM"
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class Outcome(Enum):
@@ -53,18 +33,23 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """``size`` is in bytes, of the new file; ``source_size`` of the one that was read."""
+    """``size`` is in bytes, of the new file; ``source_size`` of the one that was read.
+
+    ``sop_instance_uid`` is that of the new file.
+    """
 
     outcome: Outcome
     source_size: int
     size: int
+    sop_instance_uid: str
 
 
 class FileConverter:
     """Converts files to one transfer syntax. Safe to use from many threads.
 
-    ``verify`` has each file decoded again, and every frame compared with its source. Without
-    ``overwrite``, no file that is there is touched.
+    With ``loss``, images are compressed with it and become other instances. ``verify`` has each
+    file decoded again, and every frame compared with its source. Without ``overwrite``, no file
+    that is there is touched. Raises ValueError for a transfer syntax that is no target.
     """
 
     def __init__(
@@ -72,15 +57,19 @@ class FileConverter:
         transcoding: Transcoding,
         target: str,
         *,
+        loss: Loss | None = None,
         verify: bool = False,
         overwrite: bool = False,
     ) -> None:
-        transcoding.check_target(target)
+        if loss is None:
+            transcoding.check_target(target)
+        else:
+            transcoding.check_lossy_target(target, loss)
         self._transcoding = transcoding
         self._target = target
+        self._loss = loss
         self._verify = verify
         self._overwrite = overwrite
-        self._mode = _usual_mode()
 
     def convert(self, source: Path, destination: Path) -> Conversion:
         """Write the file ``source`` to ``destination``; folders are made.
@@ -88,124 +77,50 @@ class FileConverter:
         ``destination`` appears when all of it is on disk. Raises `UnreadableInstance`, and OSError:
         FileExistsError where it is there and may not be overwritten.
         """
-        if not self._overwrite and destination.exists():
-            raise _there_already(destination)
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".converting-", dir=destination.parent)
-        part = Path(name)
-        try:
-            with source.open("rb") as reader, os.fdopen(handle, "w+b") as writer:
-                outcome = self._write(reader, writer)
-                _sync(writer)
-                sizes = os.fstat(reader.fileno()).st_size, os.fstat(writer.fileno()).st_size
-            part.chmod(self._mode)
-            self._put(part, destination)
-        finally:
-            part.unlink(missing_ok=True)
-        return Conversion(outcome=outcome, source_size=sizes[0], size=sizes[1])
+        check_free(destination, overwrite=self._overwrite)
+        with (
+            source.open("rb") as reader,
+            whole_file(destination, overwrite=self._overwrite) as writer,
+        ):
+            outcome, uid = self._write(reader, writer)
+            sizes = os.fstat(reader.fileno()).st_size, writer.seek(0, os.SEEK_END)
+        return Conversion(
+            outcome=outcome, source_size=sizes[0], size=sizes[1], sop_instance_uid=uid
+        )
 
-    def _write(self, reader: BinaryIO, writer: BinaryIO) -> Outcome:
+    def _write(self, reader: BinaryIO, writer: BinaryIO) -> tuple[Outcome, str]:
+        """What became of it, and its SOP Instance UID."""
         prefix = read_prefix(reader)
-        stored = prefix.meta.transfer_syntax_uid
+        stored, uid = prefix.meta.transfer_syntax_uid, prefix.meta.sop_instance_uid
+        if stored == self._target:
+            _copy(reader, writer)
+            return Outcome.COPIED, uid
         reader.seek(prefix.dataset_offset)
-        outcome = Outcome.COPIED if stored == self._target else Outcome.CONVERTED
-        if outcome is Outcome.CONVERTED:
-            try:
-                pieces = self._transcoding.convert(reader, stored, self._target)
-            except NoPixelData:
-                outcome = Outcome.KEPT
-        if outcome is not Outcome.CONVERTED:
-            reader.seek(0)
-            writer.writelines(blocks_of(reader))
-            return outcome
-        beginning = _file_meta(prefix.meta, self._target)
+        try:
+            meta, pieces = self._converted(reader, prefix.meta)
+        except NoPixelData:
+            _copy(reader, writer)
+            return Outcome.KEPT, uid
+        beginning = renewed_prefix(meta)
         writer.write(beginning)
         writer.writelines(pieces)
         if self._verify:
             reader.seek(prefix.dataset_offset)
             writer.seek(len(beginning))
-            self._compare(reader, stored, writer)
-        return outcome
+            made = Encoded(writer, self._target)
+            check_pixels(self._transcoding, Encoded(reader, stored), made, self._loss)
+        return Outcome.CONVERTED, meta.sop_instance_uid
 
-    def _compare(self, source: BinaryIO, stored: str, made: BinaryIO) -> None:
-        """Raises `UnreadableInstance` where the pixels differ."""
-        if {stored, self._target} <= UNCOMPRESSED:
-            if _digest(native_bytes(source, stored)) != _digest(native_bytes(made, self._target)):
-                raise UnreadableInstance("the pixel data of the new file are others")
-            return
-        ours = self._transcoding.native_frames(source, stored)
-        theirs = self._transcoding.native_frames(made, self._target)
-        if not (isinstance(ours, NativeFrames) and isinstance(theirs, NativeFrames)):
-            if type(ours) is not type(theirs):
-                raise UnreadableInstance("only one of the files has pixel data")
-            return
-        pairs = zip_longest(ours.frames, theirs.frames)
-        for number, (one, other) in enumerate(pairs, start=1):
-            if one is None or other is None or not same_samples(one, other):
-                raise UnreadableInstance(f"frame {number} of the new file is another one")
-
-    def _put(self, part: Path, destination: Path) -> None:
-        if self._overwrite:
-            part.replace(destination)
-            return
-        try:
-            os.link(part, destination)  # fails where a file is there, unlike a rename
-        except FileExistsError:
-            raise _there_already(destination) from None
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            if destination.exists():
-                raise _there_already(destination) from None
-            part.replace(destination)
+    def _converted(self, reader: BinaryIO, meta: FileMeta) -> tuple[FileMeta, Iterator[bytes]]:
+        """What to tell of the data set at which ``reader`` stands, and it in the new syntax."""
+        stored, target = meta.transfer_syntax_uid, self._target
+        told = replace(meta, transfer_syntax_uid=target)
+        if self._loss is None:
+            return told, self._transcoding.convert(reader, stored, target)
+        derived = self._transcoding.derive(reader, stored, target, self._loss)
+        return replace(told, sop_instance_uid=derived.sop_instance_uid), derived.pieces
 
 
-def _there_already(destination: Path) -> FileExistsError:
-    return FileExistsError(errno.EEXIST, "a file is there already", str(destination))
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _usual_mode() -> int:
-    """Of any new file; a temporary one is for its owner only."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-
-def _digest(pieces: Iterator[bytes]) -> bytes:
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    return digest.digest()
-
-
-def _file_meta(meta: FileMeta, target: str) -> bytes:
-    """Preamble and group 0002 of the new file: that of the source, with what is ours in it.
-
-    The preamble is empty, since what it says of other formats is about the bytes that were there.
-    """
-    ours = FileMeta(
-        sop_class_uid=meta.sop_class_uid,
-        sop_instance_uid=meta.sop_instance_uid,
-        transfer_syntax_uid=target,
-    )
-    if meta.prefix is None:
-        return make_prefix(ours)
-    with suppress(*PYDICOM_FAILURES):
-        return _PREAMBLE + _changed(meta.prefix[len(_PREAMBLE) :], target)
-    return make_prefix(ours)
-
-
-def _changed(group: bytes, target: str) -> bytes:
-    elements = read_dataset(io.BytesIO(group), is_implicit_VR=False, is_little_endian=True)
-    found = FileMetaDataset(elements)
-    found.TransferSyntaxUID = UID(target)
-    found.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    found.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    written = DicomBytesIO()
-    write_file_meta_info(written, found)
-    return written.getvalue()
+def _copy(reader: BinaryIO, writer: BinaryIO) -> None:
+    reader.seek(0)
+    writer.writelines(blocks_of(reader))

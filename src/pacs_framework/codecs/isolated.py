@@ -21,6 +21,7 @@ from typing import Any
 import structlog
 
 from pacs_framework.codecs.codec import Buffer, Frame
+from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
 from pacs_framework.codecs.registry import CodecRegistry
 from pacs_framework.codecs.worker import DECODE, ENCODE, receive, send
@@ -61,8 +62,12 @@ class IsolatedCodecs:
         return self._registry.decodes(transfer_syntax)
 
     def encodes(self, transfer_syntax: str) -> bool:
-        """Whether some codec encodes it."""
+        """Whether some codec encodes it without loss."""
         return self._registry.encodes(transfer_syntax)
+
+    def encodes_lossy(self, transfer_syntax: str, measure: Measure) -> bool:
+        """Whether some codec encodes it with a loss that is measured like this."""
+        return self._registry.encodes_lossy(transfer_syntax, measure)
 
     def decode(self, frame: Buffer, transfer_syntax: str, pixels: PixelFormat) -> Frame:
         """The native frame; waits for a process. Raises `UnreadableInstance`."""
@@ -72,11 +77,17 @@ class IsolatedCodecs:
         """The compressed frame; waits for a process. Raises `UnreadableInstance`."""
         return self._run(ENCODE, frame, transfer_syntax)
 
-    def _run(self, task: str, frame: Frame, transfer_syntax: str) -> Frame:
+    def encode_lossy(self, frame: Frame, transfer_syntax: str, loss: Loss) -> Frame:
+        """The frame compressed with ``loss``; waits for a process. Raises `UnreadableInstance`."""
+        return self._run(ENCODE, frame, transfer_syntax, loss)
+
+    def _run(
+        self, task: str, frame: Frame, transfer_syntax: str, loss: Loss | None = None
+    ) -> Frame:
         with self._places:
             worker = self._take()
             try:
-                made = worker.run(task, frame, transfer_syntax, self._seconds)
+                made = worker.run(task, frame, transfer_syntax, loss, self._seconds)
             except _Lost as lost:
                 worker.kill()
                 _log.error("a codec was lost", task=task, syntax=transfer_syntax, why=str(lost))
@@ -143,14 +154,16 @@ class _Worker:
         self._answers.register(self._reader, select.POLLIN)
         self._registry: CodecRegistry | None = registry
 
-    def run(self, task: str, frame: Frame, transfer_syntax: str, seconds: float) -> Frame:
+    def run(
+        self, task: str, frame: Frame, transfer_syntax: str, loss: Loss | None, seconds: float
+    ) -> Frame:
         """Raises `UnreadableInstance` where the process says so, and `_Lost`."""
         source = _Deadline(self._reader, self._answers, monotonic() + seconds, seconds)
         try:
             if self._registry is not None:
                 send(self._writer, self._registry)
                 self._registry = None
-            request = (task, transfer_syntax, frame.pixels, len(frame.data))
+            request = (task, transfer_syntax, frame.pixels, loss, len(frame.data))
             send(self._writer, request, frame.data)
             answer: Any = receive(source)
         except (EOFError, BrokenPipeError):

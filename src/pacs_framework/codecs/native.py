@@ -15,9 +15,9 @@ from pacs_framework.codecs.image import (
     read_image,
 )
 from pacs_framework.codecs.pixels import PixelFormat, frames_of
-from pacs_framework.codecs.stream import PieceStream
 from pacs_framework.dicom.header import Readable
 from pacs_framework.dicom.rewrite import convert_uncompressed
+from pacs_framework.dicom.stream import PieceStream
 from pacs_framework.errors import UnreadableInstance
 
 __all__ = ["NativeImage", "native_bytes", "native_image", "read_native"]

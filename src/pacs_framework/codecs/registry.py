@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from pacs_framework.codecs.codec import Buffer, Codec, Frame
+from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
 from pacs_framework.errors import UnreadableInstance
 
@@ -55,41 +56,64 @@ class CodecRegistry:
         return any(each.codec.decodes for each in self._by_syntax.get(transfer_syntax, ()))
 
     def encodes(self, transfer_syntax: str) -> bool:
-        """Whether some codec encodes it."""
+        """Whether some codec encodes it without loss."""
         return any(each.codec.encodes for each in self._by_syntax.get(transfer_syntax, ()))
+
+    def encodes_lossy(self, transfer_syntax: str, measure: Measure) -> bool:
+        """Whether some codec encodes it with a loss that is measured like this."""
+        providers = self._by_syntax.get(transfer_syntax, ())
+        return any(measure in each.codec.measures for each in providers)
 
     def decode(self, frame: Buffer, transfer_syntax: str, pixels: PixelFormat) -> Frame:
         """The native frame. Where a codec fails, the next one is asked.
 
         Raises `UnreadableInstance` with what the first one said.
         """
-        failure: UnreadableInstance | None = None
-        for each in self._by_syntax.get(transfer_syntax, ()):
-            if not each.codec.can_decode(pixels):
-                continue
-            try:
-                return _checked(each.codec.decode(frame, pixels), pixels)
-            except UnreadableInstance as error:
-                _log.info("a codec failed", plugin=each.plugin, error=str(error))
-                failure = failure or error
-        raise failure or UnreadableInstance(
-            f"no codec decodes {pixels.in_words} of {transfer_syntax}"
-        )
+        offered = self._by_syntax.get(transfer_syntax, ())
+        willing = (each for each in offered if each.codec.can_decode(pixels))
+        made = _first(willing, lambda codec: _checked(codec.decode(frame, pixels), pixels))
+        if made is None:
+            raise UnreadableInstance(f"no codec decodes {pixels.in_words} of {transfer_syntax}")
+        return made
 
     def encode(self, frame: Frame, transfer_syntax: str) -> Frame:
         """The compressed frame. Raises as `decode` does."""
-        failure: UnreadableInstance | None = None
-        for each in self._by_syntax.get(transfer_syntax, ()):
-            if not each.codec.can_encode(frame.pixels):
-                continue
-            try:
-                return each.codec.encode(frame)
-            except UnreadableInstance as error:
-                _log.info("a codec failed", plugin=each.plugin, error=str(error))
-                failure = failure or error
-        raise failure or UnreadableInstance(
-            f"no codec encodes {frame.pixels.in_words} to {transfer_syntax}"
-        )
+        offered = self._by_syntax.get(transfer_syntax, ())
+        willing = (each for each in offered if each.codec.can_encode(frame.pixels))
+        made = _first(willing, lambda codec: codec.encode(frame))
+        if made is None:
+            raise UnreadableInstance(
+                f"no codec encodes {frame.pixels.in_words} to {transfer_syntax}"
+            )
+        return made
+
+    def encode_lossy(self, frame: Frame, transfer_syntax: str, loss: Loss) -> Frame:
+        """The frame compressed with ``loss``. Raises as `decode` does."""
+        offered = self._by_syntax.get(transfer_syntax, ())
+        willing = (each for each in offered if each.codec.can_encode_lossy(frame.pixels, loss))
+        made = _first(willing, lambda codec: codec.encode_lossy(frame, loss))
+        if made is None:
+            raise UnreadableInstance(
+                f"no codec encodes {frame.pixels.in_words} to {transfer_syntax} with {loss}"
+            )
+        return made
+
+
+def _first(willing: Iterable[Provided], work: Callable[[Codec], Frame]) -> Frame | None:
+    """What comes of ``work`` with the first codec that does not fail; None where there is none.
+
+    Raises `UnreadableInstance`, as the first one did, where all of them fail.
+    """
+    failure: UnreadableInstance | None = None
+    for each in willing:
+        try:
+            return work(each.codec)
+        except UnreadableInstance as error:
+            _log.info("a codec failed", plugin=each.plugin, error=str(error))
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return None
 
 
 def _checked(frame: Frame, asked: PixelFormat) -> Frame:

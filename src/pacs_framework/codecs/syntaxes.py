@@ -6,7 +6,14 @@ from pydicom.uid import UID
 
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES, UNCOMPRESSED
 
-__all__ = ["SHORT_NAMES", "is_lossless", "named_syntax", "syntax_name"]
+__all__ = [
+    "LOSSY_METHODS",
+    "LOSSY_NAMES",
+    "SHORT_NAMES",
+    "is_lossless",
+    "named_syntax",
+    "syntax_name",
+]
 
 # Registered after pydicom's dictionary was made (PS3.6 Table A-1): name and keyword.
 _NAMES = {
@@ -42,6 +49,28 @@ SHORT_NAMES = {
 }
 """A word for each transfer syntax that data sets are converted to; all of them are lossless."""
 
+LOSSY_NAMES = {
+    "jpeg": "1.2.840.10008.1.2.4.50",
+    "jpeg-12": "1.2.840.10008.1.2.4.51",
+    "jpeg-ls-near": "1.2.840.10008.1.2.4.81",
+    "jpeg2000-lossy": "1.2.840.10008.1.2.4.91",
+    "htj2k-lossy": "1.2.840.10008.1.2.4.203",
+    "jpegxl-lossy": "1.2.840.10008.1.2.4.112",
+}
+"""The same for those that lose something, or may."""
+
+LOSSY_METHODS = {
+    "1.2.840.10008.1.2.4.50": "ISO_10918_1",
+    "1.2.840.10008.1.2.4.51": "ISO_10918_1",
+    "1.2.840.10008.1.2.4.81": "ISO_14495_1",
+    "1.2.840.10008.1.2.4.91": "ISO_15444_1",
+    "1.2.840.10008.1.2.4.112": "ISO_18181_1",
+    "1.2.840.10008.1.2.4.203": "ISO_15444_15",
+}
+"""Lossy Image Compression Method (0028,2114) of the lossy ones (PS3.3 C.7.6.1.1.5.1)."""
+
+_ALL_NAMES = SHORT_NAMES | LOSSY_NAMES
+
 
 def is_lossless(transfer_syntax: str) -> bool:
     """Whether what is encoded in it can be had back exactly, whatever the encoder chose."""
@@ -63,11 +92,11 @@ def named_syntax(text: str) -> str:
     wanted = text.strip()
     if wanted in TRANSFER_SYNTAXES:
         return wanted
-    found = SHORT_NAMES.get(wanted) or _by_keyword().get(wanted.lower())
+    found = _ALL_NAMES.get(wanted) or _by_keyword().get(wanted.lower())
     if found is None:
         raise ValueError(
             f"no transfer syntax is called {text!r}; give its UID, its keyword, or one of "
-            f"{', '.join(SHORT_NAMES)}"
+            f"{', '.join(_ALL_NAMES)}"
         )
     return found
 

@@ -1,13 +1,15 @@
 """Data sets in another transfer syntax than the one they are stored in.
 
-Frame by frame, so memory stays bounded by a frame. Nothing is lost by it: what a lossy syntax has
-lost before is only written out, and a lossy syntax is no target.
+Frame by frame, so memory stays bounded by a frame. `Transcoding.convert` loses nothing: what a
+lossy syntax has lost before is only written out. `Transcoding.derive` compresses with loss, which
+makes another instance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
@@ -17,6 +19,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from pacs_framework.codecs.ahead import FrameThreads
 from pacs_framework.codecs.codec import Buffer, Frame
+from pacs_framework.codecs.derivation import Derivation
 from pacs_framework.codecs.encapsulating import EncapsulatedFrames
 from pacs_framework.codecs.fragments import frames_in, without_offset_tables
 from pacs_framework.codecs.image import (
@@ -27,17 +30,18 @@ from pacs_framework.codecs.image import (
     OtherDataSet,
     read_image,
 )
+from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.native import NativeImage, native_image, read_native
 from pacs_framework.codecs.pixels import PixelFormat
-from pacs_framework.codecs.stream import PieceStream
-from pacs_framework.codecs.syntaxes import is_lossless, syntax_name
+from pacs_framework.codecs.syntaxes import LOSSY_METHODS, is_lossless, syntax_name
 from pacs_framework.codecs.whole import gathered_whole
 from pacs_framework.dicom.header import Readable, blocks_of
-from pacs_framework.dicom.rewrite import convert_uncompressed, encode_header
+from pacs_framework.dicom.rewrite import PYDICOM_FAILURES, convert_uncompressed, encode_header
+from pacs_framework.dicom.stream import PieceStream
 from pacs_framework.dicom.uids import BIG_ENDIAN, IMPLICIT_VR, UNCOMPRESSED
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["Decoder", "Encoder", "NativeFrames", "NoPixelData", "Transcoding"]
+__all__ = ["Decoder", "DerivedDataSet", "Encoder", "NativeFrames", "NoPixelData", "Transcoding"]
 
 _log = structlog.get_logger(__name__)
 
@@ -61,10 +65,16 @@ class Encoder(Protocol):
     """What encodes frames: a `CodecRegistry`, or one in processes of its own."""
 
     def encodes(self, transfer_syntax: str, /) -> bool:
-        """Whether it encodes the transfer syntax."""
+        """Whether it encodes the transfer syntax without loss."""
+
+    def encodes_lossy(self, transfer_syntax: str, measure: Measure, /) -> bool:
+        """Whether it encodes it with a loss that is measured like this."""
 
     def encode(self, frame: Frame, transfer_syntax: str, /) -> Frame:
         """The compressed frame. Raises `UnreadableInstance`."""
+
+    def encode_lossy(self, frame: Frame, transfer_syntax: str, loss: Loss, /) -> Frame:
+        """The frame compressed with loss. Raises `UnreadableInstance`."""
 
 
 class NoPixelData(UnreadableInstance):
@@ -81,6 +91,14 @@ class NativeFrames:
         self.header = header
         self.frames = frames
         self.rest = rest
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedDataSet:
+    """An image compressed with loss, which is another instance than what it was made of."""
+
+    sop_instance_uid: str
+    pieces: Iterator[bytes]
 
 
 class Transcoding:
@@ -121,10 +139,22 @@ class Transcoding:
         name = f"{syntax_name(target)} ({target})"
         if not is_lossless(target):
             raise ValueError(
-                f"{name} may lose information, and only lossless transfer syntaxes are targets"
+                f"{name} may lose information; `pacs convert --lossy` allows it, and asks how much"
             )
         if self._encoder is None or not self._encoder.encodes(target):
             raise ValueError(f"no installed codec encodes {name}; `pacs codecs --all` lists them")
+
+    def check_lossy_target(self, target: str, loss: Loss) -> None:
+        """The same for `derive`."""
+        name = f"{syntax_name(target)} ({target})"
+        if target not in LOSSY_METHODS:
+            why = "loses nothing" if is_lossless(target) else "is nothing to compress images to"
+            raise ValueError(f"{name} {why}, so there is no loss to measure")
+        if self._encoder is None or not self._encoder.encodes_lossy(target, loss.measure):
+            raise ValueError(
+                f"no installed codec encodes {name} to a {loss.measure}; `pacs codecs --all` lists "
+                "what there is"
+            )
 
     def convert(self, source: Readable, stored: str, target: str) -> Iterator[bytes]:
         """The data set of ``source``, read from where it stands, in the syntax ``target``.
@@ -143,6 +173,24 @@ class Transcoding:
         if target == EXPLICIT_VR:
             return pieces
         return convert_uncompressed(PieceStream(pieces), EXPLICIT_VR, target)
+
+    def derive(self, source: Readable, stored: str, target: str, loss: Loss) -> DerivedDataSet:
+        """The image in ``source`` compressed with ``loss``: another instance, which says so.
+
+        Every frame is encoded at once. Raises `UnreadableInstance`, `NoPixelData`, and ValueError
+        as `check_lossy_target`.
+        """
+        self.check_lossy_target(target, loss)
+        encoder = self._encoder
+        assert encoder is not None
+        image = self._image(source, stored, target)
+        pieces = self._compressed(
+            image,
+            target,
+            lambda frame: encoder.encode_lossy(frame, target, loss),
+            Derivation(target, loss),
+        )
+        return DerivedDataSet(str(image.header.SOPInstanceUID), pieces)
 
     def native_frames(self, source: Readable, stored: str) -> NativeFrames | Dataset:
         """The image in ``source`` with its frames decoded; a data set where it has no pixel data.
@@ -164,30 +212,51 @@ class Transcoding:
 
     def _encoded(self, source: Readable, stored: str, target: str) -> Iterator[bytes]:
         """The data set in a compressed syntax; every frame is encoded at once."""
+        encoder = self._encoder
+        assert encoder is not None
+        image = self._image(source, stored, target)
+        return self._compressed(image, target, lambda frame: encoder.encode(frame, target))
+
+    def _image(self, source: Readable, stored: str, target: str) -> NativeFrames:
         image = self.native_frames(source, stored)
         if isinstance(image, Dataset):
             raise _without_pixels(image, target)
+        return image
+
+    def _compressed(
+        self,
+        image: NativeFrames,
+        target: str,
+        encode: Callable[[Frame], Frame],
+        derivation: Derivation | None = None,
+    ) -> Iterator[bytes]:
         encapsulated = EncapsulatedFrames()
         try:
-            self._encode_frames(image, target, encapsulated)
+            size = self._encode_frames(image, encode, encapsulated)
+            if derivation is not None:
+                _describe(derivation, image.header, size / max(1, encapsulated.size))
             header = encode_header(image.header, target)
         except BaseException:
             encapsulated.close()
             raise
         return _closing(encapsulated, header, image.rest)
 
-    def _encode_frames(self, image: NativeFrames, target: str, into: EncapsulatedFrames) -> None:
-        encoder = self._encoder
-        assert encoder is not None
+    def _encode_frames(
+        self, image: NativeFrames, encode: Callable[[Frame], Frame], into: EncapsulatedFrames
+    ) -> int:
+        """Encode all frames; their native size in bytes."""
         first: PixelFormat | None = None
-        for encoded in self._threads.map(lambda f: encoder.encode(f, target), image.frames):
+        size = 0
+        for encoded in self._threads.map(encode, image.frames):
             first = first or encoded.pixels
             if encoded.pixels != first:
                 raise _several_kinds()
             into.add(encoded.data)
+            size += first.frame_bytes
         assert first is not None
         first.describe(image.header)
         into.describe(image.header)
+        return size
 
     def _decompressed(self, source: Readable, stored: str) -> Iterator[bytes]:
         """The data set in explicit VR little endian; the first frame is decoded at once."""
@@ -239,6 +308,15 @@ def _frames_of(image: NativeImage | Dataset) -> NativeFrames | Dataset:
         return image
     frames = (Frame(frame, image.pixels) for frame in image.frames)
     return NativeFrames(image.header, frames, image.rest)
+
+
+def _describe(derivation: Derivation, header: Dataset, ratio: float) -> None:
+    try:
+        derivation.describe(header, ratio)
+    except PYDICOM_FAILURES as error:
+        raise UnreadableInstance(
+            f"what the image says of its derivation cannot be read: {type(error).__name__}"
+        ) from None
 
 
 def _without_pixels(header: Dataset, target: str) -> UnreadableInstance:

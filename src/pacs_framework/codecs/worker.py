@@ -1,7 +1,8 @@
 """The process in which codecs run (see `pacs_framework.codecs.isolated`).
 
 It gets a pickled `CodecRegistry` first, then one request after the other, until the pipe ends:
-each a pickled (task, transfer syntax, pixel format, number of bytes) and so many bytes of a frame.
+each a pickled (task, transfer syntax, pixel format, loss, number of bytes) and so many bytes of a
+frame. The loss is that of a lossy encoding, else None.
 It answers with a pickled (pixel format, number of bytes) and the frame that was made, or with the
 text of the failure.
 """
@@ -71,13 +72,15 @@ def main() -> None:
 
 def _answer(registry: CodecRegistry, reader: BinaryIO, writer: BinaryIO) -> None:
     request: Any = receive(reader)
-    task, syntax, pixels, size = request
+    task, syntax, pixels, loss, size = request
     data = _exactly(reader, size)
     try:
-        if task == ENCODE:
+        if task == DECODE:
+            frame = registry.decode(data, syntax, pixels)
+        elif loss is None:
             frame = registry.encode(Frame(data, pixels), syntax)
         else:
-            frame = registry.decode(data, syntax, pixels)
+            frame = registry.encode_lossy(Frame(data, pixels), syntax, loss)
     except UnreadableInstance as error:
         send(writer, str(error))
     except MemoryError:

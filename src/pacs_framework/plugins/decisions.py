@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 from pydicom import Dataset
 
-from pacs_framework.archive.incoming import Coercion, Refusal
+from pacs_framework.archive.incoming import Coercion, Compression, Refusal, StoreAnswer
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import PluginError
 from pacs_framework.network.decisions import (
@@ -58,28 +59,27 @@ _ABANDONED = Refusal(
 
 def judge_instance(
     calls: Sequence[HookCall], instance: IncomingInstance, archive: Archive | None, watch: Watch
-) -> Refusal | Coercion | None:
+) -> StoreAnswer:
     """Ask the plugins about an instance (``on_store``); each sees what those before it changed.
 
-    Returns the first refusal, or the data set after all coercions with their reasons, or None.
-    ``watch`` is told whose turn it is. Raises `GivenUp` where nobody waits for the answer any more.
+    Returns the first refusal, or what they change together: the data set after all coercions with
+    their reasons, the last compression with that as its coercion; or None. ``watch`` is told whose
+    turn it is. Raises `GivenUp` where nobody waits for the answer any more.
     """
-    coercion: Coercion | None = None
+    changes = _Changes(instance)
     last = calls[-1]
     for call in calls:
         if not call.circuit.admits():
             if call.circuit.optional:
                 continue
-            log_unasked(call, sop_instance_uid=instance.sop_instance_uid)
+            log_unasked(call, sop_instance_uid=changes.instance.sop_instance_uid)
             return _OUT_OF_SERVICE
         try:
             watch.begin(call)
             try:
-                answer = _instance_answer(call, instance, archive)
-                if isinstance(answer, Coercion):
-                    coercion = _after(coercion, answer)
-                    if call is not last:
-                        instance = coerced_instance(instance, answer.dataset)
+                answer = _instance_answer(call, changes.instance, archive)
+                if answer is not None:
+                    changes.take(answer, seen=call is not last)
             finally:
                 watch.end()
         except GivenUp:
@@ -87,12 +87,39 @@ def judge_instance(
         except BaseException as error:
             if is_ctrl_c(error):
                 raise
-            return refuse_after(call, error, instance)
+            return refuse_after(call, error, changes.instance)
         call.succeeded()
         if isinstance(answer, Refusal):
-            _log_refusal(call, answer, instance)
+            _log_refusal(call, answer, changes.instance)
             return answer
-    return coercion
+    return changes.answer()
+
+
+class _Changes:
+    """What the plugins change of an instance, one after the other."""
+
+    __slots__ = ("_coercion", "_compression", "instance")
+
+    def __init__(self, instance: IncomingInstance) -> None:
+        self.instance = instance  # as the next plugin sees it
+        self._coercion: Coercion | None = None
+        self._compression: Compression | None = None
+
+    def take(self, answer: StoreAnswer, *, seen: bool) -> None:
+        """Add ``answer``; ``seen`` tells whether another plugin is to see it."""
+        if isinstance(answer, Compression):
+            self._compression = answer
+            answer = answer.coercion
+        if isinstance(answer, Coercion):
+            self._coercion = _after(self._coercion, answer)
+            if seen:
+                self.instance = coerced_instance(self.instance, answer.dataset)
+
+    def answer(self) -> Coercion | Compression | None:
+        """All of it as one."""
+        if self._compression is None:
+            return self._coercion
+        return replace(self._compression, coercion=self._coercion)
 
 
 def refuse_after(call: HookCall, error: BaseException, instance: IncomingInstance) -> Refusal:
@@ -123,24 +150,36 @@ def refuse_nested(watch: Watch, instance: IncomingInstance) -> Refusal | None:
 
 def _instance_answer(
     call: HookCall, instance: IncomingInstance, archive: Archive | None
-) -> Refusal | Coercion | None:
+) -> StoreAnswer:
     answer = call(instance=instance, archive=archive)
     if answer is None or isinstance(answer, Refusal):
         return answer
-    if isinstance(answer, Coercion) and isinstance(answer.dataset, Dataset):
-        log.info(
-            "plugin coerced instance",
-            plugin=call.plugin.name,
-            reason=answer.reason,
-            sop_instance_uid=instance.sop_instance_uid,
-        )
-        return answer
+    coercion = answer
+    if isinstance(answer, Compression):
+        _log_change("plugin has instance compressed", call, answer.reason, instance)
+        coercion = answer.coercion
+        if coercion is None:
+            return answer
+    if isinstance(coercion, Coercion) and isinstance(coercion.dataset, Dataset):
+        _log_change("plugin coerced instance", call, coercion.reason, instance)
+        whole: Coercion | Compression = answer
+        return whole
     raise PluginError(f"{call.hook} returned a {type(answer).__name__!r}")
+
+
+def _log_change(event: str, call: HookCall, reason: str, instance: IncomingInstance) -> None:
+    log.info(
+        event,
+        plugin=call.plugin.name,
+        reason=reason,
+        sop_instance_uid=instance.sop_instance_uid,
+    )
 
 
 def _after(earlier: Coercion | None, answer: Coercion) -> Coercion:
     reasons = [each.reason for each in (earlier, answer) if each is not None and each.reason]
-    return Coercion(dataset=answer.dataset, reason="; ".join(reasons))
+    anonymous = answer.anonymous or (earlier is not None and earlier.anonymous)
+    return Coercion(dataset=answer.dataset, reason="; ".join(reasons), anonymous=anonymous)
 
 
 def _log_refusal(call: HookCall, refusal: Refusal, instance: IncomingInstance) -> None:

@@ -136,6 +136,7 @@ def _why(call: HookCall, error: BaseException) -> str:
 
 _WHAT = {
     "storage_backends": "storage scheme",
+    "anonymizers": "anonymizer",
     "dimse_services": "DIMSE service",
     "cli_commands": "command",
 }

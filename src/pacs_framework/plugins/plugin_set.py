@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.changes import Change
-    from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
+    from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
     from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
     from pacs_framework.plugins.circuit import CircuitFigures
 
@@ -252,7 +252,7 @@ class PluginSet:
 
     def decide_store(
         self, instance: IncomingInstance, archive: Archive | None = None
-    ) -> Refusal | Coercion | None:
+    ) -> StoreAnswer:
         """Ask ``on_store`` of every plugin, each within its time; see `judge_instance`.
 
         A hook may store through ``archive`` and so end up here again, a few times.

@@ -99,6 +99,20 @@ def _codecs(result: object) -> tuple[str, ...]:
     return ()  # several plugins may offer the same
 
 
+def _anonymizers(result: object) -> tuple[str, ...]:
+    if not isinstance(result, Mapping):
+        raise PluginError(
+            f"anonymizers returned {_kind(result)}, not a mapping of name to Anonymizer"
+        )
+    for name, anonymizer in result.items():
+        able = callable(getattr(anonymizer, "anonymize", None))
+        if not (isinstance(name, str) and able) or isinstance(anonymizer, type):
+            raise PluginError(
+                f"anonymizers returned {name!r}: {_kind(anonymizer)}, not a name with an Anonymizer"
+            )
+    return tuple(result)
+
+
 def _is_named(value: object, method: str) -> bool:
     named = isinstance(getattr(value, "name", None), str)
     return named and callable(getattr(value, method, None)) and not isinstance(value, type)
@@ -119,6 +133,7 @@ _NAMES: dict[str, Callable[[object], tuple[str, ...]]] = {
     "idle_hooks": _idle_hooks,
     "storage_backends": _schemes,
     "codecs": _codecs,
+    "anonymizers": _anonymizers,
     "dimse_services": _services,
     "cli_commands": _commands,
     "conformance": _contributions,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pacs_framework.archive.changes import Change
-from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
+from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
 from pacs_framework.hookspecs import hookimpl
 from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
 
@@ -108,9 +108,9 @@ class HookRecorder:
         return answer
 
     @hookimpl
-    def on_store(self, instance: IncomingInstance) -> Refusal | Coercion | None:
+    def on_store(self, instance: IncomingInstance) -> StoreAnswer:
         """Record, and answer as told."""
-        answer: Refusal | Coercion | None = self._called("on_store", instance=instance)
+        answer: StoreAnswer = self._called("on_store", instance=instance)
         return answer
 
     @hookimpl

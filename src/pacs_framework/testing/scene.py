@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacs_framework.archive.archive import Archive
-from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
+from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
+from pacs_framework.codecs.registry import CodecRegistry
 from pacs_framework.index.entry import DuplicatePolicy
 from pacs_framework.testing.memory_storage import MemoryStorage
 
@@ -20,7 +21,7 @@ __all__ = ["SMALL_SPOOL", "Scene"]
 SMALL_SPOOL = 4096
 
 
-def _keep(_: IncomingInstance) -> Refusal | Coercion | None:
+def _keep(_: IncomingInstance) -> StoreAnswer:
     """Whatever comes."""
     return None
 
@@ -29,14 +30,16 @@ def _keep(_: IncomingInstance) -> Refusal | Coercion | None:
 class Scene:
     """Makes archives on one index, one storage and one data folder.
 
-    ``on_store`` and ``storage.before`` may be set at any time. Instances of more than `SMALL_SPOOL`
-    bytes go through a staging file. `end` closes every archive that is still open.
+    ``on_store`` and ``storage.before`` may be set at any time, ``codecs`` before the first archive.
+    Instances of more than `SMALL_SPOOL` bytes go through a staging file. `end` closes every archive
+    that is still open.
     """
 
     database: Database
     data: Path
     storage: MemoryStorage = field(default_factory=MemoryStorage)
-    on_store: Callable[[IncomingInstance], Refusal | Coercion | None] = _keep
+    on_store: Callable[[IncomingInstance], StoreAnswer] = _keep
+    codecs: CodecRegistry = field(default_factory=CodecRegistry)
     _open: list[Archive] = field(default_factory=list)
 
     def archive(self, duplicates: DuplicatePolicy = DuplicatePolicy.IGNORE) -> Archive:
@@ -48,11 +51,13 @@ class Scene:
             on_store=self._decide,
             duplicates=duplicates,
             spool=SMALL_SPOOL,
+            codecs=self.codecs,
+            encoder=self.codecs,
         )
         self._open.append(archive)
         return archive
 
-    def _decide(self, instance: IncomingInstance) -> Refusal | Coercion | None:
+    def _decide(self, instance: IncomingInstance) -> StoreAnswer:
         """What ``on_store`` says at this moment."""
         return self.on_store(instance)
 

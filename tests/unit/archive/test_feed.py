@@ -314,8 +314,10 @@ def test_stop_wakes_a_feed_that_waits_after_a_failure(archive: Archive, feed: Ma
 def test_one_process_runs_the_feed_of_a_folder(scene: Scene, feed: MakeFeed) -> None:
     """The second says which folder; without consumers there is no feed to run."""
     feed({"one": Received()})
+    second = ChangeFeed(scene.database, {"one": Received()}, scene.data)
     with pytest.raises(ConfigurationError, match="another process runs the change feed of"):
-        ChangeFeed(scene.database, {"one": Received()}, scene.data).start()
+        second.start()
+    second.stop()
     idle = ChangeFeed(scene.database, {}, scene.data)
     idle.start()
     idle.stop()

@@ -10,13 +10,22 @@ import pytest
 from pydicom import Dataset, dcmread
 from pydicom.config import disable_value_validation
 from pydicom.data import get_testdata_file
-from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+)
 
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
 from pacs_framework.archive.recovery import recover
 from pacs_framework.archive.verify import verify
+from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.dicom.inflate import deflate
+from pacs_framework.dicom.part10 import make_prefix
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import (
     DuplicateInstance,
@@ -176,6 +185,67 @@ def test_a_deflated_instance_is_coerced_too(scene: Scene, archive: Archive) -> N
         read = dcmread(file)
     assert read.PatientID == "CHANGED"
     assert read.PixelData == LARGE
+
+
+def identified(syntax: str, pixels: bytes) -> bytes:
+    """An image that names the patient behind its pixel data, too."""
+    ds = mr_image(pixels=pixels)
+    if syntax == JPEGBaseline8Bit:
+        ds.PixelData = encapsulate([pixels])
+        ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+    ds.private_block(0x7FE1, "HOUSE", create=True).add_new(1, "LO", "Doe^Jane")
+    ds.add_new(0xFFFCFFFC, "OB", b"Doe^Jane")
+    return encode_identifier(ds, syntax)
+
+
+def de_identify(instance: IncomingInstance) -> Coercion:
+    ds = instance.dataset()
+    ds.PatientName, ds.PatientID = "Anon", "A1"
+    return Coercion(dataset=ds, anonymous=True)
+
+
+@pytest.mark.parametrize("pixels", [b"\1\2" * 10, LARGE], ids=["in memory", "through a file"])
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        ExplicitVRLittleEndian,
+        ExplicitVRBigEndian,
+        DeflatedExplicitVRLittleEndian,
+        JPEGBaseline8Bit,
+    ],
+    ids=["explicit", "big endian", "deflated", "encapsulated"],
+)
+def test_of_an_anonymous_instance_nothing_but_the_pixels_is_kept(
+    scene: Scene, archive: Archive, tmp_path: Path, pixels: bytes, syntax: str
+) -> None:
+    """Neither what followed them, nor the preamble, nor who sent it (PS3.15 E.1.1)."""
+    data = identified(syntax, pixels)
+    meta = announced(transfer_syntax_uid=str(syntax))
+    arriving = tmp_path / "arriving.dcm"
+    prefix = b"Doe^Jane".ljust(128, b"\0") + make_prefix(meta, source_aet="MODALITY")[128:]
+    arriving.write_bytes(prefix + data)
+    scene.on_store = de_identify
+    outcome = archive.import_file(arriving, ORIGIN)
+    assert outcome.status == Status.COERCION_OF_DATA_ELEMENTS
+    with archive.open_file("1.2.3.4.1") as file:
+        read = dcmread(file)
+    assert max(read.keys()) == 0x7FE00010
+    assert read.PixelData == dcmread(arriving).PixelData
+    assert read.PatientName == "Anon"
+    assert "SourceApplicationEntityTitle" not in read.file_meta
+    ((kept, _),) = scene.storage.objects.values()
+    assert not [word for word in (b"Doe", b"Jane", b"MODALITY") if word in kept]
+    assert scene.staged() == []
+    assert list(verify(archive)) == []
+
+
+def test_an_anonymous_instance_from_the_wire_does_not_name_its_sender(
+    scene: Scene, archive: Archive
+) -> None:
+    scene.on_store = de_identify
+    assert send(archive, encoded(mr_image())).status == Status.COERCION_OF_DATA_ELEMENTS
+    with archive.open_file("1.2.3.4.1") as file:
+        assert "SourceApplicationEntityTitle" not in dcmread(file).file_meta
 
 
 def test_uids_that_a_plugin_changed_hold(scene: Scene, archive: Archive) -> None:

@@ -12,6 +12,7 @@ from bench.peers import Destinations, Peer
 from bench.procfs import Usage
 from bench.rows import FAMILIES, family_names
 from bench.rows.base import Bench, Measured, NotMeasured, Row
+from bench.rows.codecs import CODEC_ROWS
 from bench.rows.hooks import measure_hooks
 from bench.rows.lifecycle import Stop
 from bench.rows.query import query_rows
@@ -161,6 +162,7 @@ def test_names_of_rows_are_unique():
     """``--rows`` takes them, and bars name them."""
     names = [row.name for family in FAMILIES for row in family.rows]
     names += [row.name for row in query_rows(())]
+    names += CODEC_ROWS
     assert len(names) == len(set(names))
     assert not {*names} & {*family_names()}
 
@@ -168,7 +170,7 @@ def test_names_of_rows_are_unique():
 def test_bars_name_rows_that_there_are():
     """A bar on a misspelt row would never be missed."""
     names = {row.name for family in FAMILIES for row in family.rows}
-    names |= {row.name for row in query_rows(())}
+    names |= {row.name for row in query_rows(())} | {*CODEC_ROWS}
     assert {bar.row for bar in BARS} <= names
 
 

@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from pacs_framework.cli.convert import _Interruptible, _run, _Task
+from pacs_framework.cli.convert import _Interruptible, _run
+from pacs_framework.cli.files import FileTask
 from pacs_framework.cli.main import main
 from pacs_framework.codecs.codec import Frame
 from pacs_framework.codecs.files import Conversion, Outcome
@@ -77,6 +78,7 @@ def test_json_has_a_row_for_each_file_in_order(study: Path, tmp_path: Path) -> N
         "outcome": "converted",
         "bytes_before": (study / "1.dcm").stat().st_size,
         "bytes_after": out.stat().st_size,
+        "sop_instance_uid": "1.2.3.4",
         "error": "",
     }
     assert bad["output"] == ""
@@ -130,6 +132,7 @@ def test_a_file_may_be_converted_in_its_place(study: Path) -> None:
         ("1.2.840.10008.1.2.4.50", "may lose information"),
         ("JPEG2000", "may lose information"),
         ("1.2.840.10008.1.2.4.92", "no installed codec encodes"),
+        ("jpeg", "`pacs convert --lossy` allows it"),
     ],
 )
 def test_a_syntax_that_is_no_target_is_told_before_anything_is_done(
@@ -167,15 +170,39 @@ def test_an_interrupted_run_ends_at_the_next_frame(tmp_path: Path) -> None:
     class Converter:
         def convert(self, source: Path, destination: Path) -> Conversion:
             if source.name == "quick":
-                return Conversion(outcome=Outcome.COPIED, source_size=1, size=1)
+                return Conversion(
+                    outcome=Outcome.COPIED, source_size=1, size=1, sop_instance_uid="1.2"
+                )
             while True:
                 codecs.decode(b"", "", PIXELS)
 
     began, codecs = threading.Event(), _Interruptible(Endless())
-    tasks = [_Task(source=tmp_path / name, destination=tmp_path) for name in ("quick", "endless")]
+    tasks = [
+        FileTask(source=tmp_path / name, destination=tmp_path) for name in ("quick", "endless")
+    ]
     results = _run(Converter(), tasks, 2, codecs)
     assert next(results).outcome == "copied"
     assert began.wait(20)
     results.close()
     with pytest.raises(UnreadableInstance, match="interrupted"):
         codecs.encode(Frame(b"", PIXELS), "")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--quality", 90), "--quality loses information: add --lossy to allow it"),
+        (("--ratio", 2, "--near", 1), "--ratio, --near loses information"),
+        (("--lossy",), "--lossy needs one of --quality, --ratio and --near"),
+        (("--lossy", "--ratio", 2, "--near", 1), "--lossy needs one of"),
+        (("--lossy", "--quality", 101), "a quality is from 1 to 100, not 101"),
+        (("--lossy", "--quality", 90), "loses nothing, so there is no loss to measure"),
+    ],
+)
+def test_nothing_is_lost_unless_it_is_said_and_how_much(
+    study: Path, tmp_path: Path, options: tuple[object, ...], told: str
+) -> None:
+    done = convert(study, "--to", "rle", *options, "-o", tmp_path / "out")
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.split())
+    assert not (tmp_path / "out").exists()

@@ -12,12 +12,14 @@ from dataclasses import replace
 from pydicom import Dataset
 
 from pacs_framework.codecs.codec import Buffer, Codec, Frame
+from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.errors import UnreadableInstance
 
 SYNTAX = "1.2.840.10008.1.2.4.90"
 RLE = "1.2.840.10008.1.2.5"
+NEAR = "1.2.840.10008.1.2.4.81"
 EXPLICIT = "1.2.840.10008.1.2.1"
 IMPLICIT = "1.2.840.10008.1.2"
 MARKED = b"\xff\xd9"
@@ -92,3 +94,14 @@ class Mirror(Codec):
 
 def mirrored(native: bytes) -> bytes:
     return native[::-1] + MARKED
+
+
+class Dimming(Mirror):
+    """A mirror that loses: the low bits of each sample, as many as a loss of *near* allows."""
+
+    measures = frozenset((Measure.NEAR, Measure.QUALITY))
+
+    def encode_lossy(self, frame: Frame, loss: Loss) -> Frame:
+        mask = 0xFF & ~int(loss.amount)
+        dimmed = bytes(byte & mask for byte in bytes(frame.data))
+        return self.encode(Frame(dimmed, frame.pixels))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -77,6 +78,7 @@ def test_a_file_is_written_in_the_transfer_syntax(source: Path, tmp_path: Path) 
         outcome=Outcome.CONVERTED,
         source_size=source.stat().st_size,
         size=made.stat().st_size,
+        sop_instance_uid="1.2.3.4",
     )
     compressed = pydicom.dcmread(made)
     assert compressed.file_meta.TransferSyntaxUID == RLE
@@ -141,7 +143,7 @@ def test_a_file_that_comes_in_between_stays(
     def late(one: Path, other: Path) -> None:
         made.write_bytes(b"precious")
         if not links:
-            raise OSError(files_module.errno.EPERM, "no links here")
+            raise OSError(errno.EPERM, "no links here")
         link(one, other)
 
     monkeypatch.setattr(os, "link", late)
@@ -155,7 +157,7 @@ def test_without_hard_links_it_is_renamed(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(one: Path, other: Path) -> None:
-        raise OSError(files_module.errno.EPERM, "no links here")
+        raise OSError(errno.EPERM, "no links here")
 
     monkeypatch.setattr(os, "link", none)
     converter().convert(source, tmp_path / "out" / "made.dcm")
@@ -200,7 +202,7 @@ def test_verification_notices_other_native_pixels(
         "convert",
         lambda *_: iter([file(syntax=IMPLICIT, pixel_data=bytes(24))[132:]]),
     )
-    monkeypatch.setattr(files_module, "_file_meta", lambda *_: b"")
+    monkeypatch.setattr(files_module, "renewed_prefix", lambda *_: b"")
     with pytest.raises(UnreadableInstance, match="pixel data of the new file"):
         made.convert(source, tmp_path / "made.dcm")
 

@@ -6,19 +6,21 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pacs_framework.codecs.codec import Frame
 from pacs_framework.codecs.isolated import IsolatedCodecs
+from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
 from pacs_framework.codecs.registry import CodecRegistry
 from pacs_framework.errors import UnreadableInstance
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from encapsulating import SYNTAX, Mirror, mirrored
+from encapsulating import NEAR, SYNTAX, Dimming, Mirror, mirrored
 
 HERE = str(Path(__file__).parent)
 PIXELS = PixelFormat(rows=2, columns=3, bits_allocated=16, bits_stored=12)
@@ -104,3 +106,16 @@ def test_close_ends_every_process(codecs: IsolatedCodecs) -> None:
     (worker,) = codecs._idle
     codecs.close()
     assert worker._process.returncode == 0
+
+
+def test_a_loss_goes_to_the_process_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([HERE, os.environ.get("PYTHONPATH", "")]))
+    registry = CodecRegistry()
+    registry.add([Dimming(NEAR)], plugin="test")
+    with closing(IsolatedCodecs(registry, seconds=20)) as codecs:
+        assert codecs.encodes_lossy(NEAR, Measure.NEAR)
+        assert not codecs.encodes_lossy(NEAR, Measure.RATIO)
+        made = codecs.encode_lossy(Frame(NATIVE, PIXELS), NEAR, Loss(Measure.NEAR, 1))
+        assert bytes(made.data) == mirrored(bytes(byte & 0xFE for byte in NATIVE))
+        with pytest.raises(UnreadableInstance, match="with ratio 2"):
+            codecs.encode_lossy(Frame(NATIVE, PIXELS), NEAR, Loss(Measure.RATIO, 2))

@@ -13,8 +13,9 @@ from pydicom import Dataset
 from structlog.testing import capture_logs
 
 from pacs_framework import hookimpl, hookspecs
+from pacs_framework.anonymizers.anonymizer import Anonymizer
 from pacs_framework.archive.changes import Change, ChangeKind
-from pacs_framework.archive.incoming import Coercion, Origin, Refusal
+from pacs_framework.archive.incoming import Coercion, Compression, Origin, Refusal
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import ConfigurationError, OutOfResources, PluginError
 from pacs_framework.hookspecs import HookKind, kind_of
@@ -197,6 +198,36 @@ def test_sys_exit_in_a_register_hook_is_a_failure_of_the_plugin():
         plugins.register("storage_backends")
 
 
+class Named(Anonymizer):
+    """One with a name of its own."""
+
+    def anonymize(self, dataset):
+        return dataset
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (None, "anonymizers returned a 'NoneType', not a mapping of name to Anonymizer"),
+        ([Named()], "anonymizers returned a 'list', not a mapping of name to Anonymizer"),
+        ({"a": Named}, "anonymizers returned 'a': a 'ABCMeta', not a name with an Anonymizer"),
+        ({"a": opener}, "anonymizers returned 'a': a 'function', not a name with an Anonymizer"),
+        ({7: Named()}, "anonymizers returned 7: a 'Named', not a name with an Anonymizer"),
+    ],
+)
+def test_anonymizers_are_objects_by_name(answer, complaint):
+    """A class among them would fail with the first patient; now it fails at the start."""
+    with pytest.raises(PluginError, match=complaint):
+        PluginSet.with_local({"a": plugin(anonymizers=lambda: answer)}).register("anonymizers")
+
+
+def test_anonymizers_stand_in_the_row_of_their_plugin():
+    plugins = PluginSet.with_local({"a": plugin(anonymizers=lambda: {"basic": Named()})})
+    ((name, offered),) = plugins.register("anonymizers")
+    assert (name, list(offered)) == ("a", ["basic"])
+    assert [row.provides for row in plugins.rows()] == [{"anonymizers": ("basic",)}]
+
+
 class Limits(BaseModel):
     """Settings of a plugin."""
 
@@ -291,6 +322,71 @@ def test_coercions_chain(instance):
     assert between.dataset().PatientID == "NEW"
 
 
+@pytest.mark.parametrize(
+    ("flags", "anonymous"),
+    [((False, False), False), ((True, False), True), ((False, True), True), ((True, True), True)],
+)
+def test_what_one_plugin_made_anonymous_stays_so(instance, flags, anonymous):
+    """Whoever coerces it before or after: of what arrived, nothing but the pixels may be kept."""
+
+    def coerces(flag):
+        return lambda instance: Coercion(dataset=instance.dataset(), anonymous=flag)
+
+    plugins = PluginSet.with_local(
+        {name: plugin(on_store=coerces(flag)) for name, flag in zip("ab", flags, strict=True)}
+    )
+    assert plugins.decide_store(instance()).anonymous is anonymous
+
+
+HTJ2K, RLE = "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.5"
+
+
+def test_a_compression_is_kept_with_what_all_others_change(instance):
+    """The last one counts; headers changed before, with it and behind it go together."""
+
+    def both(instance):
+        return Compression(to=RLE, coercion=coerce(StudyDescription="S")(instance), reason="small")
+
+    plugins = PluginSet.with_local(
+        {
+            "first": plugin(on_store=coerce(PatientID="NEW")),
+            "second": plugin(on_store=lambda: Compression(to=HTJ2K)),
+            "third": plugin(on_store=both),
+            "fourth": plugin(on_store=coerce(ImageType=["A", "B"])),
+        }
+    )
+    answer = plugins.decide_store(instance())
+    assert (answer.to, answer.reason) == (RLE, "small")
+    dataset = answer.coercion.dataset
+    assert (dataset.PatientID, dataset.StudyDescription) == ("NEW", "S")
+    assert dataset.ImageType == ["A", "B"]
+    assert answer.coercion.reason == "sets PatientID; sets StudyDescription; sets ImageType"
+
+
+def test_a_compression_alone_changes_nothing_that_others_see(instance):
+    seen = []
+
+    def look(instance):
+        seen.append(instance)
+
+    plugins = PluginSet.with_local(
+        {"a": plugin(on_store=lambda: Compression(to=HTJ2K)), "b": plugin(on_store=look)}
+    )
+    arrived = instance()
+    with capture_logs() as logs:
+        assert plugins.decide_store(arrived) == Compression(to=HTJ2K)
+    assert seen == [arrived]
+    assert [entry["event"] for entry in logs] == ["plugin has instance compressed"]
+
+
+def test_a_refusal_after_a_compression_refuses(instance):
+    refusal = Refusal(reason="no")
+    plugins = PluginSet.with_local(
+        {"a": plugin(on_store=lambda: Compression(to=HTJ2K)), "b": plugin(on_store=lambda: refusal)}
+    )
+    assert plugins.decide_store(instance()) is refusal
+
+
 def test_each_look_at_a_coerced_data_set_is_a_fresh_copy(instance):
     """A plugin that changes what it only looked at changes nothing."""
 
@@ -323,6 +419,8 @@ def test_a_refusal_after_a_coercion_refuses(instance):
         lambda: True,
         lambda: "refused",
         lambda: Coercion(dataset={"PatientID": "X"}),
+        lambda: Compression(to="1.2.840.10008.1.2.5", coercion=Coercion(dataset={})),
+        lambda: Compression(to="1.2.840.10008.1.2.5", coercion="none"),
         lambda: Rejection(note="no answer of this hook"),
     ],
 )

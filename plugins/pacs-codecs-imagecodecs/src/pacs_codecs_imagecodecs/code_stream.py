@@ -109,10 +109,11 @@ def _segments(data: memoryview) -> dict[int, int]:
 
 
 def with_precision(data: bytes, bits: int, *, signed: bool) -> bytes:
-    """A reversible code stream that says so many ``bits`` and this sign of all components.
+    """A code stream that says so many ``bits`` and this sign of all components.
 
-    Both mean no more than the level that a decoder adds to unsigned samples, half their range
-    (ISO/IEC 15444-1 G.1): whoever encoded signed samples may say so afterwards.
+    In a reversible one both mean no more than the level that a decoder adds to unsigned samples,
+    half their range (ISO/IEC 15444-1 G.1): whoever encoded signed samples may say so afterwards. In
+    an irreversible one the bits are the range, too, of which quantization steps are parts (E.1).
     """
     changed = bytearray(data)
     (components,) = struct.unpack_from(">H", data, _FIRST_SSIZ - 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +19,11 @@ from pacs_codecs_imagecodecs.samples import (
     within_bits_stored,
 )
 from pacs_framework.codecs.codec import Frame
+from pacs_framework.codecs.loss import Loss
 from pacs_framework.codecs.pixels import PixelFormat
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["decode", "encode", "transformed", "unpacked"]
+__all__ = ["decode", "encode", "encode_lossy", "transformed", "unpacked"]
 
 _TRANSFORMED = frozenset(("YBR_ICT", "YBR_RCT"))
 
@@ -46,28 +48,40 @@ def unpacked(samples: NDArray[Any], stream: CodeStream, pixels: PixelFormat) -> 
 
 def encode(frame: Frame) -> Frame:
     """The frame without loss; RGB becomes YBR_RCT (PS3.3 C.7.6.3.1.2)."""
+    data = _encoded(frame, level=0)
+    if not read_code_stream(data).reversible:
+        raise UnreadableInstance("the library encodes with loss")
+    return Frame(data, transformed(frame.pixels, "YBR_RCT"))
+
+
+def encode_lossy(frame: Frame, loss: Loss) -> Frame:
+    """The frame with a signal-to-noise ratio of so many dB; RGB becomes YBR_ICT."""
+    data = _encoded(frame, level=math.ceil(loss.amount))
+    if read_code_stream(data).reversible:
+        raise UnreadableInstance("the library encodes without the irreversible transformation")
+    return Frame(data, transformed(frame.pixels, "YBR_ICT"))
+
+
+def _encoded(frame: Frame, *, level: int) -> bytes:
     pixels = frame.pixels
-    data = bytes(
+    return bytes(
         imagecodecs.jpeg2k_encode(
             within_bits_stored(array_of(frame), pixels),
-            level=0,
+            level=level,
             codecformat="J2K",
             bitspersample=pixels.bits_stored,
-            reversible=True,
+            reversible=not level,
             mct=pixels.photometric_interpretation == "RGB",
             numthreads=1,
         )
     )
-    if not read_code_stream(data).reversible:
-        raise UnreadableInstance("the library encodes with loss")
-    return Frame(data, transformed(pixels))
 
 
-def transformed(pixels: PixelFormat) -> PixelFormat:
+def transformed(pixels: PixelFormat, rgb_becomes: str) -> PixelFormat:
     """What the pixels are when they are encoded."""
     colour = pixels.photometric_interpretation
     return replace(
         pixels,
-        photometric_interpretation="YBR_RCT" if colour == "RGB" else colour,
+        photometric_interpretation=rgb_becomes if colour == "RGB" else colour,
         planar_configuration=0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -16,12 +17,14 @@ from pacs_codecs_imagecodecs.samples import (
     within_bits_stored,
 )
 from pacs_framework.codecs.codec import Frame
+from pacs_framework.codecs.loss import Loss
 from pacs_framework.codecs.pixels import PixelFormat
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "encode_lossy"]
 
 # Ten times as fast as the next one, and within a few per cent of its size.
 _EFFORT = 1
+_LOSSY_EFFORT = 3
 _OTHER_TYPE = "out.dtype"
 
 
@@ -55,3 +58,20 @@ def encode(frame: Frame) -> Frame:
         numthreads=1,
     )
     return Frame(bytes(data), replace(pixels, planar_configuration=0))
+
+
+def encode_lossy(frame: Frame, loss: Loss) -> Frame:
+    """The frame in a quality of libjxl's scale; RGB becomes XYB (PS3.3 C.7.6.3.1.2)."""
+    pixels = frame.pixels
+    data = imagecodecs.jpegxl_encode(
+        narrowed(within_bits_stored(array_of(frame), pixels), pixels.bits_stored),
+        level=math.ceil(loss.amount),
+        lossless=False,
+        effort=_LOSSY_EFFORT,
+        bitspersample=pixels.bits_stored,
+        usecontainer=False,
+        numthreads=1,
+    )
+    colour = "XYB" if pixels.samples_per_pixel > 1 else pixels.photometric_interpretation
+    told = replace(pixels, photometric_interpretation=colour, planar_configuration=0)
+    return Frame(bytes(data), told)

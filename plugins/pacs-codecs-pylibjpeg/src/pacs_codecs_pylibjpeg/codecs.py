@@ -1,4 +1,4 @@
-"""Codecs of the kernel's contract made from pydicom's decoders and encoders.
+"""The codecs of this plugin: one for each transfer syntax and library.
 
 pydicom knows several libraries for one transfer syntax ("decoding plugins"); each is a codec here,
 so that the archive can ask the next one where one fails.
@@ -6,155 +6,30 @@ so that the archive can ask the next one where one fails.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 from pydicom import uid
-from pydicom.encaps import encapsulate
 
+from pacs_codecs_pylibjpeg.jpeg_2000 import Jpeg2000Codec
+from pacs_codecs_pylibjpeg.jpeg_ls import JpegLsCodec
 from pacs_codecs_pylibjpeg.libraries import Library, installed
-from pacs_framework.codecs.codec import Buffer, Codec, Frame
-from pacs_framework.codecs.pixels import PixelFormat
-from pacs_framework.errors import UnreadableInstance
+from pacs_codecs_pylibjpeg.pydicom_codec import PydicomCodec
 
 __all__ = ["PydicomCodec", "available"]
 
-_LONGEST_MESSAGE = 200
-_NOT_OF_THE_FRAME = (KeyboardInterrupt, SystemExit, MemoryError)
-_ADOBE = b"\xff\xee\x00\x0eAdobe"
-_HEADER = 1 << 16  # bytes of a frame that are searched for a marker
-_LEAST_JPEG_2000 = 32  # rows and columns
-_PILLOW_12_BIT = (uid.JPEGExtended12Bit, "pillow")
-
-
-class PydicomCodec(Codec):
-    """One transfer syntax by one of the libraries that pydicom knows."""
-
-    def __init__(self, syntax: uid.UID, library: Library) -> None:
-        self.transfer_syntax = str(syntax)
-        self.name = library.name
-        self.cost = library.cost
-        self.decodes = syntax in library.decodes
-        self.encodes = syntax in library.encodes
-        self._syntax = syntax
-
-    def can_decode(self, pixels: PixelFormat) -> bool:
-        """All but 12 bits by Pillow, and negative JPEG-LS samples of fewer bits than allocated:
-        they come back without their sign.
-        """
-        pillow_cannot = (self._syntax, self.name) == _PILLOW_12_BIT and pixels.bits_stored > 8
-        narrow = pixels.signed and pixels.bits_stored < pixels.bits_allocated
-        unsigned = narrow and self._syntax in uid.JPEGLSTransferSyntaxes
-        return self.decodes and not (pillow_cannot or unsigned)
-
-    def can_encode(self, pixels: PixelFormat) -> bool:
-        """Colour pixel by pixel, unsigned; JPEG 2000 needs room for its six resolutions."""
-        odd_colour = pixels.samples_per_pixel > 1 and (pixels.signed or pixels.planar_configuration)
-        if not self.encodes or odd_colour:
-            return False
-        small = min(pixels.rows, pixels.columns) < _LEAST_JPEG_2000
-        return not (small and self._syntax in uid.JPEG2000TransferSyntaxes)
-
-    def decode(self, frame: Buffer, pixels: PixelFormat) -> Frame:
-        """By pydicom, widened to the bits that are allocated where a library gives fewer."""
-        # Not above, nor in `encode`: half a second that an archive needs with its first image.
-        from pydicom.pixels.decoders.base import get_decoder  # noqa: PLC0415
-
-        try:
-            data, told = get_decoder(self._syntax).as_buffer(
-                encapsulate([bytes(frame)], has_bot=False),
-                index=0,
-                decoding_plugin=self.name,
-                **_options(pixels),
-            )
-        except _NOT_OF_THE_FRAME:
-            raise
-        except BaseException as error:  # also the panics of libraries in Rust
-            raise self._failure(error) from error
-        if self.name == "pillow" and _says_ycc(frame):
-            told["photometric_interpretation"] = "RGB"  # it has converted, whatever pydicom tells
-        return _as_asked(data, told, pixels)
-
-    def encode(self, frame: Frame) -> Frame:
-        """By pydicom; colour stays as it is, without a transformation."""
-        from pydicom.pixels.encoders.base import get_encoder  # noqa: PLC0415
-
-        try:
-            data = get_encoder(self._syntax).encode(
-                bytes(frame.data), index=0, encoding_plugin=self.name, **_options(frame.pixels)
-            )
-        except _NOT_OF_THE_FRAME:
-            raise
-        except BaseException as error:  # also the panics of libraries in Rust
-            raise self._failure(error) from error
-        return Frame(data, frame.pixels)
-
-    def _failure(self, error: BaseException) -> UnreadableInstance:
-        """Libraries raise anything; what they say is about the pixel data alone."""
-        message = " ".join(str(error).split())[:_LONGEST_MESSAGE]
-        return UnreadableInstance(f"{self.name}: {type(error).__name__}: {message}")
-
-
-def _says_ycc(frame: Buffer) -> bool:
-    """Whether an Adobe marker (ITU-T T.872 6.5.3) says YCbCr; Pillow makes RGB of that."""
-    start = bytes(frame[:_HEADER])
-    at = start.find(_ADOBE)
-    return at >= 0 and start[at + len(_ADOBE) + 6 : at + len(_ADOBE) + 7] == b"\1"
-
-
-def _options(pixels: PixelFormat) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "rows": pixels.rows,
-        "columns": pixels.columns,
-        "number_of_frames": 1,
-        "samples_per_pixel": pixels.samples_per_pixel,
-        "photometric_interpretation": pixels.photometric_interpretation,
-        "bits_allocated": pixels.bits_allocated,
-        "bits_stored": pixels.bits_stored,
-        "pixel_representation": int(pixels.signed),
-        "pixel_keyword": "PixelData",
-    }
-    if pixels.samples_per_pixel > 1:
-        options["planar_configuration"] = pixels.planar_configuration
-    return options
-
-
-def _as_asked(data: Buffer, told: dict[str, Any], pixels: PixelFormat) -> Frame:
-    """The decoded frame in the bits that ``pixels`` allocates."""
-    bits = int(told["bits_allocated"])
-    if bits > pixels.bits_allocated:
-        raise UnreadableInstance(f"samples of {bits} bits, {pixels.bits_allocated} are allocated")
-    if bits < pixels.bits_allocated:
-        data = _widened(data, bits, pixels)
-    return Frame(
-        data[: pixels.frame_bytes],
-        replace(
-            pixels,
-            photometric_interpretation=_full(str(told["photometric_interpretation"])),
-            planar_configuration=int(told.get("planar_configuration", 0)),
-        ),
-    )
-
-
-def _widened(data: Buffer, bits: int, pixels: PixelFormat) -> bytes:
-    import numpy as np  # noqa: PLC0415 - as with the decoders
-
-    kind = "i" if pixels.signed else "u"
-    samples = np.frombuffer(data, dtype=f"<{kind}{bits // 8}")
-    return samples.astype(f"<{kind}{pixels.bits_allocated // 8}").tobytes()
-
-
-def _full(photometric_interpretation: str) -> str:
-    """Decoders give a colour sample for every pixel, also where the image has one for two."""
-    return (
-        "YBR_FULL" if photometric_interpretation == "YBR_FULL_422" else photometric_interpretation
-    )
+# Where more is to be done than to ask pydicom.
+_OF_THEIR_OWN: dict[str, type[PydicomCodec]] = {
+    "openjpeg": Jpeg2000Codec,
+    "jpeg_ls": JpegLsCodec,
+}
 
 
 def available() -> list[PydicomCodec]:
     """A codec for each transfer syntax of each library that is installed."""
     return [
-        PydicomCodec(syntax, library)
+        _codec(syntax, library)
         for library in installed()
         for syntax in dict.fromkeys((*library.decodes, *library.encodes))
     ]
+
+
+def _codec(syntax: uid.UID, library: Library) -> PydicomCodec:
+    return _OF_THEIR_OWN.get(library.module, PydicomCodec)(syntax, library)

@@ -13,6 +13,7 @@ encode, come from pydicom's test files.
 
 from __future__ import annotations
 
+import math
 import pickle
 import random
 from collections import deque
@@ -27,17 +28,18 @@ import pydicom.data
 import pytest
 
 from pacs_framework.codecs.codec import Buffer, Codec, Frame
-from pacs_framework.codecs.comparing import by_pixel, same_samples
+from pacs_framework.codecs.comparing import largest_difference, same_kind, same_samples, samples_of
 from pacs_framework.codecs.image import CompressedImage, read_image
+from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
-from pacs_framework.codecs.syntaxes import is_lossless
+from pacs_framework.codecs.syntaxes import LOSSY_METHODS, is_lossless
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES, UNCOMPRESSED
 from pacs_framework.errors import UnreadableInstance
 from pacs_framework.testing.suites.suite import Suite
 from pacs_framework.testing.threads import run_in_threads
 
-__all__ = ["CodecSuite", "areas", "formats", "noise"]
+__all__ = ["CodecSuite", "areas", "formats", "noise", "shades"]
 
 _SIZES = ((1, 1), (3, 3), (3, 5), (61, 67))
 _BITS = ((8, 8), (8, 7), (16, 10), (16, 12), (16, 16))
@@ -45,6 +47,8 @@ _LARGEST_SAMPLE = 1 << 18
 _MOST_SAMPLES = 6  # of one transfer syntax
 _THREADS = 8
 _LOSSY_TOLERANCE = 2  # decoders of one lossy stream may round differently
+_LARGE = (70, 90)  # rows and columns of an image in which there is something to lose
+_NEAR, _RATIO, _QUALITIES = (1, 3), 2.0, (30, 90)
 
 
 def formats() -> Iterator[PixelFormat]:
@@ -84,6 +88,29 @@ def areas(pixels: PixelFormat) -> Frame:
     half = bytes(line[: sample * pixels.samples_per_pixel]) * pixels.columns
     above = pixels.rows // 2
     return Frame(half * above + bytes(line) * (pixels.rows - above), pixels)
+
+
+def shades(pixels: PixelFormat) -> Frame:
+    """A frame with slow changes and a little noise, as images of the body have them."""
+    source = random.Random(1)  # noqa: S311 - reproducible, not secret
+    range_of_samples = (1 << pixels.bits_stored) - 1
+    low = -(1 << pixels.bits_stored - 1) if pixels.signed else 0
+    size = pixels.bits_allocated // 8
+    data = bytearray()
+    for place in _places(pixels):
+        part = 0.5 + 0.35 * math.sin(place / 17) + source.uniform(-0.02, 0.02)
+        sample = low + round(part * range_of_samples)
+        data += sample.to_bytes(size, "little", signed=pixels.signed)
+    return Frame(bytes(data), pixels)
+
+
+def _places(pixels: PixelFormat) -> Iterator[int]:
+    """Row and column of each sample as one number, in the order of the samples."""
+    samples = range(pixels.samples_per_pixel)
+    rows, columns = range(pixels.rows), range(pixels.columns)
+    if pixels.planar_configuration:
+        return (5 * s + row + column for s, row, column in product(samples, rows, columns))
+    return (5 * s + row + column for row, column, s in product(rows, columns, samples))
 
 
 class CodecSuite(Suite, suite=True):
@@ -180,14 +207,77 @@ class CodecSuite(Suite, suite=True):
         for encoder in _encoders(codecs):
             for pixels in filter(encoder.can_encode, formats()):
                 encoded = encoder.encode(noise(pixels))
-                kept = replace(
-                    encoded.pixels,
-                    photometric_interpretation=pixels.photometric_interpretation,
-                    planar_configuration=pixels.planar_configuration,
-                )
-                assert kept == pixels, encoder.name
-                assert encoded.pixels.planar_configuration in {0, pixels.planar_configuration}
-                assert 0 < len(encoded.data) <= 2 * pixels.frame_bytes + (1 << 20), encoder.name
+                _assert_same_but_colour(encoded, pixels, encoder)
+
+    def test_a_loss_that_is_near_is_never_larger(self, codecs: Sequence[Codec]) -> None:
+        """By every decoder, for noise and for areas."""
+        for encoder, pixels in _lossy_encoders(codecs, Measure.NEAR):
+            for amount, make in product(_NEAR, (noise, areas)):
+                loss, frame = Loss(Measure.NEAR, amount), make(pixels)
+                if not encoder.can_encode_lossy(pixels, loss):
+                    continue
+                encoded = encoder.encode_lossy(frame, loss)
+                for decoder in _decoders(codecs, encoder.transfer_syntax, encoded.pixels):
+                    decoded = decoder.decode(encoded.data, encoded.pixels)
+                    difference = largest_difference(frame, decoded)
+                    told = f"{encoder.name} → {decoder.name}: {pixels}, {difference}"
+                    assert difference is not None, told
+                    assert difference <= amount, told
+
+    def test_a_ratio_is_reached(self, codecs: Sequence[Codec]) -> None:
+        """Where a codec says that it can; what it gives is an image."""
+        loss = Loss(Measure.RATIO, _RATIO)
+        for encoder, pixels in _lossy_encoders(codecs, Measure.RATIO):
+            if not encoder.can_encode_lossy(pixels, loss):
+                continue
+            encoded = encoder.encode_lossy(shades(pixels), loss)
+            assert len(encoded.data) * _RATIO <= pixels.frame_bytes, f"{encoder.name}: {pixels}"
+            for decoder in _decoders(codecs, encoder.transfer_syntax, encoded.pixels):
+                _in_size(decoder.decode(encoded.data, encoded.pixels), pixels)
+
+    def test_much_more_quality_is_better(self, codecs: Sequence[Codec]) -> None:
+        """In the mean error of the samples; where colours come back as others, there is none."""
+        for encoder, pixels in _lossy_encoders(codecs, Measure.QUALITY):
+            losses = [Loss(Measure.QUALITY, quality) for quality in _QUALITIES]
+            if not all(encoder.can_encode_lossy(pixels, loss) for loss in losses):
+                continue
+            frame = shades(pixels)
+            made = [encoder.encode_lossy(frame, loss) for loss in losses]
+            for decoder in _decoders(codecs, encoder.transfer_syntax, made[0].pixels):
+                decoded = [decoder.decode(each.data, each.pixels) for each in made]
+                errors = [_mean_square(frame, each) for each in decoded]
+                told = f"{encoder.name} → {decoder.name}: {pixels}, {errors}"
+                assert errors[1] < errors[0] or not any(errors), told
+                assert all(same_kind(frame, each) for each in decoded), told
+
+    def test_a_frame_encoded_with_loss_is_one_that_the_standard_knows(
+        self, codecs: Sequence[Codec]
+    ) -> None:
+        """As one without loss; an index into a palette is no shade that may become another."""
+        losses = [Loss(Measure.NEAR, 2), Loss(Measure.RATIO, 2), Loss(Measure.QUALITY, 50)]
+        for encoder, loss in product((each for each in codecs if each.measures), losses):
+            for pixels in formats():
+                indices = replace(pixels, photometric_interpretation="PALETTE COLOR")
+                assert not encoder.can_encode_lossy(indices, loss), encoder.name
+                if not encoder.can_encode_lossy(pixels, loss):
+                    continue
+                try:
+                    encoded = encoder.encode_lossy(noise(pixels), loss)
+                except UnreadableInstance:  # noise is not made much smaller by anything
+                    assert loss.measure is Measure.RATIO, encoder.name
+                    continue
+                _assert_same_but_colour(encoded, pixels, encoder)
+
+    def test_a_codec_that_encodes_without_loss_only_promises_no_other(
+        self, codecs: Sequence[Codec]
+    ) -> None:
+        """And none that encodes with loss says it of a transfer syntax that has none."""
+        for codec in codecs:
+            for measure in Measure:
+                loss = Loss(measure, 2)
+                promised = any(codec.can_encode_lossy(pixels, loss) for pixels in formats())
+                assert not promised or measure in codec.measures, codec.name
+            assert not codec.measures or codec.transfer_syntax in LOSSY_METHODS, codec.name
 
     def test_a_codec_goes_to_another_process(self, codecs: Sequence[Codec]) -> None:
         """Decoders run in processes of their own, which get them pickled."""
@@ -206,6 +296,34 @@ class CodecSuite(Suite, suite=True):
             together: deque[bytes] = deque()
             run_in_threads(_decoding(codec, data, pixels, together), _THREADS)
             assert set(together) == {bytes(codec.decode(data, pixels).data)}, codec.name
+
+
+def _assert_same_but_colour(encoded: Frame, pixels: PixelFormat, encoder: Codec) -> None:
+    kept = replace(
+        encoded.pixels,
+        photometric_interpretation=pixels.photometric_interpretation,
+        planar_configuration=pixels.planar_configuration,
+    )
+    assert kept == pixels, encoder.name
+    assert encoded.pixels.planar_configuration in {0, pixels.planar_configuration}
+    assert 0 < len(encoded.data) <= 2 * pixels.frame_bytes + (1 << 20), encoder.name
+
+
+def _lossy_encoders(
+    codecs: Sequence[Codec], measure: Measure
+) -> Iterator[tuple[Codec, PixelFormat]]:
+    """Encoders with such a loss, each with all kinds of pixels in a frame that is not tiny."""
+    rows, columns = _LARGE
+    kinds = dict.fromkeys(replace(pixels, rows=rows, columns=columns) for pixels in formats())
+    return product((each for each in codecs if measure in each.measures), kinds)
+
+
+def _mean_square(frame: Frame, decoded: Frame) -> float:
+    """The mean square error of the samples; 0 where there are none to compare."""
+    if frame.pixels.photometric_interpretation != decoded.pixels.photometric_interpretation:
+        return 0.0
+    pairs = list(zip(samples_of(frame), samples_of(decoded), strict=True))
+    return sum((one - other) ** 2 for one, other in pairs) / len(pairs)
 
 
 def _decoding(
@@ -300,19 +418,11 @@ def _damaged(data: Buffer) -> Iterator[bytes]:
 
 def _distance(one: Frame, other: Frame) -> int:
     """The largest difference of two samples."""
-    first, second = by_pixel(one), by_pixel(other)
-    if first == second:
-        return 0
     if one.pixels.photometric_interpretation != other.pixels.photometric_interpretation:
         return 0  # one is RGB, the other YBR: no samples to compare
-    size, signed = one.pixels.bits_allocated // 8, one.pixels.signed
-    return max(
-        abs(
-            int.from_bytes(first[at : at + size], "little", signed=signed)
-            - int.from_bytes(second[at : at + size], "little", signed=signed)
-        )
-        for at in range(0, len(first), size)
-    )
+    difference = largest_difference(one, other)
+    assert difference is not None, "frames of two kinds"
+    return difference
 
 
 def _tolerance(syntax: str) -> int:

@@ -1,0 +1,1 @@
+"""Instances stored in another transfer syntax than they arrive in."""

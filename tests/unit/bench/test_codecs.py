@@ -1,0 +1,52 @@
+"""Codecs are measured beside libraries and tools, and one that fails says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bench.rows import codecs
+from bench.rows.codecs import PYDICOM, measure_codecs
+
+from pacs_framework.codecs.pixels import PixelFormat
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """A sample is a call or two; files of the tools have two frames."""
+    monkeypatch.setattr(codecs, "_QUICK_SECONDS", 0.0001)
+    monkeypatch.setattr(codecs, "_QUICK_REPEATS", 1)
+    monkeypatch.setattr(codecs, "_TOOL_FRAMES", 2)
+
+
+def measured(folder: Path, *names: str):
+    return list(measure_codecs(names, quick=True, scratch=folder, say=lambda _: None))
+
+
+def test_each_row_that_is_wanted_is_measured(tmp_path):
+    """The first provider, the next one, pydicom, and the tools that are there."""
+    decode, encode = measured(tmp_path, "encode-rle", "decode-rle")
+    assert (decode.name, encode.name) == ("decode-rle", "encode-rle")
+    for result in (decode, encode):
+        assert {"ours", "next", PYDICOM} <= set(result.columns)
+        for name, column in result.columns.items():
+            assert len(column.samples) == 1, (name, column.note)
+            assert column.samples[0] > 0
+
+
+def test_a_contender_that_fails_is_left_out_and_says_why(tmp_path, monkeypatch):
+    tools = {"rle": ("false", "gdcmconv-that-nobody-has")}
+    monkeypatch.setattr(codecs, "_DECODING_TOOLS", tools)
+    (result,) = measured(tmp_path, "decode-rle")
+    assert result.columns["dcmtk"].samples == []
+    assert "failed: ValueError" in result.columns["dcmtk"].note
+    assert "gdcm" not in result.columns
+
+
+def test_the_phantom_uses_the_range_and_stays_in_it():
+    pixels = PixelFormat(rows=64, columns=64, bits_allocated=16, bits_stored=12)
+    image = codecs.phantom(pixels)
+    samples = memoryview(image).cast("H")
+    assert len(image) == pixels.frame_bytes
+    assert min(samples) < 100
+    assert 2000 < max(samples) < 4096
