@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import closing
 
 import click
 
@@ -21,11 +22,13 @@ _OWN = {
     "codecs": "pacs_framework.cli.codecs",
     "conformance": "pacs_framework.cli.conformance",
     "convert": "pacs_framework.cli.convert",
+    "extract": "pacs_framework.cli.extract",
     "health": "pacs_framework.cli.health",
     "import": "pacs_framework.cli.imports",
     "plugin": "pacs_framework.cli.plugin",
     "plugins": "pacs_framework.cli.plugins",
     "reindex": "pacs_framework.cli.reindex",
+    "render": "pacs_framework.cli.render",
     "serve": "pacs_framework.cli.serve",
     "verify": "pacs_framework.cli.verify",
 }
@@ -56,7 +59,8 @@ class PacsGroup(click.Group):
                     load_plugins,
                 )
 
-                provided = load_plugins(PluginsSettings()).register("cli_commands")
+                with closing(load_plugins(PluginsSettings())) as plugins:
+                    provided = plugins.register("cli_commands")
             commands = {
                 command.name: command
                 for _, result in provided
