@@ -1,0 +1,1 @@
+"""De-identification by recipes of deid, as an anonymizer of pacs-framework."""

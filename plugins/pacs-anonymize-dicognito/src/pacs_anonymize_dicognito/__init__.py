@@ -1,0 +1,1 @@
+"""De-identification by dicognito, as an anonymizer of pacs-framework."""

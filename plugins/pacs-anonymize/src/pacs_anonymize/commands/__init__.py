@@ -1,0 +1,1 @@
+"""``pacs anonymize`` and what is below it."""

@@ -1,0 +1,149 @@
+"""``pacs anonymize PATH… -o OUT``: de-identified copies of files."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from pacs_anonymize.commands.checking import checked
+from pacs_anonymize.commands.choice import Chosen, choose
+from pacs_anonymize.commands.processes import run
+from pacs_anonymize.commands.results import Results
+from pacs_anonymize.commands.work import Plan
+from pacs_anonymize.engine.options import Option
+from pacs_framework.cli.files import file_tasks, sentence_of
+from pacs_framework.cli.options import ArchiveChoice, archive_options
+from pacs_framework.cli.output import json_option, progress
+
+__all__ = ["command"]
+
+_NOWHERE = Path(os.devnull)
+"""The output folder of a dry run without one: no folder that is looked into."""
+
+
+@click.command("run")
+@archive_options
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the new files; needed unless it is a dry run.",
+)
+@click.option(
+    "--profile",
+    metavar="NAME|FILE",
+    help="A profile of this plugin, or a profile file.  [default: basic]",
+)
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    type=click.Choice([option.value for option in Option]),
+    metavar="OPTION",
+    help=f"An option of PS3.15 E.3, may be given again: {', '.join(Option)}.",
+)
+@click.option(
+    "--with",
+    "anonymizer",
+    metavar="ANONYMIZER",
+    help="An anonymizer of any plugin, instead of a profile.",
+)
+@click.option(
+    "--key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the secret key.  [default: that of the configuration, else one for this run]",
+)
+@click.option("--keep-names", is_flag=True, help="Name new files like the old ones.")
+@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@click.option("--dry-run", is_flag=True, help="Write nothing, and tell what would be changed.")
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File for what was changed: a line of JSON for each instance.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="one for each processor",
+    help="Processes to work with.",
+)
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    choice: ArchiveChoice,
+    paths: tuple[Path, ...],
+    output: Path | None,
+    profile: str | None,
+    options: tuple[str, ...],
+    anonymizer: str | None,
+    key_file: Path | None,
+    keep_names: bool,
+    overwrite: bool,
+    dry_run: bool,
+    report: Path | None,
+    jobs: int,
+    as_json: bool,
+) -> None:
+    """Write de-identified copies of the DICOM files at PATHS, folders with all that is in them.
+
+    New files are named by their new UIDs, OUT/STUDY/SERIES/INSTANCE.dcm, because names of files
+    tend to be names of patients. A file that cannot be de-identified is not written. Files below
+    a folder that are no DICOM are skipped. Pixel data stay as they are. Exit code 0 when every
+    instance was written, else 1.
+
+    \b
+    Example:
+        pacs anonymize ~/studies -o ~/anonymous --key-file ~/study-a.key
+        pacs anonymize ~/studies --dry-run --profile hipaa-safe-harbor
+    """
+    if output is None and not dry_run:
+        raise click.UsageError("-o says where the new files go; --dry-run writes none", context)
+    chosen = choose(
+        choice,
+        profile=profile,
+        options=tuple(Option(option) for option in options),
+        anonymizer=anonymizer,
+        key_file=key_file,
+    )
+    _tell(chosen, report)
+    plan = Plan(
+        make=chosen.make,
+        output=output,
+        write=not dry_run,
+        keep_names=keep_names,
+        overwrite=overwrite,
+        tell_changes=chosen.tells_changes and (dry_run or report is not None),
+    )
+    tasks = list(file_tasks(paths, output or _NOWHERE))
+    results = Results(as_json=as_json, dry_run=dry_run)
+    title = f"de-identifying by {chosen.name}"
+    try:
+        with ExitStack() as files:
+            if report is not None:
+                results.report_to(report, files, overwrite=overwrite)
+            done = checked(run(plan, tasks, jobs), paths)
+            for each in progress(done, title, total=len(tasks)):
+                results.add(each)
+    except OSError as error:  # of the report: those of other files are results
+        raise click.ClickException(sentence_of(error)) from error
+    results.print()
+    if not results.good:
+        context.exit(1)
+
+
+def _tell(chosen: Chosen, report: Path | None) -> None:
+    """What the user should know before; refuse what cannot be done."""
+    if report is not None and not chosen.tells_changes:
+        raise click.UsageError(f"{chosen.name!r} does not tell what it changes: no --report")
+    if chosen.one_time_key:
+        click.echo(
+            "no key is given: the pseudonyms and UIDs of this run are its own, and its key is "
+            "forgotten; --key-file FILE gives the same ones again",
+            err=True,
+        )

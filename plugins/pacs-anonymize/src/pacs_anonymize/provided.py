@@ -1,0 +1,48 @@
+"""The anonymizers that this plugin offers: one for each profile."""
+
+from __future__ import annotations
+
+from pydicom import Dataset
+
+from pacs_anonymize.keys import MAKE_ONE
+from pacs_anonymize.names import DESCRIPTIONS
+from pacs_anonymize.settings import AnonymizeSettings
+from pacs_framework.anonymizers.anonymizer import Anonymizer
+from pacs_framework.errors import NotAnonymized
+
+__all__ = ["KeylessAnonymizer", "own_anonymizers"]
+
+
+class KeylessAnonymizer(Anonymizer):
+    """Stands for a profile while no key is configured: takes nothing, and says what to do.
+
+    With a key of its own in each process, nodes would give different pseudonyms to one patient.
+    """
+
+    def __init__(self, description: str, *, keeps_uids: bool) -> None:
+        self.description = description
+        self.keeps_uids = keeps_uids
+
+    def anonymize(self, dataset: Dataset) -> Dataset:
+        """Raises `NotAnonymized`."""
+        del dataset
+        raise NotAnonymized(f"no key for pseudonyms: set [plugin.anonymize] key_file; {MAKE_ONE}")
+
+
+def own_anonymizers(settings: AnonymizeSettings) -> dict[str, Anonymizer]:
+    """By name of the profile. Raises `ConfigurationError` where key or profiles are not usable."""
+    key = settings.read_key()
+    if key is None and not settings.profiles:
+        return {
+            name: KeylessAnonymizer(description, keeps_uids=False)
+            for name, description in DESCRIPTIONS.items()
+        }
+    # Not above: an archive that does not use them starts without loading them.
+    from pacs_anonymize.profiles.known import profiles_of  # noqa: PLC0415
+
+    return {
+        name: KeylessAnonymizer(loaded.description, keeps_uids=loaded.keeps_uids)
+        if key is None
+        else loaded.anonymizer(key)
+        for name, loaded in profiles_of(settings).items()
+    }
