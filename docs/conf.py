@@ -23,7 +23,7 @@ project = _ABOUT["name"]
 release = version = _ABOUT["version"]
 project_copyright = "the authors of pacs-framework, MIT licence"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser"]
 root_doc = "docs/README"
 
 _PAGES = ("docs", "plugins", "bench", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
@@ -46,11 +46,6 @@ exclude_patterns = [
 myst_heading_anchors = 4
 
 default_role = "code"
-autodoc_member_order = "bysource"
-autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
-python_use_unqualified_type_names = True
-add_module_names = False
 
 html_theme = "furo"
 html_title = f"{project} {release}"
@@ -79,7 +74,7 @@ _NAVIGATION = {
         "docs/how-to/move-from-another-archive",
         "docs/how-to/conformance",
     ],
-    "Write plugins": ["docs/how-to/write-a-*", "docs/how-to/test-a-plugin", "docs/how-to/*"],
+    "Write plugins": ["docs/how-to/write-a*", "docs/how-to/test-a-plugin", "docs/how-to/*"],
     "Plugins": ["docs/reference/plugins", "plugins/*/README"],
     "Reference": ["docs/reference/hooks", "docs/reference/*"],
     "Explanation": ["docs/explanation/architecture", "docs/explanation/*"],

@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from pacs_framework.index.database import Database, open_database
+from pacs_framework.plugins.budget import Helpers
 from pacs_framework.testing.postgres import PostgresMissing, PrivatePostgres
 
 
@@ -17,6 +18,24 @@ def log_as_configured() -> Iterator[None]:
     """A command that runs in the process of its test sets up the log; that ends with the test."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def helper_threads_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A set of plugins that nobody closes keeps idle threads until its process ends, as a command's
+    soon does; here they end with the test. Who has to close its set is tested with the `App`.
+    """
+    made: list[Helpers] = []
+    create = Helpers.__init__
+
+    def remembered(helpers: Helpers) -> None:
+        create(helpers)
+        made.append(helpers)
+
+    monkeypatch.setattr(Helpers, "__init__", remembered)
+    yield
+    for helpers in made:
+        helpers.close()
 
 
 @pytest.fixture(scope="session")

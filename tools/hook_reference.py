@@ -22,6 +22,7 @@ HOOK_TESTS = {
     "cli_commands": "tests/unit/plugins/test_dispatch.py",
     "storage_backends": "plugins/pacs-storage-filesystem/tests/test_plugin.py",
     "codecs": "plugins/pacs-codecs-pylibjpeg/tests/test_retrieval.py",
+    "anonymizers": "plugins/pacs-anonymize/tests/test_plugin.py",
     "dimse_services": "plugins/pacs-query-retrieve/tests/test_plugin.py",
     "conformance": "tests/services/test_conformance.py",
     "on_association": "tests/unit/plugins/test_dispatch.py",

@@ -22,7 +22,7 @@ KERNEL = ROOT / "src" / "pacs_framework"
 PICTURE = ROOT / "docs" / "explanation" / "architecture.svg"
 
 _WIDTH, _HEIGHT = 1000, 580
-_EVERYBODY_KNOWS = "errors"
+_EVERYBODY_KNOWS = {"errors", "folders"}
 _LAND, _FIRST, _GROUND, _SLAB, _ROW = 66, 238, 392, 488, 56  # upper edges of the rows of boxes
 
 
@@ -45,19 +45,25 @@ class Box:
 
 
 _PLACES = (
-    Box(name="network", x=40, y=_FIRST, width=170, note="upper layer · DIMSE · TLS"),
-    Box(name="plugins", x=244, y=_FIRST, note="discovery · dispatch"),
-    Box(name="archive", x=418, y=_FIRST, width=160, note="ingest · query · feed"),
-    Box(name="index", x=610, y=_FIRST, width=84, note="SQL tables"),
-    Box(name="logs", x=40, y=_GROUND, width=80, note="structured"),
-    Box(name="config", x=136, y=_GROUND, width=112, note="one TOML file"),
-    Box(name="hookspecs", x=264, y=_GROUND, width=108, note="the contract"),
-    Box(name="dicom", x=388, y=_GROUND, width=164, note="scan · Part 10 · matching"),
-    Box(name="codecs", x=568, y=_GROUND, width=84, note="contract"),
-    Box(name="storage", x=668, y=_GROUND, width=106, note="contract"),
+    Box(name="network", x=40, y=_FIRST, width=152, note="upper layer · DIMSE"),
+    Box(name="plugins", x=212, y=_FIRST, width=134, note="discovery · dispatch"),
+    Box(name="archive", x=366, y=_FIRST, width=146, note="ingest · query · feed"),
+    Box(name="index", x=532, y=_FIRST, width=78, note="SQL tables"),
+    Box(name="rendering", x=626, y=_FIRST, width=92, note="pictures"),
+    Box(name="logs", x=40, y=_GROUND, width=72, note="structured"),
+    Box(name="config", x=124, y=_GROUND, width=98, note="one TOML file"),
+    Box(name="hookspecs", x=234, y=_GROUND, width=92, note="the contract"),
+    Box(name="dicom", x=338, y=_GROUND, width=118, note="scan · Part 10"),
+    Box(name="anonymizers", x=468, y=_GROUND, width=116, note="contract"),
+    Box(name="codecs", x=596, y=_GROUND, width=80, note="contract"),
+    Box(name="storage", x=692, y=_GROUND, width=82, note="contract"),
+    Box(name="whole_file", x=468, y=_SLAB, width=208, height=26, kind="slab"),
+    Box(name="errors", x=40, y=_SLAB, width=316, height=26, kind="slab"),
+    Box(name="folders", x=372, y=_SLAB, width=84, height=26, kind="slab"),
 )
-_DISTRIBUTIONS_TO = ("network", "archive", "codecs", "storage")
-_LANES = {"codecs": 718, "storage": 746}  # beside the index, for arrows from above
+_DISTRIBUTIONS_TO = ("network", "archive", "anonymizers", "codecs", "storage")
+# Beside the first row, for arrows from above.
+_LANES = {"anonymizers": 730, "codecs": 746, "storage": 762}
 _LEFT, _RIGHT = 40, 774  # between these, distributions stand side by side
 
 
@@ -103,7 +109,7 @@ def distributions() -> dict[str, set[str]]:
 
 def roof(known: Mapping[str, set[str]]) -> list[str]:
     """The rooms that have no place of their own."""
-    return sorted(known.keys() - {box.name for box in _PLACES} - {_EVERYBODY_KNOWS})
+    return sorted(known.keys() - {box.name for box in _PLACES})
 
 
 def arrows() -> list[tuple[str, str]]:
@@ -112,8 +118,8 @@ def arrows() -> list[tuple[str, str]]:
     placed = {box.name for box in _PLACES}
     pairs = [
         (room, other)
-        for room in placed & known.keys()
-        for other in known[room] - {_EVERYBODY_KNOWS}
+        for room in placed & known.keys() - _EVERYBODY_KNOWS
+        for other in known[room] - _EVERYBODY_KNOWS
     ]
     pairs += [
         (name, other)
@@ -143,7 +149,6 @@ def draw() -> str:
         _band(814, 190, 162, 346, "above the rooms"),
         *_lines(arrows(), boxes),
         *(_box(box) for box in boxes.values()),
-        _box(Box(name="errors", x=40, y=_SLAB, width=734, height=26, kind="slab")),
         _text(895, 505, "each knows the rooms", "small"),
         _text(895, 521, "that it needs", "small"),
         _text(500, 562, _LEGEND, "small"),
@@ -153,7 +158,7 @@ def draw() -> str:
 
 
 _LEGEND = (
-    "An arrow means: imports. Not drawn: errors, which everybody may know; "
+    "An arrow means: imports. Not drawn: errors and folders, which everybody may know; "
     "what stands above the rooms; what plugins take from dicom and cli."
 )
 

@@ -2,9 +2,9 @@
 
     python tools/reference.py [--check]
 
-hooks.md from the docstrings of the hook specifications, configuration.md from the models of all
-sections, commands.md from ``--help``, plugins.md from what is installed,
-conformance.md from the services of our plugins.
+hooks.md from the docstrings of the hook specifications, api.md from those of the public names,
+configuration.md from the models of all sections, commands.md from ``--help``, plugins.md from what
+is installed, conformance.md from the services of our plugins.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from api_reference import api
 from hook_reference import NOTE, hooks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,6 +114,7 @@ PAGES = {
     "commands.md": commands,
     "plugins.md": plugins,
     "conformance.md": conformance,
+    "api.md": api,
 }
 
 

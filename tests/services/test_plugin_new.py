@@ -108,7 +108,12 @@ def test_it_passes_the_check(plugin: Installed) -> None:
     results = {check["result"] for check in report["checks"]}
     assert results == {"ok"}, report["checks"]
     suites = [suite for check in report["checks"] for suite in check["facts"].get("suites", ())]
-    wanted = {"service": ["ServiceSuite"], "storage": ["StorageSuite"], "codec": ["CodecSuite"]}
+    wanted = {
+        "anonymizer": ["AnonymizerSuite"],
+        "codec": ["CodecSuite"],
+        "service": ["ServiceSuite"],
+        "storage": ["StorageSuite"],
+    }
     assert suites == wanted.get(plugin.kind, [])
 
 

@@ -137,6 +137,18 @@ def test_a_storage_scheme_without_a_plugin_stops_the_start(tmp_path: Path) -> No
         assert "no active plugin provides the scheme 's4'" in done.stderr
 
 
+def test_a_storage_url_that_its_plugin_cannot_open_stops_the_start(tmp_path: Path) -> None:
+    """Before anything is made; and whoever checks the configuration hears of it too."""
+    config = tmp_path / "pacs.toml"
+    data = tmp_path / "data"
+    config.write_text(f'[storage]\nurl = "file:relative"\n[archive]\ndata = "{data}"\n')
+    for command in ("serve", "check"):
+        done = pacs(command, "--config", config)
+        assert done.returncode == 1
+        assert "'file:relative' names no local folder" in done.stderr
+    assert not [*data.rglob("*.sqlite")]
+
+
 def test_a_port_in_use_is_said_so(archive: ServedArchive, tmp_path: Path) -> None:
     done = pacs("serve", "--port", archive.port, "--data", tmp_path / "other")
     assert done.returncode == 1

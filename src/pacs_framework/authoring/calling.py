@@ -12,7 +12,7 @@ from typing import Any
 from pydicom import Dataset
 
 from pacs_framework.app import empty_archive
-from pacs_framework.archive.incoming import Coercion, Refusal
+from pacs_framework.archive.incoming import Coercion, Compression, Refusal
 from pacs_framework.authoring.loading import Loaded
 from pacs_framework.authoring.report import Finding, failed, fine, timed
 from pacs_framework.authoring.samples import (
@@ -49,12 +49,15 @@ def check_register(loaded: Loaded, hook: Hook, folder: Path) -> Iterator[Finding
         except Exception as error:  # noqa: BLE001 - contexts() of a service may raise anything
             yield failed(hook.name, describe(error, _package(loaded)))
             return
-    provided = [*_provided(loaded, hook.name)]
+    provided = [*_provided(loaded, hook.name, result)]
     detail = f"provides {', '.join(provided)}; " if provided else ""
     yield timed(hook.name, detail, seconds, loaded.limits.register_seconds, provides=provided)
 
 
-def _provided(loaded: Loaded, hook: str) -> tuple[str, ...]:
+def _provided(loaded: Loaded, hook: str, result: Any) -> tuple[str, ...]:
+    """Names of what the hook provides; of codecs, which share theirs, the transfer syntaxes."""
+    if hook == "codecs":
+        return tuple(sorted({codec.transfer_syntax for codec in result}))
     rows = (row for row in loaded.plugins.rows() if row.name == loaded.name)
     return next((row.provides.get(hook, ()) for row in rows), ())
 
@@ -70,7 +73,7 @@ class _Decision:
 
 _DECISIONS = {
     "on_association": _Decision("request", association_requests, (Rejection, Narrowing)),
-    "on_store": _Decision("instance", instances, (Refusal, Coercion)),
+    "on_store": _Decision("instance", instances, (Refusal, Coercion, Compression)),
 }
 
 
@@ -104,6 +107,8 @@ def check_decide(loaded: Loaded, implementation: Implementation) -> Iterator[Fin
 
 
 def _is_answer(answer: object, decision: _Decision) -> bool:
+    if isinstance(answer, Compression) and answer.coercion is not None:
+        answer = answer.coercion
     if isinstance(answer, Coercion):
         return isinstance(answer.dataset, Dataset)
     return answer is None or isinstance(answer, decision.answers)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Mapping
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import importlib_metadata
+from pydantic import BaseModel
 
 from pacs_framework.authoring.names import PluginName
-from pacs_framework.config import PluginsSettings
+from pacs_framework.config import PluginsSettings, Settings, validate_plugin_sections
 from pacs_framework.errors import ConfigurationError, PacsError
 from pacs_framework.plugins import load_plugins
 from pacs_framework.plugins.discovery import discover
 
 __all__ = ["refuse_taken"]
 
-_PROVIDED = {"storage": "storage_backends"}
+_PROVIDED = {"anonymizer": "anonymizers", "storage": "storage_backends"}
 """Kind → the REGISTER hook whose names a new plugin of that kind adds its own to."""
 
 
@@ -66,12 +67,25 @@ def _command(name: PluginName, commands: Collection[str]) -> str:
 
 
 def _provided(name: PluginName, hook: str) -> str:
-    """Whether an installed plugin provides the name by ``hook``, for example a storage scheme."""
-    plugins = load_plugins(PluginsSettings())
-    for ask in (plugins.config_models, lambda: plugins.register(hook)):
-        with suppress(PacsError):  # what is wrong with others is not the author's business
-            ask()
+    """Whether an installed plugin provides the name by ``hook``, for example a storage scheme.
+
+    What is wrong with the others is not the author's business.
+    """
+    with closing(load_plugins(PluginsSettings())) as plugins:
+        with suppress(PacsError):
+            plugins.bind_settings(_default_sections(plugins.config_models()))
+        with suppress(PacsError):
+            plugins.register(hook)
     for row in plugins.rows():
         if name.name in row.provides.get(hook, ()):
             return f"the plugin {row.name!r} provides {name.name!r} by {hook}"
     return ""
+
+
+def _default_sections(models: Mapping[str, type[BaseModel] | None]) -> dict[str, BaseModel]:
+    """The section of each plugin that can be without one, as it then is."""
+    sections: dict[str, BaseModel] = {}
+    for name, model in models.items():
+        with suppress(PacsError):
+            sections |= validate_plugin_sections(Settings(), {name: model})
+    return sections

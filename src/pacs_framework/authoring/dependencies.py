@@ -7,8 +7,9 @@ the first stranger installs the plugin.
 from __future__ import annotations
 
 import sys
+import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import importlib_metadata
@@ -22,7 +23,7 @@ from pacs_framework.authoring.imports import (
     find_private_uses,
 )
 from pacs_framework.authoring.report import Finding, failed, fine, warning
-from pacs_framework.authoring.sources import Sources
+from pacs_framework.authoring.sources import Sources, edited_project
 from pacs_framework.authoring.target import Target
 from pacs_framework.plugins.discovery import GROUP, KERNEL
 
@@ -98,6 +99,18 @@ def _declared(requirements: Iterable[str]) -> _Declared:
     return _Declared(frozenset(always), frozenset(by_extra - always))
 
 
+def _written(target: Target) -> list[str]:
+    """What the pyproject.toml of an editable installation declares; nothing of any other one."""
+    folder = edited_project(target)
+    if folder is None:
+        return []
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+        return [str(Requirement(line)) for line in project.get("dependencies", ())]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return []  # then there is nothing to compare with, and the metadata alone hold
+
+
 def _foreign(found: Iterable[Import], own: set[str]) -> Mapping[str, list[Import]]:
     """Top-level name → imports, without the standard library and the plugin itself."""
     by_top: defaultdict[str, list[Import]] = defaultdict(list)
@@ -109,12 +122,13 @@ def _foreign(found: Iterable[Import], own: set[str]) -> Mapping[str, list[Import
 
 def _dependencies(target: Target, found: list[Import], owners: _Owners) -> Iterator[Finding]:
     declared = _declared(target.distribution.requires or ())
+    newer = _declared(_written(target)).always - declared.always
     foreign = _foreign(found, target.packages)
     problems = [
         finding
         for top, imports in foreign.items()
         if not owners.plugins_of(top)  # a sibling is another matter
-        for finding in _undeclared(top, imports, owners.of(top), declared)
+        for finding in _undeclared(top, imports, owners.of(top), declared, newer)
     ]
     yield from problems
     provided = {name for top in foreign for name in owners.of(top)}
@@ -131,9 +145,16 @@ def _dependencies(target: Target, found: list[Import], owners: _Owners) -> Itera
 
 
 def _undeclared(
-    top: str, imports: list[Import], names: set[str], declared: _Declared
+    top: str,
+    imports: list[Import],
+    names: set[str],
+    declared: _Declared,
+    newer: Collection[str],
 ) -> Iterator[Finding]:
-    """What is wrong with importing ``top``; nothing where one of its owners is declared."""
+    """What is wrong with importing ``top``; nothing where one of its owners is declared.
+
+    ``newer`` are names that the project declares by now, and its installed metadata do not.
+    """
     if names & {*declared.always, KERNEL}:  # the kernel's own range is looked at by itself
         return
     needed = [each for each in imports if each.kind is ImportKind.NEEDED]
@@ -145,6 +166,13 @@ def _undeclared(
                 "dependencies",
                 f"{place} imports {top!r} without `try`, but only an extra brings {whose}",
             )
+    elif names & set(newer):
+        yield failed(
+            "dependencies",
+            f"{place} imports {top!r} of {whose}: declared in pyproject.toml, but the installed "
+            f"metadata is older: run `pip install -e .` again",
+            undeclared=sorted(names),
+        )
     elif needed:
         yield failed(
             "dependencies",

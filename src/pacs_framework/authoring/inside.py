@@ -21,6 +21,7 @@ from pacs_framework.authoring.channel import FD_OPTION, Teller
 from pacs_framework.authoring.loading import (
     Loaded,
     check_configuration,
+    check_documented,
     check_hooks,
     check_import,
     load_alone,
@@ -89,6 +90,7 @@ def check_inside(steps: Steps, target: Target, config: Path | None, folder: Path
     if loaded is None:
         return
     steps.tell(check_hooks(loaded))
+    steps.tell(check_documented(loaded))
     steps.begin("configuration")
     steps.tell(check_configuration(loaded, folder))
     if not loaded.reason:

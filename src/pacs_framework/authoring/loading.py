@@ -30,9 +30,25 @@ from pacs_framework.plugins import PluginSet, load_plugins
 from pacs_framework.plugins.blame import describe
 from pacs_framework.plugins.contract import Contract, Hook, Implementation
 
-__all__ = ["Loaded", "check_configuration", "check_hooks", "check_import", "load_alone"]
+__all__ = [
+    "Loaded",
+    "check_configuration",
+    "check_documented",
+    "check_hooks",
+    "check_import",
+    "load_alone",
+]
 
 _SLOW_IMPORT = 1.0
+_STATED = (
+    "dimse_services",
+    "storage_backends",
+    "codecs",
+    "anonymizers",
+    "on_association",
+    "on_store",
+)
+"""Hooks by which a plugin changes what a conformance statement is about."""
 _SETTINGS_HOOKS = ("config_models", "idle_hooks")  # called by themselves, before all others
 
 
@@ -186,6 +202,18 @@ def check_hooks(loaded: Loaded) -> Iterator[Finding]:
         ", ".join(f"{each.hook.name}({', '.join(each.takes)})" for each in loaded.implementations),
         hooks=names,
     )
+
+
+def check_documented(loaded: Loaded) -> Iterator[Finding]:
+    """Whether the conformance statement of an archive says what the plugin does in it."""
+    names = [each.hook.name for each in loaded.implementations]
+    stated = [name for name in _STATED if name in names]
+    if stated and "conformance" not in names:
+        yield warning(
+            "conformance",
+            f"{', '.join(stated)}: `pacs conformance` can name the plugin and not say what it does "
+            f"there; document it with the hook `conformance`",
+        )
 
 
 def check_configuration(loaded: Loaded, folder: Path) -> Iterator[Finding]:

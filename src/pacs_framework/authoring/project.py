@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from uuid import uuid4
 
@@ -49,11 +50,14 @@ def check_kind(kind: str) -> None:
     """Raise `ConfigurationError` with the reason for a kind that has no template."""
     if kind in kinds():
         return
+    every = ", ".join(kinds())
+    if near := get_close_matches(kind, kinds(), n=1):
+        raise ConfigurationError(f"no kind {kind!r}; did you mean {near[0]!r}? (kinds: {every})")
     if f"{kind}s" in Contract().hooks:
         why = f"the kernel has the hook '{kind}s' for it, but there is no template yet"
     else:
         why = f"this kernel ({__version__}) has no contract for it, so nothing could be kept"
-    raise ConfigurationError(f"kind {kind!r}: {why} (kinds: {', '.join(kinds())})")
+    raise ConfigurationError(f"kind {kind!r}: {why} (kinds: {every})")
 
 
 def kernel_range(version: str = __version__) -> str:

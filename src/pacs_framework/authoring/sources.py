@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from pacs_framework.authoring.target import Target
 
-__all__ = ["Sources", "find_sources"]
+__all__ = ["Sources", "edited_project", "find_sources"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def _below(package: str, folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _installed(target: Target) -> set[str]:
     """The names that the distribution adds to where imports are looked for."""
-    if _is_editable(target):
+    if edited_project(target) is not None:
         return {name for folder in _linked_folders(target) for name in _importable(folder)}
     parts = {file.parts[0] for file in target.distribution.files or ()}
     return {
@@ -71,9 +72,12 @@ def _installed(target: Target) -> set[str]:
     }
 
 
-def _is_editable(target: Target) -> bool:
+def edited_project(target: Target) -> Path | None:
+    """The folder that an editable installation was made of; None for any other installation."""
     origin = json.loads(target.distribution.read_text("direct_url.json") or "{}")
-    return bool(origin.get("dir_info", {}).get("editable"))
+    if not origin.get("dir_info", {}).get("editable"):
+        return None
+    return Path(unquote(urlsplit(origin.get("url", "")).path))
 
 
 def _linked_folders(target: Target) -> Iterator[Path]:

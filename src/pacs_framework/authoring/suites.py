@@ -17,11 +17,17 @@ from pacs_framework.authoring.target import SUITES, Target
 __all__ = ["check_suites", "required_suites"]
 
 _SUITE_OF = {
+    "anonymizers": "AnonymizerSuite",
     "codecs": "CodecSuite",
     "dimse_services": "ServiceSuite",
     "storage_backends": "StorageSuite",
 }
-_MODULE_OF = {"CodecSuite": "codec", "ServiceSuite": "service", "StorageSuite": "storage"}
+_MODULE_OF = {
+    "AnonymizerSuite": "anonymizer",
+    "CodecSuite": "codec",
+    "ServiceSuite": "service",
+    "StorageSuite": "storage",
+}
 
 Progress = Callable[[int, int], None]
 """Told how many laws of how many are done."""

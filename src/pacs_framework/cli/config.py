@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from pacs_framework.config import PluginsSettings, render_config
@@ -18,5 +20,6 @@ def command() -> None:
     Example:
         pacs config > pacs.toml
     """
-    models = load_plugins(PluginsSettings()).config_models()
+    with closing(load_plugins(PluginsSettings())) as plugins:
+        models = plugins.config_models()
     click.echo(render_config({name: model for name, model in models.items() if model}), nl=False)

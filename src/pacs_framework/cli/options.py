@@ -31,7 +31,8 @@ class ArchiveChoice:
     def configured(self, overrides: Mapping[str, Mapping[str, object]] | None = None) -> Configured:
         """Read and validate everything that is configured, plugins included.
 
-        ``overrides`` are settings from the command line, by section; None leaves one alone.
+        ``overrides`` are settings from the command line, by section; None leaves one alone. The
+        plugins are closed when the command ends.
         """
         tree = {name: dict(section) for name, section in (overrides or {}).items()}
         if self.data is not None:
@@ -39,7 +40,11 @@ class ArchiveChoice:
         with importing():
             from pacs_framework.app import configure  # noqa: PLC0415 - `health` needs no archive
 
-            return configure(self.config, tree)
+            configured = configure(self.config, tree)
+        context = click.get_current_context(silent=True)
+        if context is not None:
+            context.call_on_close(configured.plugins.close)
+        return configured
 
     def settings(self) -> Settings:
         """Read and validate the kernel's own settings; no plugin is loaded for that."""

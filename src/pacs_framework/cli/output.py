@@ -25,6 +25,7 @@ __all__ = ["counting", "json_option", "print_json", "print_table", "progress"]
 _T = TypeVar("_T")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+"""Adds ``--json``; the command gets it as ``as_json``."""
 
 
 def progress(items: Iterable[_T], title: str, *, total: int | None = None) -> Iterator[_T]:

@@ -33,7 +33,7 @@ def command() -> None:
     "--kind",
     default="hook",
     show_default=True,
-    help=f"What it is to be: {', '.join(kinds())}.",
+    help=f"What it is to be, one of: {', '.join(kinds())}.",
 )
 @click.option(
     "--into",
@@ -86,8 +86,9 @@ def new(
     click.echo(
         f"\n{plugin.distribution} is ready. Next:\n"
         f"  cd {folder}\n"
-        f"  pip install -e . --group test\n"
-        f"  pytest\n"
+        f"  python -m pip install -U pip        # --group came with 25.1\n"
+        f"  python -m pip install -e . --group test\n"
+        f"  python -m pytest\n"
         f"  pacs plugin check"
     )
 

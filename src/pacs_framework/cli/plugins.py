@@ -58,6 +58,7 @@ def command(
         raise click.UsageError("--interval goes with --top")
     settings = choice.settings()
     plugins = load_plugins(settings.plugins, settings.plugin.keys())
+    context.call_on_close(plugins.close)
     # A failure is what this command is there to show: it is a row, not the end.
     with suppress(PacsError):
         _let_register(plugins, settings)

@@ -20,6 +20,7 @@ from pacs_framework.cli.workers import (
     stop_when_supervisor_ends,
     wait_for_stop,
 )
+from pacs_framework.config.redaction import without_passwords
 from pacs_framework.logs import configure_logging
 
 __all__ = ["command"]
@@ -93,6 +94,7 @@ def _announce(configured: Configured, address: tuple[str, int]) -> None:
         f"pacs-framework {__version__}",
         f"  listening on {host}:{port} as {aet}{tls}",
         f"  data         {configured.data}",
+        f"  objects      {without_passwords(configured.storage_url)}",
         f"  plugins      {plugins}",
         *(f"  left out     {row.name}: {row.reason}" for row in missing),
         f"  try          {_pacs()} echo {host} {port} --aec {aet}",

@@ -8,8 +8,10 @@ is negotiated.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from pydicom.charset import python_encoding
 
@@ -31,6 +33,7 @@ from pacs_framework.conformance.records import (
     Remark,
     Role,
     ServiceConformance,
+    Topic,
 )
 from pacs_framework.conformance.statement import (
     TEMPLATE,
@@ -55,6 +58,8 @@ _T = TypeVar("_T")
 _Provided = Sequence[tuple[str, Sequence[DimseService]]]
 _Contributed = Sequence[tuple[str, Contribution]]
 
+_USUAL_SCHEME = "file"  # of `pacs_framework.app.Configured.storage_url` without a setting
+_IDLE = "the storage of this plugin is not in use"
 _DEFINED_TERM = re.compile(r"ISO_IR \d+|ISO 2022 IR \d+|GB18030|GBK").fullmatch
 
 
@@ -64,6 +69,7 @@ def gather(settings: Settings, plugins: PluginSet, provided: _Provided) -> State
     Raises `PluginError` when a plugin documents what its services do not offer.
     """
     contributed = _contributed(plugins)
+    idle = _idle_storages(settings, plugins)
     router = Router([service for _, services in provided for service in services])
     sets = SyntaxSets()
     contexts = accepted_contexts(router, sets)
@@ -84,12 +90,12 @@ def gather(settings: Settings, plugins: PluginSet, provided: _Provided) -> State
         services=_services(provided, contributed),
         initiations=_of(Initiation, contributed),
         acceptance=tuple(each.rule for each in _of(AcceptancePolicy, contributed)),
-        remarks=_of(Remark, contributed),
+        remarks=tuple(_remarks(contributed, idle)),
         character_sets=tuple(term for term in python_encoding if _DEFINED_TERM(term)),
         answer_character_sets=(LATIN_1, UTF_8),
         security=security_facts(settings.network),
         peers=_peers(settings),
-        parameters=(*kernel_parameters(settings), *_published(plugins, contributed)),
+        parameters=(*kernel_parameters(settings), *_published(plugins, contributed, idle)),
         deviations=tuple(_deviations(contexts)),
     )
 
@@ -190,11 +196,29 @@ def _peers(settings: Settings) -> tuple[PeerFact, ...]:
     )
 
 
-def _published(plugins: PluginSet, contributed: _Contributed) -> Iterator[Parameter]:
+def _idle_storages(settings: Settings, plugins: PluginSet) -> frozenset[str]:
+    """Plugins that keep no object here, since another one has the scheme of the storage."""
+    used = urlsplit(settings.storage.url).scheme or _USUAL_SCHEME
+    return frozenset(
+        plugin for plugin, schemes in plugins.register("storage_backends") if used not in schemes
+    )
+
+
+def _remarks(contributed: _Contributed, idle: Collection[str]) -> Iterator[Remark]:
+    """Without those on how objects are kept where they are not."""
+    for plugin, record in contributed:
+        if isinstance(record, Remark) and not (plugin in idle and record.topic is Topic.STORAGE):
+            yield record
+
+
+def _published(
+    plugins: PluginSet, contributed: _Contributed, idle: Collection[str]
+) -> Iterator[Parameter]:
     by_name = {plugin.name: plugin.settings for plugin in plugins.active}
     for plugin, record in contributed:
         if isinstance(record, PublishedSettings):
-            yield from plugin_parameters(plugin, by_name[plugin], record.names)
+            for each in plugin_parameters(plugin, by_name[plugin], record.names):
+                yield replace(each, value=f"{each.value} ({_IDLE})") if plugin in idle else each
 
 
 def _deviations(contexts: Sequence[AcceptedContext]) -> Iterator[str]:

@@ -54,6 +54,7 @@ class Topic(StrEnum):
     COERCION = "coercion"
     CHARACTER_SETS = "character sets"
     SECURITY = "security"
+    DE_IDENTIFICATION = "de-identification"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ORIGIN", "announced", "encoded", "mr_image", "send"]
 
 ORIGIN = Origin(door="dimse", calling_aet="MODALITY", called_aet="PACS", address="127.0.0.1")
+"""Where instances of a test come from: the AE title ``MODALITY``."""
 
 _PIXELS = b"\x01\x02" * 50
 

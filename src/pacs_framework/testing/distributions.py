@@ -9,6 +9,7 @@ from pathlib import Path
 __all__ = ["API_RANGE", "install_distribution"]
 
 API_RANGE = ("pacs-framework>=0.1,<0.2",)
+"""What a plugin requires that this kernel loads."""
 
 
 def install_distribution(

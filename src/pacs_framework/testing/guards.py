@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,10 +35,11 @@ class Leftovers:
     @classmethod
     def now(cls) -> Leftovers:
         """Look at this process."""
+        tracker, pipe = _resource_tracker()
         return cls(
             threads=frozenset(threading.enumerate()),
-            children=_children(),
-            descriptors=_descriptors(),
+            children=_children() - {tracker},
+            descriptors=frozenset(each for each in _descriptors() if each[0] != pipe),
             files=frozenset(path.name for path in Path().iterdir()) - _MADE_BY_TOOLS,
             environment=frozenset((k, v) for k, v in os.environ.items() if k != _OWN_VARIABLE),
         )
@@ -94,6 +96,13 @@ class Guard:
                 for name in sorted({name for name, _ in environment})
             ),
         ]
+
+
+def _resource_tracker() -> tuple[int | None, int | None]:
+    """The process that multiprocessing starts once for all, and the descriptor that it ends by."""
+    module = sys.modules.get("multiprocessing.resource_tracker")
+    tracker = getattr(module, "_resource_tracker", None)
+    return getattr(tracker, "_pid", None), getattr(tracker, "_fd", None)
 
 
 def _children() -> frozenset[int]:

@@ -18,7 +18,7 @@ def refusal(name: str, kind: str, folder: Path, commands: tuple[str, ...] = ()) 
 
 
 def test_a_free_name_passes(tmp_path: Path) -> None:
-    for kind in ("hook", "service", "storage", "command", "codec"):
+    for kind in ("hook", "service", "storage", "command", "codec", "anonymizer"):
         refuse_taken(PluginName.parse("tagger"), kind, tmp_path / "pacs-tagger", ("serve",))
 
 
@@ -70,3 +70,32 @@ def test_a_storage_scheme_that_is_provided(site, tmp_path: Path) -> None:
         "plugin name 'tape': the plugin 'drive' provides 'tape' by storage_backends"
     )
     refuse_taken(PluginName.parse("tape"), "hook", tmp_path / "pacs-tape")
+
+
+def test_an_anonymizer_that_is_provided(site, tmp_path: Path) -> None:
+    """Rules ask for it by name, so there is one of each; some have their names from settings."""
+    source = """
+    from pydantic import BaseModel, Field
+    from pacs_framework import hookimpl
+    from pacs_framework.anonymizers.anonymizer import Anonymizer
+
+    class Settings(BaseModel):
+        name: str = Field(default="blind", description="Its name.")
+
+    class Nothing(Anonymizer):
+        def anonymize(self, dataset):
+            return dataset
+
+    @hookimpl
+    def config_models():
+        return Settings
+
+    @hookimpl
+    def anonymizers(settings):
+        return {settings.name: Nothing()}
+    """
+    site.install("curtain", source)
+    assert refusal("blind", "anonymizer", tmp_path) == (
+        "plugin name 'blind': the plugin 'curtain' provides 'blind' by anonymizers"
+    )
+    refuse_taken(PluginName.parse("blind"), "codec", tmp_path / "pacs-blind")

@@ -21,6 +21,8 @@ def test_new_tells_what_it_wrote_and_what_to_do_next(tmp_path: Path) -> None:
     project = tmp_path / "pacs-tagger"
     assert f"{project / 'pyproject.toml'}\n" in done.output
     assert f"  cd {project}\n" in done.output
+    upgrade = done.output.index("  python -m pip install -U pip ")
+    assert upgrade < done.output.index("  python -m pip install -e . --group test\n")
     for line in done.output.partition("\n\n")[0].splitlines():
         assert Path(line).is_file()
 

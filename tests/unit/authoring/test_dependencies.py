@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pacs_framework.authoring.dependencies import check_imports
@@ -158,3 +160,31 @@ def test_a_file_that_is_no_python(check) -> None:
     [(_, result, detail)] = check("def broken(:")
     assert result == "failed"
     assert "plugin.py:1: " in detail
+
+
+def editable(target, folder, dependencies: str) -> None:
+    """Let ``target`` be an editable installation of a project that declares these."""
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(f"[project]\ndependencies = {dependencies}\n", "utf-8")
+    [info] = (folder.parent / "site").glob("*.dist-info")
+    origin = {"url": folder.as_uri(), "dir_info": {"editable": True}}
+    (info / "direct_url.json").write_text(json.dumps(origin), "utf-8")
+
+
+@pytest.mark.parametrize("dependencies", ['["click>=8"]', "[]", "what?"])
+def test_what_was_declared_since_the_installation_is_told_apart(
+    site, told, tmp_path, dependencies: str
+) -> None:
+    """Nobody declares it a second time and wonders."""
+    target = site.install(source="import click")
+    editable(target, tmp_path / "a project", dependencies)
+    [(_, result, detail)] = [
+        row for row in told(check_imports(target, find_sources(target))) if row[1] != "ok"
+    ]
+    assert result == "failed"
+    older = (
+        "declared in pyproject.toml, but the installed metadata is older: run `pip install -e .` "
+        "again"
+    )
+    assert (older in detail) == ("click" in dependencies)
+    assert ("which is not declared" in detail) == ("click" not in dependencies)

@@ -31,6 +31,10 @@ def storage_backends(settings):
     return {"tape": print}
 
 @hookimpl
+def conformance():
+    return []
+
+@hookimpl
 def on_association(request):
     return None
 
@@ -46,12 +50,17 @@ def on_stored(change, archive):
 """
 
 
+def heard(found: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Without the warning that these small plugins document nothing, which has its own test."""
+    return [row for row in found if row[:2] != ("conformance", "warning")]
+
+
 @pytest.fixture
 def probed(site, told):
     """What a plugin with this source tells from a process of its own."""
 
     def run(source: str, *, timeout: float = 30.0):
-        return told(probe(site.install(source=source), config=None, timeout=timeout))
+        return heard(told(probe(site.install(source=source), config=None, timeout=timeout)))
 
     return run
 
@@ -66,7 +75,7 @@ def rows(site, told, tmp_path, monkeypatch):
         steps = Steps(lambda **message: messages.append(message), timeout=30.0)
         check_inside(steps, target, config, tmp_path)
         found = [message["finding"] for message in messages if "finding" in message]
-        return told([Finding.from_json(json.loads(json.dumps(row))) for row in found])
+        return heard(told([Finding.from_json(json.loads(json.dumps(row))) for row in found]))
 
     monkeypatch.chdir(tmp_path)
     return run
@@ -81,6 +90,7 @@ def test_a_sound_plugin_is_imported_configured_and_called(probed) -> None:
         "hooks",
         "configuration",
         "storage_backends",
+        "conformance",
         "on_association",
         "on_store",
         "on_stored",
@@ -143,7 +153,7 @@ def test_an_import_that_hangs_is_killed(probed, wait: str) -> None:
 
 def test_what_is_printed_disturbs_nobody(probed) -> None:
     found = probed("print('{\"end\": true}')\n" + GOOD)
-    assert len(found) == 7
+    assert len(found) == 8
 
 
 MARKED = "from pacs_framework import hookimpl\n"
@@ -233,6 +243,8 @@ def hook(name: str, parameter: str, body: str) -> str:
     [
         ("storage_backends", "settings", "return 3", "storage_backends returned a 'int'"),
         ("storage_backends", "settings", "1 / 0", "storage_backends: ZeroDivisionError"),
+        ("anonymizers", "settings", "return {'mine': print}", "anonymizers returned 'mine': "),
+        ("anonymizers", "settings", "return [print]", "not a mapping of name to Anonymizer"),
         ("on_store", "instance", "instance.dataset().PatientID.upper()", "raises on one with UIDs"),
         ("on_store", "instance", "return 3", "answers an ordinary one with a 'int', not Refusal"),
         ("on_association", "request", "return True", "answers an ordinary one with a 'bool'"),
@@ -244,6 +256,27 @@ def test_a_hook_that_fails(rows, name: str, parameter: str, body: str, words: st
     check, result, detail = last(rows(hook(name, parameter, body)))
     assert (check, result) == (name, "failed")
     assert words in detail
+
+
+def test_codecs_are_told_by_transfer_syntax(rows) -> None:
+    """Several may be for one; whoever has one needs the suite."""
+    source = f"{MARKED}from pacs_framework.codecs.codec import Codec\n"
+    source += "class Mine(Codec):\n    name, transfer_syntax = 'mine', '1.2.840.10008.1.2.5'\n"
+    source += "    def decode(self, frame, pixels): return frame\n"
+    source += "@hookimpl\ndef codecs(): return [Mine(), Mine()]\n"
+    [(result, detail)] = [row[1:] for row in rows(source) if row[0] == "codecs"]
+    assert result == "ok"
+    assert detail.startswith("provides 1.2.840.10008.1.2.5; ")
+
+
+def test_anonymizers_are_told_by_name(rows) -> None:
+    """As rules and commands ask for them."""
+    source = f"{MARKED}from pacs_framework.anonymizers.anonymizer import Anonymizer\n"
+    source += "class Mine(Anonymizer):\n    def anonymize(self, dataset): return dataset\n"
+    source += "@hookimpl\ndef anonymizers(): return {'mine': Mine(), 'other': Mine()}\n"
+    [(result, detail)] = [row[1:] for row in rows(source) if row[0] == "anonymizers"]
+    assert result == "ok"
+    assert detail.startswith("provides mine, other; ")
 
 
 @pytest.mark.parametrize(
@@ -327,3 +360,24 @@ def test_facts_are_for_programs(site) -> None:
     assert facts["storage_backends"]["provides"] == ["tape"]
     assert facts["import"]["modules"]["pacs_sound"] == 2
     assert 0 <= facts["on_store"]["seconds"] < facts["on_store"]["budget"] == 10
+
+
+@pytest.mark.parametrize(
+    ("source", "warned"),
+    [
+        (
+            GOOD.replace("def conformance", "def idle_hooks"),
+            "storage_backends, on_association, on_",
+        ),
+        ("from pacs_framework import hookimpl\n@hookimpl\ndef on_store():\n    pass", "on_store: "),
+        ("from pacs_framework import hookimpl\n@hookimpl\ndef on_stored():\n    pass", ""),
+        (GOOD, ""),
+    ],
+)
+def test_who_changes_what_is_stated_is_to_document_it(site, told, source: str, warned: str) -> None:
+    """As a warning: an archive runs without, and its statement lacks something."""
+    found = told(probe(site.install(source=source), config=None, timeout=30))
+    rows = [(result, detail) for check, result, detail in found if check == "conformance"]
+    warnings = [detail for result, detail in rows if result == "warning"]
+    assert len(warnings) == bool(warned)
+    assert all(detail.startswith(warned) for detail in warnings)

@@ -38,7 +38,7 @@ def settings_of(project: Path) -> dict[str, object]:
 
 
 def test_there_is_a_template_for_each_kind_with_a_contract() -> None:
-    assert set(kinds()) == {"codec", "command", "hook", "service", "storage"}
+    assert set(kinds()) == {"anonymizer", "codec", "command", "hook", "service", "storage"}
 
 
 def refusal(kind: str) -> str:
@@ -50,11 +50,21 @@ def refusal(kind: str) -> str:
 def test_a_kind_without_a_contract_is_refused_with_that_reason() -> None:
     assert refusal("nonsense") == (
         "kind 'nonsense': this kernel (0.1.0) has no contract for it, so nothing could be kept "
-        "(kinds: codec, command, hook, service, storage)"
+        "(kinds: anonymizer, codec, command, hook, service, storage)"
     )
 
 
-@pytest.mark.parametrize("kind", ["anonymizer", "storage_backend"])
+@pytest.mark.parametrize(
+    ("kind", "meant"), [("storag", "storage"), ("storage_backend", "storage"), ("codecs", "codec")]
+)
+def test_a_kind_that_is_nearly_one_is_met_with_that(kind: str, meant: str) -> None:
+    assert refusal(kind) == (
+        f"no kind {kind!r}; did you mean {meant!r}? "
+        "(kinds: anonymizer, codec, command, hook, service, storage)"
+    )
+
+
+@pytest.mark.parametrize("kind", ["config_model", "dicomweb"])
 def test_a_kind_without_a_template_is_refused_with_what_is_missing(kind: str) -> None:
     """The hook of its contract, or else the template alone."""
     has_hook = f"{kind}s" in Contract().hooks

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import re
+
 import pytest
 
 from pacs_framework.authoring import suites as suites_module
@@ -113,7 +116,8 @@ def test_a_suite_that_tests_nothing_fails(run) -> None:
 
 def test_whoever_provides_what_has_a_contract_needs_its_suite(run) -> None:
     assert required_suites({"on_store", "cli_commands"}) == set()
-    assert required_suites({"storage_backends", "dimse_services", "codecs"}) == {
+    assert required_suites({"storage_backends", "dimse_services", "codecs", "anonymizers"}) == {
+        "AnonymizerSuite",
         "CodecSuite",
         "StorageSuite",
         "ServiceSuite",
@@ -130,6 +134,14 @@ def test_whoever_provides_what_has_a_contract_needs_its_suite(run) -> None:
         )
     ]
     assert run(None) == []
+
+
+@pytest.mark.parametrize("suite", sorted(suites_module._MODULE_OF))
+def test_the_suite_that_is_asked_for_is_where_it_is_said_to_be(run, suite: str) -> None:
+    [(_, _, detail)] = run(None, required={suite})
+    [path] = re.findall(r"inherits (\S+),", detail)
+    module, _, name = path.rpartition(".")
+    assert getattr(importlib.import_module(module), name).laws()
 
 
 def test_without_pytest_it_says_what_to_install(run, monkeypatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from installations import CT, EXPLICIT, IMPLICIT, VERIFICATION, Make, context
@@ -17,9 +18,11 @@ from pacs_framework.conformance.parameters import plugin_parameters
 from pacs_framework.conformance.records import (
     Initiation,
     PublishedSettings,
+    Remark,
     Role,
     ServiceConformance,
     StatusMeaning,
+    Topic,
 )
 from pacs_framework.errors import PluginError
 from pacs_framework.plugins import PluginSet
@@ -266,3 +269,50 @@ def test_no_section_of_the_template_vanishes_or_is_empty(make: Make, contexts) -
     assert set(TEMPLATE.split("|")) <= set(headings)
     assert [s.title for s in document.walk() if not s.blocks and not s.sections] == []
     assert "5.2.6 Storage Commitment service" in headings
+
+
+class Reserve(BaseModel):
+    reserve: int = Field(default=5, description="What stays free.")
+
+
+def shelf(scheme: str) -> SimpleNamespace:
+    """A storage plugin that documents itself."""
+
+    @hookimpl
+    def config_models():
+        return Reserve
+
+    @hookimpl
+    def storage_backends():
+        return {scheme: print}
+
+    @hookimpl
+    def conformance():
+        text = f"Objects are kept on the {scheme}."
+        return [
+            Remark(topic=Topic.STORAGE, text=text),
+            Remark(topic=Topic.SECURITY, text=f"The {scheme} has a lock."),
+            PublishedSettings(names=("reserve",)),
+        ]
+
+    return SimpleNamespace(
+        config_models=config_models, storage_backends=storage_backends, conformance=conformance
+    )
+
+
+@pytest.mark.parametrize(("url", "used"), [("", "file"), ("tape:///dev/st0", "tape")])
+def test_a_storage_that_is_not_in_use_does_not_say_how_objects_are_kept(
+    url: str, used: str
+) -> None:
+    plugins = PluginSet.with_local({scheme: shelf(scheme) for scheme in ("file", "tape")})
+    plugins.bind_settings({name: model() for name, model in plugins.config_models().items()})
+    settings = Settings.model_validate({"storage": {"url": url}})
+    statement = gather(settings, plugins, ())
+    texts = [remark.text for remark in statement.remarks]
+    kept = [text for text in texts if text.startswith("Objects are kept")]
+    assert kept == [f"Objects are kept on the {used}."]
+    assert len(texts) == 3
+    values = {each.section: each.value for each in statement.parameters if each.name == "reserve"}
+    assert values.pop(f"plugin.{used}") == "5"
+    assert [*values.values()] == ["5 (the storage of this plugin is not in use)"]
+    assert all(plugin.documented for plugin in statement.plugins)

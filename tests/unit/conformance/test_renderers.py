@@ -127,6 +127,16 @@ def test_html_loads_nothing_and_needs_no_script(make: Make) -> None:
     assert not re.search(r"url\(|@import|src=", text)
 
 
+def test_who_de_identifies_says_so_in_both_places(make: Make) -> None:
+    """The overview and the chapter on security; without anybody, they say that."""
+    nobody = to_markdown(compose(make(), ""))
+    assert nobody.count("No active part of the archive de-identifies.") == 2
+    statement = make([Remark(topic=Topic.DE_IDENTIFICATION, text="By a profile of the site.")])
+    text = to_markdown(compose(statement, ""))
+    assert text.count("By a profile of the site.") == 2
+    assert "de-identifies" not in text
+
+
 def test_json_comes_back_as_it_went(make: Make) -> None:
     statement = make([Remark(topic=Topic.STORAGE, text='ünï "quoted" </script>')])
     text = to_json(statement, "2026-01-02")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
@@ -14,9 +15,13 @@ from doc_tools import tool
 from pydantic import BaseModel
 
 from pacs_framework import hookspecs
+from pacs_framework.anonymizers.anonymizer import Anonymizer
 from pacs_framework.cli.main import main
+from pacs_framework.codecs.codec import Codec
 from pacs_framework.config import PluginsSettings, Settings
+from pacs_framework.network.service import DimseService
 from pacs_framework.plugins import load_plugins
+from pacs_framework.storage import ObjectWriter, StorageBackend
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +30,8 @@ def reference() -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    "name", ["hooks.md", "configuration.md", "commands.md", "plugins.md", "conformance.md"]
+    "name",
+    ["hooks.md", "configuration.md", "commands.md", "plugins.md", "conformance.md", "api.md"],
 )
 def test_the_generated_reference_is_what_the_code_says(
     reference: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
@@ -65,6 +71,36 @@ def test_the_test_that_a_hook_names_is_one_of_it(name: str) -> None:
     text = file.read_text("utf-8")
     assert re.search(rf"\b{name}\b", text)
     assert "def test_" in text
+
+
+def contracts() -> list[type]:
+    return [Anonymizer, Codec, DimseService, ObjectWriter, StorageBackend]
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=lambda cls: cls.__name__)
+def test_the_api_tells_what_an_author_has_to_write(contract: type) -> None:
+    """Every abstract method of a contract, marked so, with its parameters and what it is for."""
+    page = (ROOT / "docs/reference/api.md").read_text("utf-8")
+    section = page.partition(f"\n### {contract.__name__}\n")[2].partition("\n### ")[0]
+    told = re.findall(r"^\| `(\w+)\(.*?` \| \*\*abstract\.\*\* \S", section, re.MULTILINE)
+    assert sorted(told) == sorted(contract.__abstractmethods__)
+
+
+def imported_by_templates() -> Iterator[tuple[str, str]]:
+    """Module and name of what the generated plugins take from the kernel."""
+    for file in sorted(ROOT.glob("templates/plugin/*/src/**/*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+                "pacs_framework."
+            ):
+                yield from ((str(node.module), alias.name) for alias in node.names)
+
+
+def test_the_api_has_what_generated_plugins_import() -> None:
+    page = (ROOT / "docs/reference/api.md").read_text("utf-8")
+    found = sorted(set(imported_by_templates()))
+    assert len(found) > 30
+    assert [name for name in found if f"\n### {name[1]}\n" not in page] == []
 
 
 def settings_of(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str, str]]:

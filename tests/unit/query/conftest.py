@@ -146,6 +146,7 @@ def filled(
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres").new_database()
     with opened(url, folder, population()) as made:
+        made.values(Level.STUDY, "StudyDate")  # opens the connection that all tests share
         yield made
 
 

@@ -21,6 +21,8 @@ from pacs_framework.testing.memory_storage import MemoryStorage
 from pacs_store import plugin as store
 from pacs_verification import plugin as verification
 
+DEADLINE = 10.0  # a net, not a measurement
+
 
 def test_an_archive_runs_with_the_plugins_that_are_named_alone(
     pacs_archive, pacs_association
@@ -82,7 +84,11 @@ def test_what_a_test_leaves_open_is_closed(tmp_path) -> None:
         theirs = associations.pynetdicom(archive, Verification)
     assert not ours.is_established
     assert not theirs.is_alive()
-    assert not [t for t in threading.enumerate() if t.name.startswith(("association-", "listener"))]
+    of_an_archive = ("association-", "listener", "plugin-helper")
+    left = [thread for thread in threading.enumerate() if thread.name.startswith(of_an_archive)]
+    for thread in left:
+        thread.join(DEADLINE)  # those on their way out
+    assert not [thread for thread in left if thread.is_alive()]
 
 
 # --- hooks ------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def test_every_fixture_is_listed_with_what_it_is_for(run_pytest) -> None:
 
 
 GUARDED = """
-    import os, socket, subprocess, sys, threading
+    import multiprocessing, os, socket, subprocess, sys, threading
     import pytest
 
     END = threading.Event()
@@ -63,6 +63,10 @@ GUARDED = """
 
     def test_environment():
         os.environ["LEFT"] = "1"
+
+    def test_what_python_keeps_for_itself():
+        event = multiprocessing.get_context("spawn").Event()  # starts a process that stays
+        assert not event.is_set()
 
     @pytest.mark.pacs_guards(False)
     def test_on_purpose():

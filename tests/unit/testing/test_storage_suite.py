@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
 BROKEN = '''
     import io
     import sys
@@ -56,6 +60,33 @@ BROKEN = '''
         def remembers(self, key):
             return True
 
+    class LocalTime(MemoryStorage):
+        """It takes the clock on the wall for UTC."""
+
+        def stat(self, key):
+            import dataclasses, datetime
+            wall = datetime.datetime.now().replace(tzinfo=datetime.UTC)
+            return dataclasses.replace(super().stat(key), committed=wall)
+
+        def list(self):
+            yield from map(self.stat, list(self.objects))
+
+    class Boundless(MemoryStorage):
+        """It tells its room, and begins whatever it is asked to."""
+
+        def free_space(self):
+            return 1000
+
+    class TestLocalTime(Suite):
+        made = LocalTime
+
+    class TestBoundless(Suite):
+        made = Boundless
+        measures_room = True
+
+    class TestUnmeasured(Suite):
+        measures_room = True
+
     class TestNoEnd(Suite):
         made = NoEnd
 
@@ -93,6 +124,9 @@ EXPECTED = {
     "Strict": {"test_delete_of_a_missing_object_is_no_error"},
     "Remembering": {"test_capabilities_are_declared"},
     "Claiming": {"test_capabilities_are_declared"},
+    "LocalTime": {"test_the_time_of_a_commit_is_the_real_one_in_every_time_zone"},
+    "Boundless": {"test_an_object_without_room_is_refused_before_a_byte_of_it_came"},
+    "Unmeasured": {"test_an_object_without_room_is_refused_before_a_byte_of_it_came"},
     "Forgetful": {
         "test_another_opening_finds_everything",
         "test_what_was_committed_outlives_a_killed_process",
@@ -126,3 +160,56 @@ def test_a_durable_backend_needs_an_opener(run_pytest) -> None:
     )
     assert report.of("error") == {"TestHalf::test_another_opening_finds_everything"}
     assert "TestHalf needs a fixture 'opener'" in report.text
+
+
+UNSYNCED = f"""
+    import sys
+    from functools import partial
+
+    import pytest
+
+    sys.path.insert(0, {str(ROOT / "templates/plugin/storage/src")!r})
+
+    import pacs_samplename.files
+    from pacs_framework.testing.memory_storage import MemoryStorage
+    from pacs_framework.testing.suites.storage import StorageSuite
+    from pacs_samplename.folder import FolderStorage
+
+    class TestUnsynced(StorageSuite):
+        @pytest.fixture
+        def opener(self):
+            return MemoryStorage
+
+    class TestDeclared(TestUnsynced):
+        syncs_elsewhere = "the memory has a battery"
+
+    class TestSynced(StorageSuite):
+        @pytest.fixture
+        def opener(self, tmp_path):
+            return partial(FolderStorage, tmp_path / "objects")
+
+    class TestNameUnsynced(TestSynced):
+        @pytest.fixture
+        def opener(self, tmp_path, monkeypatch):
+            monkeypatch.setattr(pacs_samplename.files, "sync_folder", lambda _: None)
+            return partial(FolderStorage, tmp_path / "objects")
+"""
+
+
+def test_a_backend_that_does_not_sync_fails_exactly_one_law(run_pytest) -> None:
+    """No killed process shows it: what it wrote stays in the page cache."""
+    law = "test_what_was_committed_is_synced"
+    alone = [
+        f"test_unsynced.py::Test{cls}::{law}" for cls in ("Synced", "NameUnsynced", "Declared")
+    ]
+    one_process = ("-k", "not process and not opening")
+    report = run_pytest(
+        *one_process, "test_unsynced.py::TestUnsynced", *alone, test_unsynced=UNSYNCED
+    )
+    assert report.of("failure") == {f"TestUnsynced::{law}", f"TestNameUnsynced::{law}"}
+    assert report.of("skipped") == {f"TestDeclared::{law}"}
+    assert report.of("error") == set()
+    assert f"TestSynced::{law}" in report.of("passed")
+    assert len(report.of("passed")) > 20
+    assert "nothing was synced: a power cut takes the object" in report.text
+    assert "the folder of a file that was renamed was not synced" in report.text

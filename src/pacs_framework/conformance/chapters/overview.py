@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pacs_framework.conformance.chapters.common import absent, roles_in, yes_no
+from pacs_framework.conformance.chapters.security import de_identification
 from pacs_framework.conformance.document import Block, Bullets, Section, Table, Text
 from pacs_framework.conformance.names import Family, named
 from pacs_framework.conformance.records import Role, Topic
@@ -29,10 +30,7 @@ def overview(statement: Statement) -> Section:
             absent("DICOM Web Services", _NO_WEB),
             absent("Media services", _NO_MEDIA),
             absent("Real-Time Video service", "DICOM-RTV streams are neither sent nor received."),
-            absent(
-                "De-identification profiles",
-                "Instances are kept and given out as they came, identities included.",
-            ),
+            de_identification(statement, "De-identification profiles"),
             character_sets(statement),
         ),
     )

@@ -7,7 +7,7 @@ from pacs_framework.conformance.document import Section, Table, Text
 from pacs_framework.conformance.records import Topic
 from pacs_framework.conformance.statement import SecurityFacts, Statement
 
-__all__ = ["security"]
+__all__ = ["de_identification", "security"]
 
 _CLIENTS = {
     "none": "is not asked for a certificate",
@@ -33,7 +33,7 @@ def security(statement: Statement) -> Section:
                 "system. Neither LDAP nor DHCP is used for DICOM.",
             ),
             _ports(statement),
-            Section(title="DICOM security profiles", sections=_profiles(statement.security)),
+            Section(title="DICOM security profiles", sections=_profiles(statement)),
             _identity(),
             absent(
                 "Web services security features", "No active plugin declares a DICOM Web Service."
@@ -74,14 +74,21 @@ def _ports(statement: Statement) -> Section:
     return Section(title="TCP port configuration", blocks=(table,))
 
 
-def _profiles(facts: SecurityFacts) -> tuple[Section, ...]:
+def de_identification(statement: Statement, title: str) -> Section:
+    """What plugins say of de-identifying (PS3.15 Annex E)."""
+    said = [each.text for each in statement.remarks if each.topic is Topic.DE_IDENTIFICATION]
+    if not said:
+        return absent(title, "No active part of the archive de-identifies.")
+    return Section(title=title, blocks=tuple(map(Text, said)))
+
+
+def _profiles(statement: Statement) -> tuple[Section, ...]:
+    facts = statement.security
     return (
         absent("Secure use profiles", "No profile of PS3.15 Annex A is claimed."),
         _transport(facts),
         absent("Media storage security profiles", "No DICOM media is read or written."),
-        absent(
-            "Attribute confidentiality profiles", "No active part of the archive de-identifies."
-        ),
+        de_identification(statement, "Attribute confidentiality profiles"),
         absent(
             "Digital signature profiles",
             "Signatures in instances are kept byte for byte; none is made or verified.",

@@ -17,8 +17,9 @@ The kernel relies on all of the laws.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import count, islice
 from pathlib import Path
 from typing import ClassVar
@@ -27,7 +28,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pacs_framework.errors import IndexUnavailable, ObjectNotFound
+from pacs_framework.errors import IndexUnavailable, ObjectNotFound, OutOfResources
 from pacs_framework.storage import StorageBackend, Unsettled
 from pacs_framework.testing.objects import (
     SOME,
@@ -41,6 +42,7 @@ from pacs_framework.testing.objects import (
 )
 from pacs_framework.testing.suites.storing import Opener, Storing, Task
 from pacs_framework.testing.suites.suite import Suite, needs
+from pacs_framework.testing.suites.syncing import Syncs, watched_syncs
 from pacs_framework.testing.threads import run_in_threads
 
 __all__ = ["StorageSuite"]
@@ -48,6 +50,8 @@ __all__ = ["StorageSuite"]
 _SIZE = 5000
 _LARGE = (1 << 20) + 3
 _MANY = 10_000
+_FAR_TOO_MUCH = 1 << 50
+_CLOCKS_DIFFER = dt.timedelta(hours=2)  # less than any of the time zones is off
 _NOTE = b"from here \x00\xff" * 20
 
 
@@ -63,6 +67,14 @@ class StorageSuite(Suite, suite=True):
     """It remembers objects of a few kilobytes until they are settled, and hands them over after a
     crash (see `pacs_framework.storage`).
     """
+
+    syncs_elsewhere: ClassVar[str] = ""
+    """Why nobody can see a sync in this process: a database or another machine does it, and says
+    so before `commit` returns. Its tests have to show that in some other way.
+    """
+
+    measures_room: ClassVar[bool] = False
+    """`free_space` is a number, and `begin` refuses an object of more bytes."""
 
     # --- what a subclass gives ------------------------------------------------------------------
 
@@ -153,6 +165,19 @@ class StorageSuite(Suite, suite=True):
         """A number of bytes, or None without a limit."""
         free = backend.free_space()
         assert free is None or free > 0
+
+    @needs("measures_room")
+    def test_an_object_without_room_is_refused_before_a_byte_of_it_came(
+        self, backend: StorageBackend
+    ) -> None:
+        """By `begin`, and nothing of it stays."""
+        free = backend.free_space()
+        assert free is not None, "without a limit nothing is measured"
+        size = free + _FAR_TOO_MUCH
+        with pytest.raises(OutOfResources):
+            backend.begin(key_of(backend, size=size), size=size)
+        assert keys(backend) == set()
+        assert backend.recover() == 0
 
     # --- what is read ---------------------------------------------------------------------------
 
@@ -273,6 +298,18 @@ class StorageSuite(Suite, suite=True):
             assert backend.stat(found.key) == found
             assert before < found.committed <= dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5)
 
+    @pytest.mark.parametrize("zone", ["WEST+08:00", "EAST-05:30"])
+    def test_the_time_of_a_commit_is_the_real_one_in_every_time_zone(
+        self, backend: StorageBackend, zone: str
+    ) -> None:
+        """In UTC, up to what a clock that is being set may be out by."""
+        with _time_zone(zone):
+            key = put(backend, key_of(backend))
+            [listed] = backend.list()
+            for found in (backend.stat(key), listed):
+                assert found.committed.utcoffset() == dt.timedelta(0), found.committed
+                assert abs(dt.datetime.now(dt.UTC) - found.committed) < _CLOCKS_DIFFER
+
     def test_a_list_goes_on_while_objects_come_and_go(self, backend: StorageBackend) -> None:
         """What was there all the time is listed once; the others once or not at all."""
         stays = {put_new(backend, b"stays", number) for number in range(1, 11)}
@@ -353,6 +390,26 @@ class StorageSuite(Suite, suite=True):
             *range(1, 21),
             *range(101, 121),
         }
+
+    # --- what outlives a power cut --------------------------------------------------------------
+
+    @needs("durable")
+    @pytest.mark.parametrize("size", [_SIZE, _LARGE])
+    @pytest.mark.parametrize("way", ["begin", "put_file"])
+    def test_what_was_committed_is_synced(
+        self, backend: StorageBackend, tmp_path: Path, way: str, size: int
+    ) -> None:
+        """By `commit`, or `put_file`, before it returns; a name that it gives is synced as well."""
+        if self.syncs_elsewhere:
+            pytest.skip(f"synced elsewhere: {self.syncs_elsewhere}")
+        key = key_of(backend, size=size)
+        syncs = _commit_watched(backend, key, content(1, size), tmp_path, way)
+        assert syncs.any, (
+            "nothing was synced: a power cut takes the object, though its sender was told SUCCESS. "
+            "If something else syncs than this process, declare syncs_elsewhere = 'what, and how "
+            "it is known'"
+        )
+        assert not syncs.name_is_last, "the folder of a file that was renamed was not synced"
 
     # --- what outlives a process ----------------------------------------------------------------
 
@@ -487,6 +544,35 @@ class StorageSuite(Suite, suite=True):
             backend.hand_over(refuse)
         with closing(opener()) as backend:
             assert {each.key for each in _given_over(backend)} == set(told)
+
+
+def _commit_watched(
+    backend: StorageBackend, key: str, data: bytes, folder: Path, way: str
+) -> Syncs:
+    """Commit ``data``; what is synced after the last byte was given."""
+    if way == "put_file":
+        path = folder / "staged"
+        path.write_bytes(data)
+        with watched_syncs() as syncs:
+            backend.put_file(key, path)
+        return syncs
+    with backend.begin(key, size=len(data)) as writer:
+        writer.write(data)
+        with watched_syncs() as syncs:
+            writer.commit()
+    return syncs
+
+
+@contextmanager
+def _time_zone(zone: str) -> Iterator[None]:
+    """Let this process stand in another time zone, named as POSIX does."""
+    try:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("TZ", zone)
+            time.tzset()
+            yield
+    finally:
+        time.tzset()
 
 
 def _small_and_large() -> list[bytes]:

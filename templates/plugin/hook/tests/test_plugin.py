@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from io import BytesIO
-from pathlib import Path
+from typing import Any
 
 import pytest
-from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
+from pacs_framework.conformance.records import Remark
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import RefusedByPolicy
-from pacs_framework.index.database import Database, open_database
 from pacs_framework.plugins import PluginSet
-from pacs_framework.testing.arrivals import ORIGIN, encoded, mr_image, send
-from pacs_framework.testing.memory_storage import MemoryStorage
+from pacs_framework.testing.arrivals import ORIGIN, mr_image
+from pacs_framework.testing.factories import Archives
+from pacs_framework.testing.instances import Instances
 from pydicom import Dataset, dcmread
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -65,37 +63,43 @@ def test_without_a_rule_nobody_is_asked() -> None:
     assert not plugins.decides_on_store
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with closing(open_database(f"sqlite:///{tmp_path / 'index.sqlite'}")) as opened:
-        yield opened
-
-
-def archive_with(settings: Settings, database: Database, folder: Path) -> Archive:
-    """An archive that asks this plugin; its objects are kept in memory."""
-    plugins = PluginSet.with_local({NAME: plugin}, {NAME: settings})
-    return Archive(
-        database=database, storage=MemoryStorage(), data=folder, on_store=plugins.decide_store
-    )
-
-
-def test_a_refused_instance_is_not_in_the_archive(database: Database, tmp_path: Path) -> None:
-    with closing(archive_with(Settings(), database, tmp_path)) as archive:
-        with pytest.raises(RefusedByPolicy, match="lacks PatientID") as caught:
-            send(archive, encoded(mr_image(PatientID="")))
-        assert caught.value.status == Status.DATA_SET_DOES_NOT_MATCH_SOP_CLASS
-        assert archive.lookup.instance("1.2.3.4.1") is None
+def test_a_refused_instance_is_not_in_the_archive(
+    pacs_archive: Archives, pacs_instances: Instances
+) -> None:
+    running = pacs_archive({NAME: plugin})
+    sent = pacs_instances(PatientID="")
+    with pytest.raises(RefusedByPolicy, match="lacks PatientID") as caught:
+        running.take_in(sent)
+    assert caught.value.status == Status.DATA_SET_DOES_NOT_MATCH_SOP_CLASS
+    assert running.archive.lookup.instance(sent.SOPInstanceUID) is None
 
 
 def test_a_coerced_instance_is_stored_with_what_was_filled_in(
-    database: Database, tmp_path: Path
+    pacs_archive: Archives, pacs_instances: Instances
 ) -> None:
-    settings = Settings(institution="St. Elsewhere")
-    with closing(archive_with(settings, database, tmp_path)) as archive:
-        sent = mr_image()
-        outcome = send(archive, encoded(sent))
-        assert outcome.status == Status.COERCION_OF_DATA_ELEMENTS
-        with archive.open_file(sent.SOPInstanceUID) as file:
-            stored = dcmread(BytesIO(file.read()))
+    settings = {"plugin": {NAME: {"institution": "St. Elsewhere"}}}
+    running = pacs_archive({NAME: plugin}, settings=settings)
+    sent = pacs_instances()
+    [outcome] = running.take_in(sent)
+    assert outcome.status == Status.COERCION_OF_DATA_ELEMENTS
+    with running.archive.open_file(sent.SOPInstanceUID) as file:
+        stored = dcmread(BytesIO(file.read()))
     assert stored.InstitutionName == "St. Elsewhere"
     assert stored.PixelData == sent.PixelData
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ["An instance without a value of PatientID is refused with A900H."]),
+        ({"required": ()}, []),
+        ({"required": (), "institution": "St. Elsewhere"}, ["An instance without Institution"]),
+    ],
+)
+def test_the_conformance_statement_says_what_is_configured(
+    changed: dict[str, Any], said: list[str]
+) -> None:
+    remarks = plugin.conformance(Settings(**changed))
+    texts = [remark.text for remark in remarks if isinstance(remark, Remark)]
+    assert len(texts) == len(said)
+    assert all(text.startswith(start) for text, start in zip(texts, said, strict=True))

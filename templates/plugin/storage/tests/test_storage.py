@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pacs_framework.errors import ConfigurationError, ObjectNotFound, OutOfResources, StorageError
 from pacs_framework.storage import StorageBackend
+from pacs_framework.testing.faulty_disk import DiskCall, FaultyDisk
 from pacs_framework.testing.objects import get, key_of, put
 
 from pacs_samplename.contract import TestFolderStorage  # noqa: F401 - collected here
@@ -49,6 +50,18 @@ def test_an_object_survives_because_it_was_synced_before_and_after_its_name(
         monkeypatch.setattr(Path, "rename", tell_rename)
         put(backend, key)
     assert steps == ["sync file", "rename", f"sync {key[:2]}"]
+
+
+def test_the_folder_is_durable_before_anything_is_stored_in_it(
+    pacs_faulty_disk: FaultyDisk, tmp_path: Path
+) -> None:
+    """Also a new one, deep below those that were there."""
+    FolderStorage(tmp_path / "new" / "deep" / "objects").close()
+    calls = pacs_faulty_disk.calls
+    made = [call.path for call in calls if call.name == "mkdir"]
+    assert tmp_path / "new" / "deep" / "objects" / "ff" in made
+    for path in made:
+        assert DiskCall("fsync", path.parent) in calls[calls.index(DiskCall("mkdir", path)) :]
 
 
 def test_a_folder_that_cannot_be_synced_keeps_nothing(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from pacs_framework import hookimpl
 from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
 
 from pacs_samplename.rules import judge
 from pacs_samplename.settings import Settings
 
-__all__ = ["config_models", "idle_hooks", "on_store"]
+if TYPE_CHECKING:
+    from pacs_framework.conformance.records import Contribution
+
+__all__ = ["config_models", "conformance", "idle_hooks", "on_store"]
 
 
 @hookimpl
@@ -30,3 +36,12 @@ def on_store(instance: IncomingInstance, settings: Settings) -> Refusal | Coerci
     If this raised, the instance would be refused with 0110H and the log would name this plugin.
     """
     return judge(instance, settings)
+
+
+@hookimpl
+def conformance(settings: Settings) -> Sequence[Contribution]:
+    """Document what is refused and what is filled in."""
+    # Not above: only `pacs conformance` asks.
+    from pacs_samplename.conformance import contributions  # noqa: PLC0415
+
+    return contributions(settings)

@@ -16,7 +16,8 @@ __all__ = ["judge"]
 def judge(instance: IncomingInstance, settings: Settings) -> Refusal | Coercion | None:
     """What becomes of ``instance``; None keeps it byte for byte as it was sent.
 
-    The reason goes to the log and to the peer, so it names attributes and never their values.
+    The reason goes to the log; that of a Refusal to the peer as well. So it names attributes and
+    never their values.
     """
     dataset = instance.dataset()  # a copy of our own, up to the pixel data
     missing = [

@@ -20,6 +20,8 @@ __all__ = ["TestFolderStorage"]
 class TestFolderStorage(StorageSuite):
     """Every law: bytes come back, also after a kill and from another process."""
 
+    measures_room = True
+
     @pytest.fixture
     def opener(self, tmp_path: Path) -> Opener:
         """Opens an empty storage; other processes do the same."""

@@ -16,9 +16,10 @@ from typing import Self
 from uuid import uuid4
 
 from pacs_framework.errors import ObjectNotFound, OutOfResources, StorageError
+from pacs_framework.folders import sync_folder
 from pacs_framework.storage import ObjectWriter
 
-__all__ = ["FileRange", "FileWriter", "remove_abandoned", "storing", "sync_folder"]
+__all__ = ["FileRange", "FileWriter", "remove_abandoned", "storing"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -33,15 +34,6 @@ def storing(what: str) -> Iterator[None]:
     except OSError as error:
         kind = OutOfResources if error.errno in _FULL else StorageError
         raise kind(f"{what}: {error.strerror}") from error
-
-
-def sync_folder(path: Path) -> None:
-    """Make the entries of a folder durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class FileWriter(ObjectWriter):

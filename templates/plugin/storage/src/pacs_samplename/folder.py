@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pacs_framework.errors import ObjectNotFound, OutOfResources
+from pacs_framework.folders import make_folders, sync_folder
 from pacs_framework.storage import ByteSource, ObjectName, ObjectStat, ObjectWriter, StorageBackend
 
 from pacs_samplename.files import (
@@ -22,7 +23,6 @@ from pacs_samplename.files import (
     FileWriter,
     remove_abandoned,
     storing,
-    sync_folder,
 )
 
 __all__ = ["FolderStorage"]
@@ -42,10 +42,10 @@ class FolderStorage(StorageBackend):
         self._reserve = reserve
         with storing("the folders"):
             # All at once and durable, so that storing an object never has to look.
+            make_folders(root)
             for name in ("incoming", *(f"{number:02x}" for number in range(256))):
-                (root / name).mkdir(parents=True, exist_ok=True)
+                (root / name).mkdir(exist_ok=True)
             sync_folder(root)
-            sync_folder(root.parent)
 
     def key_for(self, name: ObjectName) -> str:
         """Folder, UID and version."""

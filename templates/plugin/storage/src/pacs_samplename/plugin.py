@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from pacs_framework import hookimpl
@@ -14,7 +15,10 @@ from pacs_framework.storage import BackendFactory
 from pacs_samplename.folder import FolderStorage
 from pacs_samplename.settings import Settings
 
-__all__ = ["config_models", "open_folder", "storage_backends"]
+if TYPE_CHECKING:
+    from pacs_framework.conformance.records import Contribution
+
+__all__ = ["config_models", "conformance", "open_folder", "storage_backends"]
 
 
 @hookimpl
@@ -27,6 +31,15 @@ def config_models() -> type[Settings]:
 def storage_backends(settings: Settings) -> Mapping[str, BackendFactory]:
     """``samplename:///var/lib/pacs/objects``."""
     return {"samplename": partial(open_folder, settings)}
+
+
+@hookimpl
+def conformance(settings: Settings) -> Sequence[Contribution]:
+    """Document how objects are kept, and when there is no room for one."""
+    # Not above: only `pacs conformance` asks.
+    from pacs_samplename.conformance import contributions  # noqa: PLC0415
+
+    return contributions(settings)
 
 
 def open_folder(settings: Settings, url: str, /) -> FolderStorage:

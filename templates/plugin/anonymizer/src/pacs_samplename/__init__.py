@@ -1,0 +1,1 @@
+"""De-identifies by an allow list: what is not on it goes."""

@@ -1,0 +1,168 @@
+"""What docs/reference/api.md holds: the sections, and the public names in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CONTENTS", "Part", "Section"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Names of one module of ``pacs_framework``; all public ones where none is given."""
+
+    module: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, what stands below it, and what it is about."""
+
+    title: str
+    introduction: str
+    parts: tuple[Part, ...]
+
+
+CONTENTS = (
+    Section(
+        "Instances that come in",
+        "What `on_store` gets, and what it may answer; what a Coercion may change is told where "
+        "to [write a hook](../how-to/write-a-hook.md#what-a-coercion-may-change).",
+        (
+            Part(
+                "archive.incoming",
+                ("IncomingInstance", "Origin", "Refusal", "Coercion", "Compression"),
+            ),
+            Part("codecs.loss"),
+        ),
+    ),
+    Section(
+        "Associations", "What `on_association` gets and answers.", (Part("network.decisions"),)
+    ),
+    Section("Changes", "What `on_stored` gets.", (Part("archive.changes"),)),
+    Section(
+        "The archive",
+        "What services, hooks and commands work with.",
+        (
+            Part("archive.archive", ("Archive", "OpenedInstance")),
+            Part("archive.query", ("QueryService", "Matches")),
+            Part("archive.query_keys", ("Root",)),
+            Part("dicom.attributes", ("Level",)),
+            Part("archive.retrieve"),
+        ),
+    ),
+    Section(
+        "DIMSE services",
+        "[Write a DIMSE service](../how-to/write-a-dimse-service.md) shows one.",
+        (
+            Part("network.service"),
+            Part("dicom.status"),
+            Part("dicom.identifier"),
+            Part("dicom.matching", ("Matcher",)),
+            Part("dicom.uids", ("UNCOMPRESSED", "is_valid_uid")),
+        ),
+    ),
+    Section(
+        "Storage backends",
+        "[Write a storage backend](../how-to/write-a-storage-backend.md) tells who calls what, "
+        "and when.",
+        (
+            Part(
+                "storage",
+                (
+                    "StorageBackend",
+                    "ObjectWriter",
+                    "ObjectName",
+                    "ObjectStat",
+                    "ByteSource",
+                    "Unsettled",
+                    "BackendFactory",
+                ),
+            ),
+            Part("folders"),
+            Part("whole_file"),
+        ),
+    ),
+    Section(
+        "Codecs",
+        "[Write a codec](../how-to/write-a-codec.md) shows one.",
+        (
+            Part("codecs.codec", ("Codec", "Frame", "Buffer")),
+            Part("codecs.pixels", ("PixelFormat",)),
+        ),
+    ),
+    Section(
+        "Anonymizers",
+        "[Write an anonymizer](../how-to/write-an-anonymizer.md) shows one.",
+        (
+            Part("anonymizers.anonymizer", ("Anonymizer",)),
+            Part("anonymizers.applying", ("anonymized", "anonymous_instance", "AnonymousInstance")),
+            Part("anonymizers.files", ("anonymize_file",)),
+            Part("dicom.rewrite", ("PYDICOM_FAILURES",)),
+        ),
+    ),
+    Section(
+        "Conformance",
+        "What the hook `conformance` returns; [conformance](../how-to/conformance.md) shows what "
+        "becomes of it.",
+        (Part("conformance.records"),),
+    ),
+    Section(
+        "Settings",
+        "For the section of a plugin, `[plugin.NAME]`.",
+        (
+            Part("config", ("Section", "Size")),
+            Part("config.types", ("OptionalPath", "format_size")),
+        ),
+    ),
+    Section(
+        "Errors",
+        "Each knows what the peer is told. Whatever else a plugin raises counts as a defect of it.",
+        (Part("errors"),),
+    ),
+    Section(
+        "Commands",
+        "[Write a command](../how-to/write-a-command.md) shows one.",
+        (
+            Part("app", ("App", "Configured", "configure")),
+            Part("cli.options"),
+            Part("cli.output"),
+        ),
+    ),
+    Section(
+        "Tests",
+        "[Test a plugin](../how-to/test-a-plugin.md) shows these in use. pytest finds the fixtures "
+        "by itself: `pacs_archive` is an `Archives`, `pacs_association` an `Associations`, "
+        "`pacs_instances` an `Instances`, `pacs_hooks` a `HookRecorder`, `pacs_clock` a `Clock`, "
+        "`pacs_faulty_disk` a `FaultyDisk`.",
+        (
+            Part("testing.factories"),
+            Part("testing.running"),
+            Part("testing.process"),
+            Part("testing.instances"),
+            Part("testing.hooks"),
+            Part("testing.clock"),
+            Part("testing.faulty_disk"),
+            Part("testing.arrivals"),
+            Part("testing.objects"),
+            Part("testing.memory_storage"),
+            Part("testing.samples"),
+            Part("plugins", ("PluginSet",)),
+            Part("testing.distributions"),
+        ),
+    ),
+    Section(
+        "Contract suites",
+        "Inherit one, give its fixture, and declare what your plugin can do.",
+        (
+            Part("testing.suites.suite", ("Suite",)),
+            Part("testing.suites.service", ("ServiceSuite",)),
+            Part("testing.suites.storage", ("StorageSuite",)),
+            Part("testing.suites.storing", ("Opener",)),
+            Part("testing.suites.codec", ("CodecSuite",)),
+            Part("testing.suites.anonymizer", ("AnonymizerSuite",)),
+            Part("testing.suites.index", ("IndexSuite",)),
+        ),
+    ),
+)
