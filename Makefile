@@ -23,8 +23,8 @@ install: $(INSTALLED) ## Install the kernel, all plugins and the tools into .ven
 run: $(INSTALLED) ## Start the archive: AE title PACS on 127.0.0.1:11112, data in ./pacs-data (ARGS="…" adds options)
 	@$(BIN)/pacs serve $(ARGS)
 
-test: $(INSTALLED) ## Run all tests (ARGS="…" goes to pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(INSTALLED) ## Run all tests on all cores (ARGS="…" goes to pytest)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 alone: $(INSTALLED) ## Test each plugin from its wheel, with only its own dependencies (ARGS="pacs-store")
 	@$(BIN)/python tools/alone.py --uv $(UV) $(ARGS)

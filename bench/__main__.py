@@ -21,6 +21,7 @@ from bench.publish import publish_run
 from bench.report import print_report
 from bench.results import Run
 from bench.rows import FAMILIES, family_names
+from bench.rows.codecs import CODEC_ROWS
 from bench.rows.query import query_rows
 from bench.session import Wanted, measure
 
@@ -80,7 +81,8 @@ def _allow_many_descriptors() -> None:
 
 
 def _check(rows: tuple[str, ...], peers: tuple[str, ...]) -> None:
-    known = {*family_names(), *(row.name for family in FAMILIES for row in family.rows)}
+    known = {*family_names(), *CODEC_ROWS}
+    known |= {row.name for family in FAMILIES for row in family.rows}
     known |= {row.name for row in query_rows(())}
     for name in rows:
         if name not in known:

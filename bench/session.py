@@ -20,8 +20,9 @@ from bench.client.process import ClientProcess
 from bench.peers import PEERS, Destinations, Peer
 from bench.peers.filled import SIZES, filled_peers
 from bench.results import Run
-from bench.rows import FAMILIES, FIND, HOOKS, Family
+from bench.rows import CODECS, FAMILIES, FIND, HOOKS, Family
 from bench.rows.base import Bench, Row
+from bench.rows.codecs import CODEC_ROWS, measure_codecs
 from bench.rows.hooks import measure_hooks
 from bench.rows.query import query_rows
 from bench.rows.stock import MOVE_AET
@@ -57,6 +58,7 @@ def measure(console: Console, wanted: Wanted, target: Path, scratch: Path | None
         for family in FAMILIES:
             session.family(family)
         session.hooks()
+        session.codecs()
         session.find()
         session.keep(start)
     return run
@@ -137,6 +139,18 @@ class _Session:
         if self.wanted.takes(HOOKS):
             self.console.print(f"[bold]{HOOKS}[/]")
             self.run.results.append(measure_hooks())
+
+    def codecs(self) -> None:
+        """No peer takes part either, but libraries and tools."""
+        wanted = [name for name in CODEC_ROWS if self.wanted.takes(CODECS, name)]
+        if not wanted:
+            return
+        self.console.print(f"[bold]{CODECS}[/]")
+        bench = self.bench
+        measured = measure_codecs(wanted, quick=bench.quick, scratch=bench.scratch, say=bench.say)
+        for result in measured:
+            self.run.results.append(result)
+            self.run.save(self.target)
 
     def find(self) -> None:
         """Over indexes of several sizes, which are filled first."""

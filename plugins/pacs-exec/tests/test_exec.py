@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -68,11 +69,11 @@ def test_a_program_that_hangs_is_killed() -> None:
 
 def test_without_a_program_nobody_reads_the_feed() -> None:
     """An archive pays only for what it is told to do."""
-    plugins = PluginSet.with_local({"exec": plugin})
-    assert plugins.notify_consumers("on_stored") == {}
-    assert plugins.idle_consumers("on_stored") == {"exec"}
-    plugins.bind_settings({"exec": ExecSettings(on_stored=("/bin/true",))})
-    assert list(plugins.notify_consumers("on_stored")) == ["exec"]
+    with closing(PluginSet.with_local({"exec": plugin})) as plugins:
+        assert plugins.notify_consumers("on_stored") == {}
+        assert plugins.idle_consumers("on_stored") == {"exec"}
+        plugins.bind_settings({"exec": ExecSettings(on_stored=("/bin/true",))})
+        assert list(plugins.notify_consumers("on_stored")) == ["exec"]
 
 
 COPIES = """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from types import SimpleNamespace
 
 from pacs_framework.archive.incoming import Origin
@@ -17,10 +17,10 @@ from pacs_store.settings import StoreSettings
 
 def test_where_every_modality_is_accepted_no_instance_is_asked_about() -> None:
     """An archive pays only for what it is told to do."""
-    plugins = PluginSet.with_local({"store": plugin})
-    assert not plugins.decides_on_store
-    plugins.bind_settings({"store": StoreSettings(accept=frozenset({"CT"}))})
-    assert plugins.decides_on_store
+    with closing(PluginSet.with_local({"store": plugin})) as plugins:
+        assert not plugins.decides_on_store
+        plugins.bind_settings({"store": StoreSettings(accept=frozenset({"CT"}))})
+        assert plugins.decides_on_store
 
 
 class Arrivals:

@@ -43,7 +43,7 @@ _ACCESS = (
 )
 _SELECTION = (
     "Of the transfer syntaxes in one presentation context, the one that the requestor names first "
-    "is accepted. Nothing is decompressed or compressed on reception."
+    "is accepted. Nothing is decompressed or compressed on reception, unless a plugin says so here."
 )
 _PRIORITY = "The Priority (0000,0700) of a request is not looked at."
 
