@@ -50,7 +50,7 @@ def listening() -> Iterator[object]:
 
 @pytest.fixture
 def settings() -> QueryRetrieveSettings:
-    return QueryRetrieveSettings()
+    return QueryRetrieveSettings(pending_interval=0)
 
 
 @pytest.fixture

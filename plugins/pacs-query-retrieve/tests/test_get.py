@@ -17,6 +17,7 @@ from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES
 from pacs_framework.network.decisions import ProposedContext
 from pacs_framework.network.requestor import connect
+from pacs_query_retrieve.settings import QueryRetrieveSettings
 
 PATIENT_ROOT = PatientRootQueryRetrieveInformationModelGet
 STUDY_ROOT = StudyRootQueryRetrieveInformationModelGet
@@ -184,3 +185,16 @@ def test_storage_contexts_are_for_getting_alone(node):
         accepted = association.contexts
     assert set(accepted) == {1, 3}
     assert (accepted[3].scu, accepted[3].scp) == (False, True)
+
+
+class TestPendingResponses:
+    """They are apart by the time that is set, so a fast retrieval has none."""
+
+    @pytest.fixture
+    def settings(self):
+        return QueryRetrieveSettings(pending_interval=3600)
+
+    def test_none_is_sent_before_its_time(self, node):
+        node.store("1.1.1")
+        node.store("1.1.2")
+        assert Getting(node).run(**study()).responses == [(Status.SUCCESS, None, 2, 0, 0)]

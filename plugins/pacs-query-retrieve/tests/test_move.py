@@ -23,6 +23,7 @@ from pacs_framework.network.peers import PeerAddress, PeerBook
 from pacs_framework.network.requestor import connect
 from pacs_framework.network.service import CommandField
 from pacs_framework.testing.receiver import Receiver
+from pacs_query_retrieve.settings import QueryRetrieveSettings
 
 PATIENT_ROOT = PatientRootQueryRetrieveInformationModelMove
 STUDY_ROOT = StudyRootQueryRetrieveInformationModelMove
@@ -372,3 +373,16 @@ def test_pynetdicom_receives_what_we_send(node, listening):
         server.shutdown()
     assert responses[-1] == (Status.SUCCESS, None, 3, 0, 0)
     assert received == node.sent
+
+
+class TestPendingResponses:
+    """They are apart by the time that is set, so a fast retrieval has none."""
+
+    @pytest.fixture
+    def settings(self):
+        return QueryRetrieveSettings(pending_interval=3600)
+
+    def test_none_is_sent_before_its_time(self, node, receiver):
+        node.store("1.1.1")
+        node.store("1.1.2")
+        assert move(node, **study())[0] == [(Status.SUCCESS, None, 2, 0, 0)]

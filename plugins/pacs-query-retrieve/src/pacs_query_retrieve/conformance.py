@@ -43,7 +43,7 @@ def contributions(settings: QueryRetrieveSettings) -> list[Contribution]:
         _retrieval(GetService.name, "C-GET", settings, _RETRIEVE_STATUSES, _GET_TEXT),
         _get_suboperations(),
         _move_suboperations(),
-        PublishedSettings(names=("relational", "patient_study_only")),
+        PublishedSettings(names=("relational", "patient_study_only", "pending_interval")),
     ]
 
 
@@ -138,7 +138,7 @@ _RETRIEVE_STATUSES = (
     StatusMeaning(
         status=Status.SUCCESS, when="all sub-operations succeeded, or there was nothing to send"
     ),
-    StatusMeaning(status=Status.PENDING, when="after each sub-operation, with the four counts"),
+    StatusMeaning(status=Status.PENDING, when="on the way, with the four counts"),
     StatusMeaning(
         status=Status.SUBOPERATIONS_WITH_FAILURES,
         when="some sub-operations failed or had a warning",

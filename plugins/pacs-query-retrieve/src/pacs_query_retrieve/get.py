@@ -62,7 +62,8 @@ class GetService(DimseService):
         """Send what the identifier names, each instance as a C-STORE request to the peer."""
         root = GET[request.context.abstract_syntax]
         located = locate(self._archive, request, root, self._settings)
-        retrieval = Retrieval(request, self._archive, located)
+        interval = self._settings.pending_interval
+        retrieval = Retrieval(request, self._archive, located, pending_interval=interval)
         retrieval.run(_SameAssociation(request.association, self._archive.transcoding))
         retrieval.finish()
 

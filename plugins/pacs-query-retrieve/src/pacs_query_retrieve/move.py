@@ -56,7 +56,13 @@ class MoveService(DimseService):
             return
         root = MOVE[request.context.abstract_syntax]
         located = locate(self._archive, request, root, self._settings)
-        retrieval = Retrieval(request, self._archive, located, elements=_originator(request))
+        retrieval = Retrieval(
+            request,
+            self._archive,
+            located,
+            pending_interval=self._settings.pending_interval,
+            elements=_originator(request),
+        )
         with Destination(peer, self._archive, located.kinds) as destination:
             retrieval.run(destination)
         retrieval.finish()

@@ -21,6 +21,14 @@ class QueryRetrieveSettings(BaseModel):
             "peer negotiated it (PS3.4 C.5), or always, for peers that do so without asking."
         ),
     )
+    pending_interval: float = Field(
+        default=0.1,
+        ge=0,
+        description=(
+            "Seconds between the pending responses of a retrieval, which tell its counts; 0 sends "
+            "one behind each sub-operation. They are optional (PS3.4 C.4.2.3), and take time."
+        ),
+    )
     patient_study_only: bool = Field(
         default=False,
         description="Also offer the retired Patient/Study Only model (PS3.4 C.6.3).",

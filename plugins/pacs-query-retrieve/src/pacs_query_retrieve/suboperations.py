@@ -6,6 +6,7 @@ C-MOVE and C-GET differ only in the association that the instances travel on: a 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -47,7 +48,8 @@ class Carrier(Protocol):
 class Retrieval:
     """Sends located instances by a carrier and answers the request on the way.
 
-    ``elements`` are further elements of each C-STORE request.
+    ``elements`` are further elements of each C-STORE request. Pending responses are
+    ``pending_interval`` seconds apart, or behind each sub-operation where it is 0.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Retrieval:
         archive: Archive,
         located: Located,
         *,
+        pending_interval: float,
         elements: Mapping[str, object] | None = None,
     ) -> None:
         self._request = request
@@ -64,9 +67,11 @@ class Retrieval:
         self._cancellation = Cancellation(request)
         self._elements = {"Priority": request.command.get("Priority", 0), **(elements or {})}
         self._score = Score(remaining=len(located))
+        self._interval = pending_interval
+        self._pending_due = monotonic() + pending_interval
 
     def run(self, carrier: Carrier) -> None:
-        """One sub-operation for each instance, and a pending response behind each.
+        """One sub-operation for each instance, and pending responses on the way.
 
         Stops at a C-CANCEL, and when the carrier has no way left: then the rest has failed.
         Raises `IndexUnavailable` as A702H when the index fails on the way.
@@ -85,10 +90,16 @@ class Retrieval:
                     return
                 status = self._store(carrier, due.opened)
                 self._score.record(due.stored.sop_instance_uid, status)
-                self._request.respond(Status.PENDING, elements=self._score.elements(final=False))
+                self._tell_counts()
             if not self._cancellation.requested:
                 for stored in self._ahead.rest():
                     self._score.record(stored.sop_instance_uid, Status.PROCESSING_FAILURE)
+
+    def _tell_counts(self) -> None:
+        now = monotonic()
+        if now >= self._pending_due:
+            self._pending_due = now + self._interval
+            self._request.respond(Status.PENDING, elements=self._score.elements(final=False))
 
     def _store(self, carrier: Carrier, opened: OpenInstance | None) -> int:
         """Send one instance; the status it was answered with, or why it was not sent."""
