@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
@@ -48,6 +49,7 @@ from pacs_framework.network.listener import Listener, listening_socket
 from pacs_framework.network.peers import PeerAddress, PeerBook
 from pacs_framework.network.requestor import connect
 from pacs_framework.network.router import Router
+from pacs_framework.network.service import DimseService
 from pacs_framework.network.tls import client_context, server_context
 from pacs_framework.plugins import PluginSet, load_plugins
 from pacs_framework.plugins.hosted import Order, PluginProcess
@@ -124,6 +126,19 @@ class Configured:
         registry = self.storage_registry()
         if self.settings.storage.url:
             registry.check(self.storage_url)
+
+    def services(self, archive: Archive) -> list[DimseService]:
+        """What the active plugins offer on the wire, with ``archive`` behind it."""
+        provided = self.plugins.register("dimse_services", archive=archive)
+        return [service for _, each in provided for service in each]
+
+    def check_services(self) -> None:
+        """Raise as a start does for services that clash, and for what plugins find wrong then."""
+        with (
+            TemporaryDirectory(prefix="pacs-check-") as folder,
+            empty_archive(Path(folder), self.anonymizer_registry()) as archive,
+        ):
+            Router(self.services(archive))
 
     def open_storage(self) -> StorageBackend:
         """The configured backend.
@@ -334,8 +349,7 @@ class App:
         }
 
     def _services(self, archive: Archive) -> Router:
-        provided = self.plugins.register("dimse_services", archive=archive)
-        services = [service for _, each in provided for service in each]
+        services = self._configured.services(archive)
         if not services:
             log.warning("no service plugin is active; no presentation context will be accepted")
         return Router(services)
@@ -384,11 +398,17 @@ class App:
 
 
 @contextmanager
-def empty_archive(folder: Path) -> Iterator[Archive]:
-    """An archive without objects or plugins in ``folder``, to show services to."""
+def empty_archive(folder: Path, anonymizers: AnonymizerRegistry | None = None) -> Iterator[Archive]:
+    """An archive without objects in ``folder``, and no plugins but ``anonymizers``, to show
+    services to.
+    """
     with (
         closing(open_database(f"sqlite:///{folder / 'index.sqlite'}")) as database,
-        closing(Archive(database=database, storage=MissingStorage(), data=folder)) as archive,
+        closing(
+            Archive(
+                database=database, storage=MissingStorage(), data=folder, anonymizers=anonymizers
+            )
+        ) as archive,
     ):
         archive.peers = PeerBook()
         yield archive

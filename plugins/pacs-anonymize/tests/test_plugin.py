@@ -121,6 +121,23 @@ def test_a_setting_that_cannot_work_stops_the_start(
     assert problem in str(caught.value)
 
 
+def test_pacs_check_finds_a_rule_for_an_anonymizer_that_nobody_has(tmp_path: Path) -> None:
+    """Nothing is started for that, and it is told as a start tells it."""
+    write_new_key(tmp_path / "key")
+    config = tmp_path / "pacs.toml"
+    config.write_text(
+        f'[archive]\ndata = "{tmp_path / "data"}"\n'
+        f'[plugin.anonymize]\nkey_file = "{tmp_path / "key"}"\n'
+        '[[plugin.anonymize.on_store]]\nanonymizer = "basik"\n'
+    )
+    done = CliRunner().invoke(main, ["check", "--config", str(config)])
+    assert done.exit_code == 1
+    assert "no anonymizer is called 'basik'" in done.output
+    assert not (tmp_path / "data").exists()
+    config.write_text(config.read_text().replace("basik", "basic"))
+    assert CliRunner().invoke(main, ["check", "--config", str(config)]).exit_code == 0
+
+
 def test_a_key_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SITE_KEY", "ab" * 32)
     checked(key_env="SITE_KEY", on_store=[RULE])

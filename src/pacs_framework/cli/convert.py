@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 
-from pacs_framework.cli.files import FileTask, file_tasks, sentence_of
+from pacs_framework.cli.files import (
+    FileTask,
+    file_tasks,
+    in_threads,
+    jobs_option,
+    overwrite_option,
+    sentence_of,
+)
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, progress
 from pacs_framework.codecs.ahead import FrameThreads
@@ -81,13 +87,7 @@ class _Done:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the new files; those of a folder keep their places below it.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="one for each processor",
-    help="Processes that decode and encode.",
-)
+@jobs_option("Processes that decode and encode.")
 @click.option(
     "--lossy", is_flag=True, help="Compress with loss: the new files are other instances."
 )
@@ -99,7 +99,7 @@ class _Done:
 @click.option("--ratio", type=float, help="With --lossy: how many times smaller a frame has to be.")
 @click.option("--near", type=int, help="With --lossy: the largest difference of a sample.")
 @click.option("--verify", is_flag=True, help="Decode each new file and compare every frame.")
-@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@overwrite_option
 @json_option
 @click.pass_context
 def command(
@@ -145,7 +145,8 @@ def command(
         except ValueError as error:
             raise click.BadParameter(str(error), context, param_hint="--to") from error
         title = f"converting to {syntax_name(target)}"
-        results = list(progress(_run(converter, tasks, jobs, codecs), title, total=len(tasks)))
+        done = in_threads(partial(_convert, converter), tasks, jobs, stop=codecs.stop)
+        results = list(progress(done, title, total=len(tasks)))
     if as_json:
         print_json([_row(result) for result in results])
     else:
@@ -211,22 +212,6 @@ class _Interruptible:
     def _check(self) -> None:
         if self._stopped:
             raise UnreadableInstance("interrupted")
-
-
-def _run(
-    converter: FileConverter, tasks: Sequence[FileTask], jobs: int, codecs: _Interruptible
-) -> Iterator[_Done]:
-    """The results in the order of ``tasks``; the work is done by the processes of the codecs."""
-    with ThreadPoolExecutor(jobs, thread_name_prefix="convert") as threads:
-        futures = [threads.submit(_convert, converter, task) for task in tasks]
-        try:
-            for future in futures:
-                yield future.result()
-        except BaseException:  # Ctrl-C: nobody waits for files of a thousand frames
-            codecs.stop()
-            raise
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _convert(converter: FileConverter, task: FileTask) -> _Done:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import click
 
-from pacs_framework.cli.files import FileTask, file_tasks
+from pacs_framework.cli.files import FileTask, file_tasks, jobs_option, overwrite_option
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, progress
 from pacs_framework.cli.pieces import (
@@ -44,14 +43,8 @@ _ANY = ".extracted"  # stands where the suffix of what is found will be
 @click.option("--png", is_flag=True, help="Stored values as PNG of 8 or 16 bits, without loss.")
 @click.option("--jpeg", is_flag=True, help="Stored values of up to 8 bits as JPEG, with its loss.")
 @click.option("--npy", is_flag=True, help="Stored values as one NumPy array of all frames.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="one for each processor",
-    help="Files and frames at a time, and processes that decode.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@jobs_option("Files and frames at a time, and processes that decode.")
+@overwrite_option
 @json_option
 @click.pass_context
 def command(

@@ -1,13 +1,37 @@
-"""Commands that make a new file of each file they are given: which ones, and where they go."""
+"""Commands that make new files of those they are given: which ones, where to, how many at once."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-__all__ = ["FileTask", "file_tasks", "sentence_of"]
+import click
+
+__all__ = ["FileTask", "file_tasks", "in_threads", "jobs_option", "overwrite_option", "sentence_of"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_Result = TypeVar("_Result")
+
+
+def jobs_option(of: str) -> Callable[[_F], _F]:
+    """Add ``--jobs``, whose help says what there are so many ``of``."""
+    return click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=lambda: len(os.sched_getaffinity(0)),
+        show_default="one for each processor",
+        help=of,
+    )
+
+
+def overwrite_option(command: _F) -> _F:
+    """Add ``--overwrite``."""
+    decorate = click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+    return decorate(command)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +83,26 @@ def sentence_of(error: OSError) -> str:
     if isinstance(error, FileExistsError):
         return f"{error.filename} is there already; --overwrite replaces it"
     return str(error)
+
+
+def in_threads(
+    work: Callable[[FileTask], _Result],
+    tasks: Sequence[FileTask],
+    jobs: int,
+    *,
+    stop: Callable[[], None],
+) -> Iterator[_Result]:
+    """What became of each task, in their order, ``jobs`` at a time.
+
+    ``stop`` is called where nobody waits any more: it has what is under way end soon.
+    """
+    with ThreadPoolExecutor(jobs, thread_name_prefix="files") as threads:
+        futures = [threads.submit(work, task) for task in tasks]
+        try:
+            for future in futures:
+                yield future.result()
+        except BaseException:  # Ctrl-C: nobody waits for files of a thousand frames
+            stop()
+            raise
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pacs_framework.cli.files import FileTask, sentence_of
+from pacs_framework.cli.files import FileTask, in_threads, sentence_of
 from pacs_framework.errors import PacsError
 from pacs_framework.whole_file import whole_file
 
@@ -94,16 +94,7 @@ def run_tasks(
     work: Work, tasks: Sequence[FileTask], jobs: int, files: NewFiles
 ) -> Iterator[list[NewFile]]:
     """What became of each task, in their order, ``jobs`` at a time."""
-    with ThreadPoolExecutor(jobs, thread_name_prefix="files") as threads:
-        futures = [threads.submit(_done, work, task) for task in tasks]
-        try:
-            for future in futures:
-                yield future.result()
-        except BaseException:  # Ctrl-C: nobody waits for files of a thousand frames
-            files.stop()
-            raise
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
+    return in_threads(partial(_done, work), tasks, jobs, stop=files.stop)
 
 
 def _done(work: Work, task: FileTask) -> list[NewFile]:

@@ -80,6 +80,8 @@ def _let_register(plugins: PluginSet, settings: Settings) -> None:
     plugins.bind_settings(validate_plugin_sections(settings, models, inactive=plugins.inactive))
     plugins.register("cli_commands")
     plugins.register("storage_backends")
+    plugins.register("codecs")
+    plugins.register("anonymizers")
     with (
         tempfile.TemporaryDirectory(prefix="pacs-plugins-") as folder,
         empty_archive(Path(folder)) as archive,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import click
 
-from pacs_framework.cli.files import FileTask, file_tasks
+from pacs_framework.cli.files import FileTask, file_tasks, jobs_option, overwrite_option
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, progress
 from pacs_framework.cli.pieces import (
@@ -85,14 +84,8 @@ class _Size(click.ParamType[tuple[int, int]]):
     help="What pictures are written as.  [default: by the output's name, else png]",
 )
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG.  [default: 90]")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="one for each processor",
-    help="Files and frames at a time, and processes that decode.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@jobs_option("Files and frames at a time, and processes that decode.")
+@overwrite_option
 @json_option
 @click.pass_context
 def command(

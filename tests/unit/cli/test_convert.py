@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import partial
 from pathlib import Path
 
 import pydicom
@@ -12,8 +13,8 @@ from click.testing import CliRunner, Result
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from pacs_framework.cli.convert import _Interruptible, _run
-from pacs_framework.cli.files import FileTask
+from pacs_framework.cli.convert import _convert, _Interruptible
+from pacs_framework.cli.files import FileTask, in_threads
 from pacs_framework.cli.main import main
 from pacs_framework.codecs.codec import Frame
 from pacs_framework.codecs.files import Conversion, Outcome
@@ -180,7 +181,7 @@ def test_an_interrupted_run_ends_at_the_next_frame(tmp_path: Path) -> None:
     tasks = [
         FileTask(source=tmp_path / name, destination=tmp_path) for name in ("quick", "endless")
     ]
-    results = _run(Converter(), tasks, 2, codecs)
+    results = in_threads(partial(_convert, Converter()), tasks, 2, stop=codecs.stop)
     assert next(results).outcome == "copied"
     assert began.wait(20)
     results.close()

@@ -14,7 +14,7 @@ from pacs_anonymize.commands.processes import run
 from pacs_anonymize.commands.results import Results
 from pacs_anonymize.commands.work import Plan
 from pacs_anonymize.engine.options import Option
-from pacs_framework.cli.files import file_tasks, sentence_of
+from pacs_framework.cli.files import file_tasks, jobs_option, overwrite_option, sentence_of
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, progress
 
@@ -58,20 +58,14 @@ _NOWHERE = Path(os.devnull)
     help="File with the secret key.  [default: that of the configuration, else one for this run]",
 )
 @click.option("--keep-names", is_flag=True, help="Name new files like the old ones.")
-@click.option("--overwrite", is_flag=True, help="Replace files that are there.")
+@overwrite_option
 @click.option("--dry-run", is_flag=True, help="Write nothing, and tell what would be changed.")
 @click.option(
     "--report",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File for what was changed: a line of JSON for each instance.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="one for each processor",
-    help="Processes to work with.",
-)
+@jobs_option("Processes to work with.")
 @json_option
 @click.pass_context
 def command(
