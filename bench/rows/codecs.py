@@ -1,18 +1,22 @@
 """Codecs, in megabytes of native pixels a second on one core, beside pydicom's and the tools.
 
 Nothing is sent: every plugin decodes and encodes in this process, pydicom by its default. The tools
-are processes that read and write a file of many frames; their start is part of the time.
+are processes that read and write a file of many frames; their start is part of the time. The time
+is that of the processor, and all of it is tied to one core: GDCM, which pydicom asks first where it
+is installed, decodes JPEG 2000 in as many threads as there are cores, and would be compared with
+one thread of the others. Only rows of several processes go by the clock.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -37,10 +41,13 @@ from pacs_framework.codecs.registry import CodecRegistry
 from pacs_framework.codecs.syntaxes import is_lossless, named_syntax
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["CODEC_ROWS", "NEXT", "PYDICOM", "measure_codecs", "phantom"]
+__all__ = ["CODEC_ROWS", "NEXT", "PYDICOM", "PYLIBJPEG", "measure_codecs", "phantom"]
 
 PYDICOM = "pydicom"
 """The column of pydicom's default decoder or encoder."""
+
+PYLIBJPEG = "pydicom-no-gdcm"
+"""The column of the decoder that pydicom asks where python-gdcm is not installed."""
 
 NEXT = "next"
 """The column of the library that is asked where the first one fails."""
@@ -75,6 +82,7 @@ _LOSSES = {
     "htj2k-lossy": Loss(Measure.QUALITY, 60),
 }
 _SCALED = ("htj2k", "jpeg2000")
+_GDCM = "gdcm"  # as pydicom calls it
 # Debian's tools: how each decodes and encodes one file; none of them knows the other syntaxes.
 _DECODING_TOOLS = {
     "jpeg": ("dcmdjpeg", "gdcmconv -w"),
@@ -209,8 +217,19 @@ def _decoding(subject: _Subject, registry: CodecRegistry) -> Iterator[tuple[str,
         if decoder.is_available:
             work = partial(decoder.as_buffer, whole, index=0, **options)
             yield PYDICOM, _Contender(work, size)
+            yield from _without_gdcm(decoder.available_plugins, work, size)
     compressed = _file(subject, [data] * _TOOL_FRAMES, pixels, syntax)
     yield from _tools(_DECODING_TOOLS.get(subject.name, ()), compressed, subject)
+
+
+def _without_gdcm(
+    plugins: tuple[str, ...], work: Callable[..., object], size: int
+) -> Iterator[tuple[str, _Contender]]:
+    """The next decoder of pydicom's, if GDCM is the first."""
+    others = [plugin for plugin in plugins if plugin != _GDCM]
+    if plugins[0] == _GDCM and others:
+        without = partial(work, decoding_plugin=others[0])
+        yield PYLIBJPEG, _Contender(without, size, f"pydicom with {others[0]}")
 
 
 def _encoding(subject: _Subject, registry: CodecRegistry) -> Iterator[tuple[str, _Contender]]:
@@ -330,18 +349,35 @@ class _Watch:
 
     def row(self, name: str, title: str, contenders: Iterable[tuple[str, _Contender]]) -> Result:
         result = Result(name=name, title=title, unit="MB/s", higher_is_better=True, table="codecs")
+        with _one_core():
+            self._measure(result, contenders, _processor_seconds)
+        self._tell(result)
+        return result
+
+    def scaled(self, result: Result, column: str, contender: _Contender) -> None:
+        """One more column of ``result``, on all cores."""
+        self._measure(result, [(column, contender)], time.perf_counter)
+        self._tell(result)
+
+    def _measure(
+        self,
+        result: Result,
+        contenders: Iterable[tuple[str, _Contender]],
+        clock: Callable[[], float],
+    ) -> None:
         ready = {column: each for column, each in contenders if self._runs(result, column, each)}
         for _ in range(_QUICK_REPEATS if self.quick else _REPEATS):
             for column, each in ready.items():
-                result.columns[column].samples.append(self._sample(each))
+                result.columns[column].samples.append(self._sample(each, clock))
+
+    def _tell(self, result: Result) -> None:
         medians = {
             column: statistics.median(each.samples)
             for column, each in result.columns.items()
             if each.samples
         }
         told = ", ".join(f"{column} {median:,.0f}" for column, median in medians.items())
-        self.say(f"{name:<24} {told} MB/s")
-        return result
+        self.say(f"{result.name:<24} {told} MB/s")
 
     def _runs(self, result: Result, column: str, contender: _Contender) -> bool:
         """The first call is not timed: libraries are loaded with it. One that fails says why."""
@@ -353,14 +389,34 @@ class _Watch:
             return False
         return True
 
-    def _sample(self, contender: _Contender) -> float:
+    def _sample(self, contender: _Contender, clock: Callable[[], float]) -> float:
         """Megabytes a second, over as many calls as fill the time of a sample."""
         least = _QUICK_SECONDS if self.quick else _SECONDS
-        calls, start = 0, time.perf_counter()
-        while (taken := time.perf_counter() - start) < least:
+        calls, start = 0, clock()
+        while (taken := clock() - start) < least:
             contender.work()
             calls += 1
         return calls * contender.size / taken / 1e6
+
+
+def _processor_seconds() -> float:
+    """Of this process, all its threads, and the processes that it has waited for."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Tie this thread, and the threads and processes that it starts, to one core (Linux)."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _scaling(watch: _Watch, subject: _Subject, registry: CodecRegistry) -> Result:
@@ -390,6 +446,5 @@ def _scaling(watch: _Watch, subject: _Subject, registry: CodecRegistry) -> Resul
                 for _ in threads.map(decode, frames):
                     pass
 
-            each = watch.row(result.name, result.title, [(column, _Contender(work, size))])
-        result.columns |= each.columns
+            watch.scaled(result, column, _Contender(work, size))
     return result

@@ -1,4 +1,8 @@
-"""New files that appear under their name when all of them is on disk, or not at all."""
+"""New files that appear under their name when all of them is on disk, or not at all.
+
+And whose name is on disk, too, when the block has ended: what a command said that it wrote is there
+after a power cut.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,11 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from pacs_framework.folders import make_folders, sync_folder
 
 __all__ = ["check_free", "whole_file"]
 
@@ -25,11 +31,11 @@ def check_free(destination: Path, *, overwrite: bool) -> None:
 def whole_file(destination: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """A file to write and to read back, which becomes ``destination`` when the block ends well.
 
-    Folders are made. Raises OSError: FileExistsError where ``destination`` is there by then and may
-    not be overwritten. When the block raises, nothing is left.
+    Folders are made, as durable as the file. Raises OSError: FileExistsError where ``destination``
+    is there by then and may not be overwritten. When the block raises, nothing is left.
     """
     check_free(destination, overwrite=overwrite)
-    destination.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(destination.parent)
     handle, name = tempfile.mkstemp(prefix=".writing-", dir=destination.parent)
     part = Path(name)
     try:
@@ -41,6 +47,8 @@ def whole_file(destination: Path, *, overwrite: bool = False) -> Iterator[Binary
         _put(part, destination, overwrite=overwrite)
     finally:
         part.unlink(missing_ok=True)
+    with suppress(PermissionError):  # a folder to drop files in that nobody may read or sync
+        sync_folder(destination.parent)
 
 
 def _put(part: Path, destination: Path, *, overwrite: bool) -> None:

@@ -43,14 +43,32 @@ def test_a_file_has_its_name_when_the_block_has_ended(tmp_path: Path) -> None:
 def test_it_is_on_disk_before_it_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A power cut in between leaves no empty file under it."""
+    """A power cut in between leaves no empty file under it; and one afterwards leaves the name."""
     steps: list[str] = []
     sync, link = os.fsync, os.link
-    monkeypatch.setattr(os, "fsync", lambda handle: steps.append("sync") or sync(handle))
+
+    def synced(handle: int) -> None:
+        steps.append(Path(f"/proc/self/fd/{handle}").readlink().name.partition("-")[0])
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "link", lambda one, other: steps.append("name") or link(one, other))
-    with whole_file(tmp_path / "made") as file:
+    with whole_file(tmp_path / "new" / "folder" / "made") as file:
         file.write(b"content")
-    assert steps == ["sync", "name"]
+    assert steps[-5:] == [tmp_path.name.partition("-")[0], "new", ".writing", "name", "folder"]
+
+
+def test_a_folder_that_nobody_may_read_takes_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be opened to be synced."""
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "not for you", str(path))
+
+    monkeypatch.setattr("pacs_framework.whole_file.sync_folder", refuse)
+    write(tmp_path / "made", lambda: None)
+    assert (tmp_path / "made").read_bytes() == b"new"
 
 
 def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:

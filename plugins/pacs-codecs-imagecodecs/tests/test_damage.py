@@ -139,6 +139,44 @@ def test_a_bomb_takes_no_memory(syntax: str) -> None:
     assert int(done.stdout) < 40_000  # kilobytes
 
 
+# Where the sizes of the main header are: right, bottom, left, top, tile width, tile height, and
+# where the first tile begins.
+@pytest.mark.parametrize("number", ["90", "201"])
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({24: 0}, "impossible size or tiles"),  # OpenJPH divides by it
+        ({28: 0}, "impossible size or tiles"),
+        ({32: 0xFFFF0000}, "impossible size or tiles"),  # looks for tiles for ever
+        ({36: 200}, "impossible size or tiles"),
+        ({16: 120}, "impossible size or tiles"),
+        ({8: 0xFFFFFFFF, 16: 0xFFFFFFFF - 120, 24: 1, 28: 1}, "code stream of"),
+    ],
+)
+def test_tiles_that_cannot_be_are_found_before_the_library_looks(
+    number: str, changed: dict[int, int], told: str
+) -> None:
+    data = bytearray(encoded(JPEG + number))
+    for position, value in changed.items():
+        struct.pack_into(">I", data, position, value)
+    with pytest.raises(UnreadableInstance, match=told):
+        CODECS[JPEG + number].decode(bytes(data), PIXELS)
+
+
+@pytest.mark.parametrize("number", ["92", "93"])
+def test_of_part_2_what_needs_no_more_than_part_1_is_decoded(number: str) -> None:
+    """A transformation across components that nobody undoes would give other pixels."""
+    codec, data = CODECS[JPEG + number], bytearray(encoded(JPEG + "90"))
+    assert codec.decode(bytes(data), PIXELS).data == noise(PIXELS).data
+    colour = replace(PIXELS, samples_per_pixel=3, photometric_interpretation="RGB")
+    three_frames = encoded(JPEG + "90", colour)
+    with pytest.raises(UnreadableInstance, match="3 samples, where the header says 100, 120 and 1"):
+        codec.decode(three_frames, PIXELS)
+    struct.pack_into(">H", data, 6, 0x8100)
+    with pytest.raises(UnreadableInstance, match="extensions of Part 2"):
+        codec.decode(bytes(data), PIXELS)
+
+
 def test_a_deflated_frame_of_another_length_is_refused() -> None:
     codec = CODECS[DEFLATED]
     for wanted in (PIXELS.rows - 1, PIXELS.rows + 1):

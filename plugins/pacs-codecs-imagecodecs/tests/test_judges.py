@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +21,20 @@ from pacs_codecs_imagecodecs.codecs import available
 from pacs_codecs_pylibjpeg.codecs import available as others
 from pacs_framework.codecs.comparing import samples_of
 from pacs_framework.codecs.files import FileConverter
+from pacs_framework.codecs.image import CompressedImage, read_image
 from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
 from pacs_framework.codecs.registry import CodecRegistry
-from pacs_framework.codecs.syntaxes import named_syntax
+from pacs_framework.codecs.syntaxes import is_lossless, named_syntax
 from pacs_framework.codecs.transcoding import NativeFrames, Transcoding
 from pacs_framework.dicom.part10 import read_prefix
+from pacs_framework.errors import UnreadableInstance
 from pacs_framework.testing.suites.codec import areas, noise
 
 pytestmark = pytest.mark.interop
 
 BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "dicom"
 PACS = (sys.executable, "-m", "pacs_framework.cli")
 PACKAGES = {
     "dcmdjpeg": "dcmtk",
@@ -90,6 +94,23 @@ LOSSY_READERS = [
     ("gdcmconv", ("-w",), "jpeg2000-lossy", Loss(Measure.QUALITY, 50), ALL, 1),
     ("gdcmconv", ("-w",), "jpeg2000-lossy", Loss(Measure.RATIO, 1.5), (GREY, FULL, SIGNED), 1),
 ]
+
+
+# Who decodes each transfer syntax without us; GDCM would spoil colours of 16 bits in RLE.
+JPEG = "1.2.840.10008.1.2.4."
+JUDGES = {
+    **{JPEG + number: ("dcmdjpeg", "+cn") for number in ("50", "51", "57", "70")},
+    **{JPEG + number: ("dcmdjpls",) for number in ("80", "81")},
+    **{JPEG + number: ("gdcmconv", "-w") for number in ("90", "91")},
+    "1.2.840.10008.1.2.5": ("dcmdrle",),
+}
+NOT_JUDGED = {
+    "SC_rgb_jpeg.dcm",  # implicit VR in an explicit syntax, which DCMTK does not look for
+    "JPEG2000-embedded-sequence-delimiter.dcm",  # nobody finds an image in this one
+    "966.dcm",  # and in this one
+    "RG3_JPLY",  # they read white beyond Bits Stored as black
+}
+LARGEST = 512 << 10  # bytes of a file; larger ones take all the time and show nothing else
 
 
 def tool(name: str) -> str:
@@ -194,6 +215,44 @@ def furthest(path: Path, from_what_we_see_in: Path) -> int:
     theirs = pixel_array(path, raw=True).astype(np.int64).ravel()
     ours = np.concatenate(what_we_see(from_what_we_see_in)).astype(np.int64)
     return int(np.abs(theirs - ours).max())
+
+
+def published(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Every compressed image below ``folder`` that its judge decodes, with its transfer syntax."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name not in NOT_JUDGED and path.stat().st_size < LARGEST:
+            with suppress(UnreadableInstance), path.open("rb") as file:
+                prefix = read_prefix(file)
+                syntax = prefix.meta.transfer_syntax_uid
+                file.seek(prefix.dataset_offset)
+                if syntax in JUDGES and isinstance(read_image(file, syntax), CompressedImage):
+                    yield path, syntax
+
+
+@pytest.mark.parametrize(
+    ("folder", "least"),
+    [
+        (BUNDLED, 35),
+        pytest.param(
+            SHARED,
+            100,
+            marks=pytest.mark.skipif(not SHARED.is_dir(), reason="no folder shared/dicom"),
+        ),
+    ],
+)
+def test_of_every_published_file_they_see_what_we_see(
+    tmp_path: Path, folder: Path, least: int
+) -> None:
+    """All frames; of what was compressed without loss exactly, else a step of rounding apart."""
+    judged = 0
+    for path, syntax in published(folder):
+        name, *options = JUDGES[syntax]
+        theirs = tmp_path / f"{judged}.dcm"
+        run(tool(name), *options, path, theirs)
+        assert furthest(theirs, path) <= (0 if is_lossless(syntax) else 1), path
+        theirs.unlink()
+        judged += 1
+    assert judged >= least
 
 
 @pytest.mark.parametrize(("name", "options", "syntax", "loss", "kinds", "most"), LOSSY_READERS)

@@ -149,6 +149,30 @@ def test_samples_beyond_bits_stored_are_refused(syntax: str) -> None:
         CODECS[syntax].encode_lossy(Frame(bytes(data), GREY), quality(50))
 
 
+@pytest.mark.parametrize(
+    ("syntax", "written", "loss"),
+    [
+        (EXTENDED, 12, quality(50)),
+        (JPEG_2000, 12, quality(40)),
+        (HTJ2K, 12, quality(40)),
+        (NEAR, 16, Loss(Measure.NEAR, 4)),
+    ],
+)
+def test_a_loss_leaves_no_bits_beyond_bits_stored(syntax: str, written: int, loss: Loss) -> None:
+    """A compressed image may have more bits than the header says are stored, as RG3 of WG-04 has.
+
+    A white that became a little whiter is white, and not black for who masks by Bits Stored.
+    """
+    wide, narrow = replace(GREY, bits_stored=written), replace(GREY, bits_stored=10)
+    places = np.arange(GREY.rows * GREY.columns)
+    samples = np.where(places % 7 < 4, places % 3, 1023 - places % 3).astype("<u2")
+    data = CODECS[syntax].encode_lossy(Frame(samples.tobytes(), wide), loss).data
+    beyond = np.array(samples_of(CODECS[syntax].decode(data, wide)))
+    decoded = np.array(samples_of(CODECS[syntax].decode(data, narrow)))
+    assert beyond.max() > 1023
+    assert np.array_equal(decoded, beyond.clip(max=1023))
+
+
 @pytest.mark.parametrize("stored", [10, 12])
 @pytest.mark.parametrize("signed", [False, True])
 def test_no_decoded_sample_is_beyond_bits_stored(stored: int, signed: bool) -> None:

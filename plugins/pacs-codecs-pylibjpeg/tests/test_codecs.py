@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import struct
 from array import array
 from dataclasses import replace
+from importlib.util import find_spec
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -19,6 +22,7 @@ from pacs_framework.testing.suites.codec import noise, shades
 
 BASELINE, JPEG_LS = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.80"
 NEAR, JPEG_2000 = "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"
+JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 JFIF = b"\xff\xe0\x00\x10JFIF"
 COLOUR = PixelFormat(
     rows=16,
@@ -55,6 +59,26 @@ def test_pillow_makes_rgb_of_what_an_adobe_marker_calls_ycc(
     frame = codec(BASELINE, "pillow").decode(jpeg(transform), COLOUR)
     assert frame.pixels.photometric_interpretation == colour
     assert abs(frame.data[0] - first) < 5
+
+
+@pytest.mark.skipif(
+    find_spec("gdcm") is None, reason="GDCM is not installed: pip install python-gdcm"
+)
+@pytest.mark.parametrize(("stored", "can"), [(2, False), (7, False), (8, True), (12, True)])
+def test_gdcm_is_not_asked_for_what_it_dies_of(stored: int, can: bool) -> None:
+    """JPEG Lossless of less than 8 bits ends its process, damaged or not."""
+    pixels = PixelFormat(rows=20, columns=30, bits_allocated=16, bits_stored=stored)
+    assert codec("1.2.840.10008.1.2.4.70", "gdcm").can_decode(pixels) == can
+
+
+def test_a_loss_leaves_no_bits_beyond_bits_stored() -> None:
+    """A white that became a little whiter; whoever masks by Bits Stored would see it black."""
+    written = PixelFormat(rows=20, columns=30, bits_allocated=16, bits_stored=13)
+    samples = array("H", [4095, 4096] * 300)
+    frame = Frame(samples.tobytes(), written)
+    encoded = codec(NEAR, "pyjpegls").encode_lossy(frame, Loss(Measure.NEAR, 1))
+    decoded = codec(NEAR, "pyjpegls").decode(encoded.data, replace(written, bits_stored=12))
+    assert set(samples_of(decoded)) <= {4094, 4095}
 
 
 @pytest.mark.parametrize("stored", [5, 8, 9, 12, 15, 16])
@@ -108,6 +132,58 @@ def test_a_ratio_that_is_not_reached_is_an_error() -> None:
     pixels = PixelFormat(rows=32, columns=32, bits_allocated=8, bits_stored=8)
     with pytest.raises(UnreadableInstance, match="does not reach a ratio of 500"):
         codec(JPEG_2000, "pylibjpeg").encode_lossy(noise(pixels), Loss(Measure.RATIO, 500))
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        b"",
+        struct.pack(">I4s", 0, b"ftyp"),  # followed for ever by pydicom
+        struct.pack(">I4s", 7, b"ftyp"),
+        struct.pack(">I4s8x", 16, b"ftyp"),
+        struct.pack(">I4s", 1 << 31, b"ftyp"),
+    ],
+)
+def test_boxes_that_lead_nowhere_are_not_followed(boxes: bytes) -> None:
+    pixels = PixelFormat(rows=40, columns=40, bits_allocated=8, bits_stored=8)
+    jpeg_2000 = codec(JPEG_2000, "pylibjpeg")
+    with pytest.raises(UnreadableInstance, match="JP2 boxes that lead to no"):
+        jpeg_2000.decode(JP2 + boxes, pixels)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "name", "sizes"),
+    [
+        (JPEG_LS, "pyjpegls", slice(9, 13)),
+        ("1.2.840.10008.1.2.4.90", "pylibjpeg", slice(8, 16)),
+    ],
+)
+def test_an_image_of_another_size_than_the_header_says_is_not_decoded(
+    syntax: str, name: str, sizes: slice
+) -> None:
+    """Before the library makes room for it: it may say gigabytes."""
+    pixels = PixelFormat(rows=40, columns=40, bits_allocated=8, bits_stored=8)
+    library = codec(syntax, name)
+    data = bytearray(library.encode(noise(pixels)).data)
+    bomb = struct.pack(">2H" if syntax == JPEG_LS else ">2I", 60000, 60000)
+    at = data.index(b"\xff\xf7") - 4 if syntax == JPEG_LS else 0
+    data[at + sizes.start : at + sizes.stop] = bomb
+    with pytest.raises(UnreadableInstance, match="has 60000 rows and 60000 columns, where the"):
+        library.decode(bytes(data), pixels)
+    for short in (data[:2], data[: at + sizes.start]):
+        with pytest.raises(UnreadableInstance, match="cut off in its header"):
+            library.decode(bytes(short), pixels)
+
+
+def test_a_code_stream_in_boxes_is_decoded() -> None:
+    """No transfer syntax has them, and some devices write them."""
+    pixels = PixelFormat(rows=40, columns=40, bits_allocated=8, bits_stored=8)
+    lossless, frame = codec("1.2.840.10008.1.2.4.90", "pylibjpeg"), noise(pixels)
+    samples = np.frombuffer(frame.data, "u1").reshape(40, 40)
+    file = io.BytesIO()
+    Image.fromarray(samples).save(file, "JPEG2000", irreversible=False)
+    assert file.getvalue().startswith(JP2)
+    assert lossless.decode(file.getvalue(), pixels).data == frame.data
 
 
 @pytest.mark.parametrize("signed", [False, True])

@@ -9,6 +9,8 @@ Laws (the contract suite in ``pacs_framework.testing`` holds every codec to them
 * a decoded frame has as many samples of as many bits as was asked for, none of them shared by
   several pixels (so never YBR_FULL_422); only its photometric interpretation and planar
   configuration may differ, and `Frame.pixels` tells them;
+* frames of single bits (Bits Allocated 1) come to a codec with a byte for each pixel, or to that
+  of deflated frames as bytes: ``bits_allocated`` is never 1;
 * anything that is no frame of the syntax raises `UnreadableInstance`, and nothing else;
 * all are called from many threads at once and keep nothing.
 """

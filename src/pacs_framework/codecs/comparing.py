@@ -8,6 +8,7 @@ from itertools import product
 from operator import sub
 
 from pacs_framework.codecs.codec import Frame
+from pacs_framework.codecs.single_bits import samples_of_bits
 
 __all__ = ["by_pixel", "largest_difference", "same_kind", "same_samples", "samples_of"]
 
@@ -53,6 +54,8 @@ def largest_difference(one: Frame, other: Frame) -> int | None:
 
 def samples_of(frame: Frame) -> array[int]:
     """The samples pixel by pixel, as numbers."""
+    if frame.pixels.bits_allocated == 1:
+        return array("B", samples_of_bits(frame))
     code = _UNSIGNED[frame.pixels.bits_allocated]
     samples = array(code.lower() if frame.pixels.signed else code, by_pixel(frame))
     if sys.byteorder == "big":

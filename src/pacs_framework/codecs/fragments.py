@@ -2,19 +2,21 @@
 
 One frame is in memory at a time. Which fragments belong together is told by the extended or the
 basic offset table where they are sound; else by the number of frames, and by the marker that ends
-each compressed image of the JPEG family.
+each compressed image of the JPEG family. A table that turns out to be wrong, since no fragment
+begins where a frame should, is not believed any further.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain, pairwise
 
 from pydicom import Dataset
 from pydicom.uid import RLELossless
 
-from pacs_framework.codecs.pixels import PixelFormat, frames_of
+from pacs_framework.codecs.pixels import PixelFormat, frames_of, header_value
 from pacs_framework.errors import UnreadableInstance
 
 __all__ = ["Fragments", "frames_in", "gathered", "without_offset_tables"]
@@ -52,7 +54,7 @@ def frames_in(
     Raises `UnreadableInstance`: for fragments that are cut off, that are more than any compressed
     frame takes, and where another number of frames comes than ``header`` says.
     """
-    fragments = Fragments(pieces, longest=2 * pixels.frame_bytes + (1 << 20))
+    fragments = Fragments(pieces, longest=pixels.most_encoded_bytes)
     yield from gathered(fragments, header, transfer_syntax)
 
 
@@ -62,12 +64,14 @@ def gathered(fragments: Fragments, header: Dataset, transfer_syntax: str) -> Ite
     starts = _sound(_extended(header), number) or _sound(fragments.offsets, number)
     if number == 1:
         frames = _joined_all(fragments)
-    elif starts:
-        frames = _joined_at(fragments, starts)
-    elif transfer_syntax in _ONE_FRAGMENT_EACH:
-        frames = (data for _, data in fragments)
     else:
-        frames = _joined_by_marker(fragments)
+        each = transfer_syntax in _ONE_FRAGMENT_EACH
+        without = _each if each else partial(_joined_by_marker, longest=fragments.longest)
+        frames = (
+            _joined_at(fragments, starts, without)
+            if starts
+            else without(data for _, data in fragments)
+        )
     yield from _counted(frames, number)
 
 
@@ -128,7 +132,7 @@ class Fragments:
 
 def _extended(header: Dataset) -> Sequence[int]:
     """The extended offset table (PS3.3 C.7.6.3.1.8)."""
-    table = header.get("ExtendedOffsetTable") or b""
+    table = header_value(header, "ExtendedOffsetTable") or b""
     return struct.unpack(f"<{len(table) // 8}Q", table) if len(table) % 8 == 0 else ()
 
 
@@ -143,34 +147,46 @@ def _joined_all(fragments: Fragments) -> Iterator[bytes]:
     for _, data in fragments:
         size += len(data)
         parts.append(data)
-        _bounded(size, fragments)
+        _bounded(size, fragments.longest)
     if parts:
         yield b"".join(parts)
 
 
-def _joined_at(fragments: Fragments, starts: Sequence[int]) -> Iterator[bytes]:
-    """Frames that begin where the table says."""
-    frame = bytearray()
-    due = iter(starts)
-    following = next(due)
-    for start, data in fragments:
+def _joined_at(
+    fragments: Fragments,
+    starts: Sequence[int],
+    without: Callable[[Iterator[bytes]], Iterator[bytes]],
+) -> Iterator[bytes]:
+    """Frames that begin where the table says; where it is wrong, the rest is found ``without``."""
+    due = iter(starts[1:])
+    following = next(due, None)
+    held: list[bytes] = []
+    size = 0
+    numbered = iter(fragments)
+    for start, data in numbered:
+        size += len(data)
+        if following is not None and (start > following or size > fragments.longest):
+            yield from without(chain(held, (data,), (later for _, later in numbered)))
+            return
         if start == following:
-            if frame:
-                yield bytes(frame)
-                frame.clear()
-            following = next(due, -1)
-        frame += data
-        _bounded(len(frame), fragments)
-    if frame:
-        yield bytes(frame)
+            yield b"".join(held)
+            held.clear()
+            size, following = len(data), next(due, None)
+        held.append(data)
+        _bounded(size, fragments.longest)
+    yield from (b"".join(held),) if following is None else without(iter(held))
 
 
-def _joined_by_marker(fragments: Fragments) -> Iterator[bytes]:
+def _each(fragments: Iterator[bytes]) -> Iterator[bytes]:
+    return fragments
+
+
+def _joined_by_marker(fragments: Iterator[bytes], *, longest: int) -> Iterator[bytes]:
     """Frames that end where a fragment ends with the marker that ends an image."""
     frame = bytearray()
-    for _, data in fragments:
+    for data in fragments:
         frame += data
-        _bounded(len(frame), fragments)
+        _bounded(len(frame), longest)
         if _END_OF_IMAGE in data[-_MARKER_WITHIN:]:
             yield bytes(frame)
             frame.clear()
@@ -178,8 +194,8 @@ def _joined_by_marker(fragments: Fragments) -> Iterator[bytes]:
         yield bytes(frame)
 
 
-def _bounded(size: int, fragments: Fragments) -> None:
-    if size > fragments.longest:
+def _bounded(size: int, longest: int) -> None:
+    if size > longest:
         raise UnreadableInstance(f"fragments of {size} bytes for one frame")
 
 

@@ -68,7 +68,7 @@ def read_image(
     if order.tag(order.length(element, 0)[0]) != PIXEL_DATA:
         raise UnreadableInstance("float pixel data of undefined length")
     pixels = PixelFormat.of(header)
-    fragments = Fragments(tail, longest=2 * pixels.frame_bytes + (1 << 20))
+    fragments = Fragments(tail, longest=pixels.most_encoded_bytes)
     return CompressedImage(
         header=header,
         pixels=pixels,

@@ -38,6 +38,7 @@ _MOST = 4
 class IsolatedCodecs:
     """Decodes and encodes with ``registry`` in up to ``most`` processes at a time.
 
+    `most` tells how many there may be: without a number, one for each core, up to 4.
     A frame that takes longer than ``seconds``, or more than ``memory`` bytes, is unreadable. Safe
     to use from many threads; `close` when done.
     """
@@ -53,7 +54,8 @@ class IsolatedCodecs:
         self._registry = registry
         self._seconds = seconds
         self._memory = memory
-        self._places = threading.BoundedSemaphore(most or min(_MOST, os.cpu_count() or 1))
+        self.most = most or min(_MOST, os.cpu_count() or 1)
+        self._places = threading.BoundedSemaphore(self.most)
         self._idle: deque[_Worker] = deque()
         self._closed = False
 

@@ -15,12 +15,13 @@ from pacs_framework.codecs.image import (
     read_image,
 )
 from pacs_framework.codecs.pixels import PixelFormat, frames_of
+from pacs_framework.codecs.single_bits import bits_from
 from pacs_framework.dicom.header import Readable
 from pacs_framework.dicom.rewrite import convert_uncompressed
 from pacs_framework.dicom.stream import PieceStream
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["NativeImage", "native_bytes", "native_image", "read_native"]
+__all__ = ["NativeImage", "native_bytes", "native_frames", "native_image", "read_native"]
 
 _HEADER = 12  # bytes of the pixel data element's header in explicit VR
 
@@ -75,26 +76,39 @@ def native_image(dataset: OtherDataSet) -> NativeImage | Dataset:
     if EXPLICIT.order.tag(EXPLICIT.order.length(element, 0)[0]) != PIXEL_DATA:
         raise UnreadableInstance("float pixel data, which no codec is for")
     pixels, number = PixelFormat.of(dataset.header), frames_of(dataset.header)
-    size = number * pixels.frame_bytes
+    size = (number * pixels.frame_bits + 7) // 8
     length = EXPLICIT.order.length(element, 8)[0]
     if length not in (size, size + size % 2):
         raise UnreadableInstance(
-            f"{length} bytes of pixel data, where the header says {number} × {pixels.frame_bytes} "
+            f"{length} bytes of pixel data, where the header says {number} frames that take {size} "
             f"({pixels.photometric_interpretation})"
         )
     return NativeImage(
         header=dataset.header,
         pixels=pixels,
         number_of_frames=number,
-        frames=_frames(stream, number, pixels.frame_bytes, length - size),
+        frames=_padded(native_frames(stream, number, pixels.frame_bits), stream, length - size),
         rest=stream.rest(),
     )
 
 
-def _frames(stream: PieceStream, number: int, size: int, padding: int) -> Iterator[bytes]:
-    for _ in range(number):
-        frame = stream.read(size)
-        if len(frame) < size:
-            raise UnreadableInstance("the data end inside the pixel data")
-        yield frame
+def native_frames(stream: PieceStream, number: int, size: int) -> Iterator[bytes]:
+    """``number`` frames of ``size`` bits, each from its first bit on.
+
+    Raises `UnreadableInstance` where the data end before.
+    """
+    held, start = b"", 0  # ``start`` bits of what is held belong to the frame before
+    for frame in range(1, number + 1):
+        end = start + size
+        missing = (end + 7) // 8 - len(held)
+        more = stream.read(missing)
+        if len(more) < missing:
+            raise UnreadableInstance(f"the pixel data end inside frame {frame}")
+        held = held + more if held else more
+        yield bits_from(held, start, size)
+        held, start = held[end // 8 :], end % 8
+
+
+def _padded(frames: Iterator[bytes], stream: PieceStream, padding: int) -> Iterator[bytes]:
+    yield from frames
     stream.read(padding)

@@ -7,15 +7,16 @@ from typing import Any
 
 from pydicom import Dataset
 
+from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["LARGEST_FRAME", "PixelFormat", "frames_of"]
+__all__ = ["LARGEST_FRAME", "PixelFormat", "frames_of", "header_value"]
 
 LARGEST_FRAME = 1 << 30
 """Bytes of the largest frame that is decoded; whole slide images come in tiles far below it."""
 
 _MOST_FRAMES = 1 << 24
-_ALLOCATED = (8, 16, 32)
+_ALLOCATED = (1, 8, 16, 32)
 _ONE_SAMPLE = frozenset(("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"))
 
 
@@ -23,8 +24,9 @@ _ONE_SAMPLE = frozenset(("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"))
 class PixelFormat:
     """The layout of one frame of native pixel data, little endian.
 
-    ``bits_allocated`` is 8, 16 or 32; ``signed`` means two's complement. With several samples,
-    ``planar_configuration`` 0 has them pixel by pixel, 1 plane by plane.
+    ``bits_allocated`` is 8, 16 or 32, or 1 (packed, the first pixel in the lowest bit); ``signed``
+    means two's complement. With several samples, ``planar_configuration`` 0 has them pixel by
+    pixel, 1 plane by plane.
     """
 
     rows: int
@@ -38,8 +40,23 @@ class PixelFormat:
 
     @property
     def frame_bytes(self) -> int:
-        """Bytes of one native frame, without padding."""
-        return self.rows * self.columns * self.samples_per_pixel * self.bits_allocated // 8
+        """Bytes of one native frame, without padding but that of its last byte."""
+        return (self.frame_bits + 7) // 8
+
+    @property
+    def frame_bits(self) -> int:
+        """Bits of one native frame; frames of single bits follow each other without padding."""
+        return self.rows * self.columns * self.samples_per_pixel * self.bits_allocated
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of one frame in a codec, where each sample has one at least."""
+        return self.frame_bytes if self.bits_allocated > 1 else self.rows * self.columns
+
+    @property
+    def most_encoded_bytes(self) -> int:
+        """More than any compressed frame takes."""
+        return 2 * self.decoded_bytes + (1 << 20)
 
     @property
     def in_words(self) -> str:
@@ -60,7 +77,7 @@ class PixelFormat:
             bits_allocated=_number(header, "BitsAllocated"),
             bits_stored=_number(header, "BitsStored"),
             signed=bool(_number(header, "PixelRepresentation")),
-            photometric_interpretation=str(header.get("PhotometricInterpretation") or ""),
+            photometric_interpretation=str(header_value(header, "PhotometricInterpretation") or ""),
             planar_configuration=_number(header, "PlanarConfiguration", default=0),
         )
         made._check()
@@ -72,7 +89,9 @@ class PixelFormat:
         if self.samples_per_pixel not in (1, 3):
             raise UnreadableInstance(f"{self.samples_per_pixel} samples per pixel, not 1 or 3")
         if self.bits_allocated not in _ALLOCATED:
-            raise UnreadableInstance(f"Bits Allocated is {self.bits_allocated}, not 8, 16 or 32")
+            raise UnreadableInstance(f"Bits Allocated is {self.bits_allocated}, not 1, 8, 16 or 32")
+        if self.bits_allocated == 1 and (self.signed or self.samples_per_pixel > 1):
+            raise UnreadableInstance("single bits with a sign, or of colour")
         if not 1 <= self.bits_stored <= self.bits_allocated:
             raise UnreadableInstance(
                 f"Bits Stored is {self.bits_stored} of {self.bits_allocated} allocated"
@@ -84,9 +103,9 @@ class PixelFormat:
             )
         if self.planar_configuration not in (0, 1):
             raise UnreadableInstance(f"Planar Configuration is {self.planar_configuration}")
-        if self.frame_bytes > LARGEST_FRAME:
+        if self.decoded_bytes > LARGEST_FRAME:
             raise UnreadableInstance(
-                f"a frame of {self.frame_bytes} bytes, more than {LARGEST_FRAME} are not decoded"
+                f"a frame of {self.decoded_bytes} bytes, more than {LARGEST_FRAME} are not decoded"
             )
 
     def describe(self, header: Dataset) -> None:
@@ -108,11 +127,21 @@ def frames_of(header: Dataset) -> int:
     return frames
 
 
-def _number(header: Dataset, keyword: str, *, default: int | None = None) -> int:
+def header_value(header: Dataset, keyword: str) -> Any:
+    """The value of an attribute, None where it is absent or empty. Raises `UnreadableInstance`.
+
+    pydicom decodes a value when it is looked at, and raises anything over what it cannot.
+    """
     try:
-        value: Any = header.get(keyword)
-        if value is None or value == "":
-            value = default
-        return int(value)
+        value = header.get(keyword)
+    except PYDICOM_FAILURES:
+        raise UnreadableInstance(f"{keyword} cannot be decoded") from None
+    return None if value is None or value == "" else value
+
+
+def _number(header: Dataset, keyword: str, *, default: int | None = None) -> int:
+    value = header_value(header, keyword)
+    try:
+        return int(value if default is None or value is not None else default)
     except (TypeError, ValueError, OverflowError):
         raise UnreadableInstance(f"{keyword} is missing or no number") from None

@@ -10,6 +10,7 @@ import structlog
 from pacs_framework.codecs.codec import Buffer, Codec, Frame
 from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
+from pacs_framework.codecs.single_bits import coded, coded_format, holds_single_bits, of_bits
 from pacs_framework.errors import UnreadableInstance
 
 __all__ = ["CodecRegistry", "Provided"]
@@ -69,6 +70,12 @@ class CodecRegistry:
 
         Raises `UnreadableInstance` with what the first one said.
         """
+        if pixels.bits_allocated > 1:
+            return self._decode(frame, transfer_syntax, pixels)
+        made = self._decode(frame, transfer_syntax, coded_format(pixels, transfer_syntax))
+        return of_bits(made, pixels, transfer_syntax)
+
+    def _decode(self, frame: Buffer, transfer_syntax: str, pixels: PixelFormat) -> Frame:
         offered = self._by_syntax.get(transfer_syntax, ())
         willing = (each for each in offered if each.codec.can_decode(pixels))
         made = _first(willing, lambda codec: _checked(codec.decode(frame, pixels), pixels))
@@ -78,6 +85,17 @@ class CodecRegistry:
 
     def encode(self, frame: Frame, transfer_syntax: str) -> Frame:
         """The compressed frame. Raises as `decode` does."""
+        if frame.pixels.bits_allocated > 1:
+            return self._encode(frame, transfer_syntax)
+        if not holds_single_bits(transfer_syntax):
+            raise UnreadableInstance(
+                f"single bits are compressed by RLE Lossless, JPEG 2000 lossless and Deflated "
+                f"Image Frame Compression, not by {transfer_syntax} (PS3.5 8.2)"
+            )
+        made = self._encode(coded(frame, transfer_syntax), transfer_syntax)
+        return Frame(made.data, frame.pixels)
+
+    def _encode(self, frame: Frame, transfer_syntax: str) -> Frame:
         offered = self._by_syntax.get(transfer_syntax, ())
         willing = (each for each in offered if each.codec.can_encode(frame.pixels))
         made = _first(willing, lambda codec: codec.encode(frame))
@@ -89,6 +107,8 @@ class CodecRegistry:
 
     def encode_lossy(self, frame: Frame, transfer_syntax: str, loss: Loss) -> Frame:
         """The frame compressed with ``loss``. Raises as `decode` does."""
+        if frame.pixels.bits_allocated == 1:
+            raise UnreadableInstance("single bits are not compressed with loss: none is a shade")
         offered = self._by_syntax.get(transfer_syntax, ())
         willing = (each for each in offered if each.codec.can_encode_lossy(frame.pixels, loss))
         made = _first(willing, lambda codec: codec.encode_lossy(frame, loss))

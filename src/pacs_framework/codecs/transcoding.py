@@ -32,7 +32,8 @@ from pacs_framework.codecs.image import (
 )
 from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.native import NativeImage, native_image, read_native
-from pacs_framework.codecs.pixels import PixelFormat
+from pacs_framework.codecs.pixels import PixelFormat, header_value
+from pacs_framework.codecs.single_bits import joined
 from pacs_framework.codecs.syntaxes import LOSSY_METHODS, is_lossless, syntax_name
 from pacs_framework.codecs.whole import gathered_whole
 from pacs_framework.dicom.header import Readable, blocks_of
@@ -41,11 +42,20 @@ from pacs_framework.dicom.stream import PieceStream
 from pacs_framework.dicom.uids import BIG_ENDIAN, IMPLICIT_VR, UNCOMPRESSED
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["Decoder", "DerivedDataSet", "Encoder", "NativeFrames", "NoPixelData", "Transcoding"]
+__all__ = [
+    "Decoder",
+    "Decompression",
+    "DerivedDataSet",
+    "Encoder",
+    "NativeFrames",
+    "NoPixelData",
+    "Transcoding",
+]
 
 _log = structlog.get_logger(__name__)
 
 _LARGEST_NATIVE = 0xFFFFFFFE
+_LARGEST_BESIDE = 32 << 20  # bytes of a frame; larger ones are decoded one after the other
 _FIRST_ITEM = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"  # pydicom keeps the items of a value without it
 _NATIVE = (EXPLICIT_VR, IMPLICIT_VR, str(DeflatedExplicitVRLittleEndian), BIG_ENDIAN)
@@ -101,6 +111,18 @@ class DerivedDataSet:
     pieces: Iterator[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Decompression:
+    """A compressed data set of which the header is read and no frame decoded.
+
+    ``size`` is that of its native pixel data in bytes, 0 where it has none. ``pieces``, called
+    once, gives the data set as `Transcoding.convert` does, and raises alike.
+    """
+
+    size: int
+    pieces: Callable[[], Iterator[bytes]]
+
+
 class Transcoding:
     """Converts data sets with the codecs that there are. Safe to use from many threads.
 
@@ -121,6 +143,16 @@ class Transcoding:
         self._encoder = encoder
         self._threads = threads or FrameThreads()
         self._whole = whole
+
+    @property
+    def decoder(self) -> Decoder:
+        """What decodes single frames."""
+        return self._codecs
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """What encodes them, where something does."""
+        return self._encoder
 
     def targets(self, stored: str) -> tuple[str, ...]:
         """The native transfer syntaxes that a data set in ``stored`` can have, best first.
@@ -169,10 +201,20 @@ class Transcoding:
             return blocks_of(source) if stored == target else self._encoded(source, stored, target)
         if stored in UNCOMPRESSED:
             return convert_uncompressed(source, stored, target)
-        pieces = self._decompressed(source, stored)
+        return self.decompression(source, stored, target).pieces()
+
+    def decompression(self, source: Readable, stored: str, target: str) -> Decompression:
+        """What makes the compressed data set of ``source`` a native one, begun with its header.
+
+        Raises `UnreadableInstance`.
+        """
+        begun = self._decompressed(source, stored)
         if target == EXPLICIT_VR:
-            return pieces
-        return convert_uncompressed(PieceStream(pieces), EXPLICIT_VR, target)
+            return begun
+        return Decompression(
+            begun.size,
+            lambda: convert_uncompressed(PieceStream(begun.pieces()), EXPLICIT_VR, target),
+        )
 
     def derive(self, source: Readable, stored: str, target: str, loss: Loss) -> DerivedDataSet:
         """The image in ``source`` compressed with ``loss``: another instance, which says so.
@@ -206,9 +248,9 @@ class Transcoding:
         return NativeFrames(found.header, self._decoded(found, stored), found.rest)
 
     def _decoded(self, image: CompressedImage, stored: str) -> Iterator[Frame]:
-        return self._threads.map(
-            lambda frame: self._codecs.decode(frame, stored, image.pixels), image.frames
-        )
+        several = image.number_of_frames > 1 and image.pixels.frame_bytes <= _LARGEST_BESIDE
+        mapped = self._threads.map if several else map
+        return mapped(lambda frame: self._codecs.decode(frame, stored, image.pixels), image.frames)
 
     def _encoded(self, source: Readable, stored: str, target: str) -> Iterator[bytes]:
         """The data set in a compressed syntax; every frame is encoded at once."""
@@ -258,17 +300,25 @@ class Transcoding:
         into.describe(image.header)
         return size
 
-    def _decompressed(self, source: Readable, stored: str) -> Iterator[bytes]:
-        """The data set in explicit VR little endian; the first frame is decoded at once."""
+    def _decompressed(self, source: Readable, stored: str) -> Decompression:
+        """To explicit VR little endian."""
         image = read_image(source, stored)
-        header = image.header
-        self._decompress_icons(header, stored)
         if isinstance(image, OtherDataSet):
-            return chain((encode_header(header, EXPLICIT_VR),), image.rest)
+            return Decompression(0, lambda: self._as_it_is(image, stored))
         pixels = image.pixels
-        size = image.number_of_frames * pixels.frame_bytes
+        size = (image.number_of_frames * pixels.frame_bits + 7) // 8
         if size > _LARGEST_NATIVE:
             raise UnreadableInstance(f"{size} bytes of pixel data are too many to be native")
+        return Decompression(size, lambda: self._native(image, stored, size))
+
+    def _as_it_is(self, dataset: OtherDataSet, stored: str) -> Iterator[bytes]:
+        self._decompress_icons(dataset.header, stored)
+        return chain((encode_header(dataset.header, EXPLICIT_VR),), dataset.rest)
+
+    def _native(self, image: CompressedImage, stored: str, size: int) -> Iterator[bytes]:
+        """The data set with ``size`` bytes of pixels; the first frame is decoded at once."""
+        header, pixels = image.header, image.pixels
+        self._decompress_icons(header, stored)
         decoded = self._decoded(image, stored)
         first = next(decoded)
         without_offset_tables(header)
@@ -276,17 +326,16 @@ class Transcoding:
         element = EXPLICIT.header(PIXEL_DATA, _vr(pixels), size + size % 2)
         padding = (b"\0",) if size % 2 else ()
         begin = (encode_header(header, EXPLICIT_VR), element)
-        pieces = chain(begin, _alike(first, decoded), padding, image.rest)
+        pieces = chain(begin, _native(first, decoded), padding, image.rest)
         return gathered_whole(pieces) if self._whole and image.number_of_frames > 1 else pieces
 
     def _decompress_icons(self, header: Dataset, stored: str) -> None:
         """Icons (PS3.3 C.7.6.1.1.6) are in the syntax of the image; one that is not goes."""
-        for icon in header.get("IconImageSequence") or ():
-            data = icon.get("PixelData") or b""
-            if not data.startswith(_FIRST_ITEM):
-                continue
+        for icon in header_value(header, "IconImageSequence") or ():
             try:
-                self._decompress_icon(icon, data, stored)
+                data = header_value(icon, "PixelData") or b""
+                if data.startswith(_FIRST_ITEM):
+                    self._decompress_icon(icon, data, stored)
             except UnreadableInstance as error:
                 _log.info("an icon image was left out", error=str(error))
                 del header.IconImageSequence
@@ -337,8 +386,14 @@ def _closing(
     yield from rest
 
 
+def _native(first: Frame, others: Iterable[Frame]) -> Iterator[bytes]:
+    """All frames as native pixel data, of which the header can describe one kind only."""
+    frames = _alike(first, others)
+    single_bits = first.pixels.bits_allocated == 1
+    return joined(frames, first.pixels.frame_bits) if single_bits else frames
+
+
 def _alike(first: Frame, others: Iterable[Frame]) -> Iterator[bytes]:
-    """The bytes of all frames, of which the header can describe one kind only."""
     yield bytes(first.data)
     for frame in others:
         if frame.pixels != first.pixels:

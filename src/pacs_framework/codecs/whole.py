@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
-from typing import IO
+from typing import IO, Self
 
 from pacs_framework.errors import StorageError
 
@@ -24,7 +23,7 @@ def gathered_whole(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
     Raises `StorageError` where there is no room for them.
     """
-    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by `_blocks`
+    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed by `_Blocks`
     try:
         for piece in pieces:
             file.write(piece)
@@ -35,10 +34,24 @@ def gathered_whole(pieces: Iterator[bytes]) -> Iterator[bytes]:
     except BaseException:
         file.close()
         raise
-    return _blocks(file)
+    return _Blocks(file)
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    with closing(file):
-        while block := file.read(_BLOCK):
-            yield block
+class _Blocks:
+    """The blocks of ``file``, which goes with the last of them, or with this iterator."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._file.closed and (block := self._file.read(_BLOCK)):
+            return block
+        self._file.close()
+        raise StopIteration
+
+    def __del__(self) -> None:
+        # A generator that nobody has asked for a block runs none of its code when it goes.
+        self._file.close()

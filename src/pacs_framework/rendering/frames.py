@@ -22,6 +22,7 @@ from pacs_framework.codecs.image import (
     OtherDataSet,
     read_image,
 )
+from pacs_framework.codecs.native import native_frames
 from pacs_framework.codecs.pixels import PixelFormat, frames_of
 from pacs_framework.codecs.transcoding import Decoder
 from pacs_framework.dicom.header import Readable
@@ -164,26 +165,10 @@ class NativeImage:
 
     def frames(self, wanted: range) -> Iterator[tuple[int, StoredFrame]]:
         """As `StoredImage.frames`."""
-        size = self._layout.frame_bits
-        held, start = b"", 0  # ``start`` bits of what is held belong to the frame before
-        for number in range(1, wanted[-1] + 1):
-            end = start + size
-            missing = (end + 7) // 8 - len(held)
-            more = self._stream.read(missing)
-            if len(more) < missing:
-                raise UnreadableInstance(f"the pixel data end inside frame {number}")
-            held = held + more if held else more
+        frames = native_frames(self._stream, wanted[-1], self._layout.frame_bits)
+        for number, frame in enumerate(frames, start=1):
             if number in wanted:
-                yield number, StoredFrame(_from_bit(held, start, size), self._layout)
-            held, start = held[end // 8 :], end % 8
-
-
-def _from_bit(data: bytes, start: int, size: int) -> bytes:
-    """``size`` bits of ``data`` from bit ``start`` on; frames of single bits begin anywhere."""
-    if start == 0 and size % 8 == 0:
-        return data
-    number = int.from_bytes(data, "little") >> start & (1 << size) - 1
-    return number.to_bytes((size + 7) // 8, "little")
+                yield number, StoredFrame(frame, self._layout)
 
 
 def _native_image(dataset: OtherDataSet, transfer_syntax: str) -> NativeImage | Dataset:

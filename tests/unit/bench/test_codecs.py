@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from bench.rows import codecs
-from bench.rows.codecs import PYDICOM, measure_codecs
+from bench.rows.codecs import PYDICOM, PYLIBJPEG, measure_codecs
 
 from pacs_framework.codecs.pixels import PixelFormat
 
@@ -32,6 +33,30 @@ def test_each_row_that_is_wanted_is_measured(tmp_path):
         for name, column in result.columns.items():
             assert len(column.samples) == 1, (name, column.note)
             assert column.samples[0] > 0
+
+
+def test_pydicom_is_measured_without_gdcm_too_where_it_would_ask_it_first(tmp_path):
+    """As those have it who do not install python-gdcm."""
+    (result,) = measured(tmp_path, "decode-jpeg-ls")
+    assert result.columns[PYLIBJPEG].samples
+    assert result.columns[PYLIBJPEG].note == "pydicom with pyjpegls"
+    (other,) = measured(tmp_path, "decode-rle")  # GDCM is not asked for it
+    assert PYLIBJPEG not in other.columns
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="cores are chosen on Linux only")
+def test_a_row_is_tied_to_one_core_and_gives_the_others_back(tmp_path, monkeypatch):
+    cores, before = [], os.sched_getaffinity(0)
+    clock = codecs._processor_seconds
+
+    def noted():
+        cores.append(len(os.sched_getaffinity(0)))
+        return clock()
+
+    monkeypatch.setattr(codecs, "_processor_seconds", noted)
+    measured(tmp_path, "decode-rle")
+    assert set(cores) == {1}
+    assert os.sched_getaffinity(0) == before
 
 
 def test_a_contender_that_fails_is_left_out_and_says_why(tmp_path, monkeypatch):

@@ -261,7 +261,7 @@ def test_targets_for_receivers_stay_native() -> None:
             ),
             "YBR_FULL_422",
         ),
-        (native(image(BitsAllocated=1, BitsStored=1), [b"\0\0"]), "Bits Allocated is 1"),
+        (native(image(BitsAllocated=4, BitsStored=4), [b"\0\0"]), "Bits Allocated is 4"),
         (
             native(image(), [FIRST]).replace(b"\xe0\x7f\x10\0OW", b"\xe0\x7f\x08\0OF"),
             "float pixel data",

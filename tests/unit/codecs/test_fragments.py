@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
 
 from pacs_framework.codecs.image import CompressedImage, OtherDataSet, read_image
 from pacs_framework.errors import UnreadableInstance
@@ -53,6 +54,37 @@ def test_the_extended_offset_table_goes_before_the_basic_one() -> None:
 def test_without_a_sound_table_the_end_of_image_marker_tells(offsets: Sequence[int]) -> None:
     fragments = [A[:3], A[3:], B, C[:1], C[1:]]
     assert frames(image(3), fragments, offsets) == [A, B, C]
+
+
+@pytest.mark.parametrize(
+    "offsets",
+    [
+        (0, 24, 48),  # where the second one is right, and the third one is not
+        (0, 17, 34),
+        (0, 1000, 2000),  # behind the end
+        (0, 16, 1000),
+    ],
+)
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_table_that_turns_out_to_be_wrong_is_not_believed_any_further(
+    offsets: Sequence[int], extended: bool
+) -> None:
+    """Where no fragment begins, no frame does; the frames are all there."""
+    table = {"ExtendedOffsetTable": struct.pack("<3Q", *offsets)} if extended else {}
+    header, basic = image(3, **table), () if extended else offsets
+    assert frames(header, [A[:3], A[3:], B, C[:1], C[1:]], basic) == [A, B, C]
+    assert frames(header, [A, B, C], basic, RLE) == [A, B, C]
+
+
+def test_a_wrong_table_makes_no_frame_of_another_number() -> None:
+    with pytest.raises(UnreadableInstance, match="2 frames where the header says 3"):
+        frames(image(3), [A, B], (0, 17, 40))
+
+
+def test_a_wrong_table_does_not_take_more_memory_than_a_frame() -> None:
+    """Many frames lie in front of where it has the second one."""
+    wanted = [bytes([number]) * 500_000 + b"\xff\xd9" for number in range(9)]
+    assert frames(image(9), wanted, (0, *range(1 << 30, (1 << 30) + 8))) == wanted
 
 
 def test_padding_may_follow_the_marker() -> None:
@@ -118,6 +150,17 @@ def test_native_pixel_data_in_a_compressed_syntax_come_as_they_are() -> None:
 def test_a_header_that_cannot_be_is_an_error(changed: dict[str, object]) -> None:
     with pytest.raises(UnreadableInstance):
         frames(image(**changed), [A])
+
+
+@pytest.mark.parametrize("keyword", ["Rows", "BitsStored", "PhotometricInterpretation"])
+def test_a_value_that_pydicom_cannot_decode_is_an_error_of_the_header(keyword: str) -> None:
+    """It raises anything over a VR that there is none of; fuzzing found this one."""
+    data = bytearray(encapsulated(image(), [A]))
+    tag = struct.pack("<2H", *divmod(tag_for_keyword(keyword) or 0, 1 << 16))
+    at = data.index(tag) + len(tag)
+    data[at : at + 2] = b"U\0"
+    with pytest.raises(UnreadableInstance, match=f"{keyword} cannot be decoded"):
+        read_image(io.BytesIO(bytes(data)), SYNTAX)
 
 
 @given(

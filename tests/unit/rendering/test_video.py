@@ -59,11 +59,18 @@ def open(path):
 """
 
 
-def a_video(path: Path, stream: bytes, frames: int, rows: int = 2, columns: int = 3) -> Path:
+def a_video(
+    path: Path,
+    stream: bytes,
+    frames: int,
+    rows: int = 2,
+    columns: int = 3,
+    syntax: str = MPEG2,
+) -> Path:
     ds = image(np.zeros((rows, columns, 3), np.uint8), SOPClassUID=VideoEndoscopicImageStorage)
     ds.PhotometricInterpretation, ds.NumberOfFrames = "YBR_PARTIAL_420", frames
     ds.PixelData = encapsulate([stream])
-    return save(ds, path, MPEG2)
+    return save(ds, path, syntax)
 
 
 def frames_of(path: Path, wanted: range) -> list[tuple[int, np.ndarray]]:
@@ -119,19 +126,31 @@ def test_a_decoder_that_hangs_is_ended(tmp_path: Path, monkeypatch) -> None:
         frames_of(a_video(tmp_path / "v.dcm", b"\xfc\1", 2), range(1, 2))
 
 
-def test_frames_of_a_real_mpeg_2_stream(tmp_path: Path) -> None:
-    """Each frame has a grey of its own, which the loss of MPEG-2 moves a little."""
+@pytest.mark.parametrize(
+    ("codec", "container_format", "syntax"),
+    [
+        ("mpeg2video", "mpeg2video", MPEG2),
+        ("mpeg2video", "mpegts", MPEG2),
+        ("libx264", "mp4", "1.2.840.10008.1.2.4.102"),
+        ("libx264", "h264", "1.2.840.10008.1.2.4.103.1"),
+        ("libx265", "mpegts", "1.2.840.10008.1.2.4.107"),
+    ],
+)
+def test_frames_of_a_real_stream(
+    tmp_path: Path, codec: str, container_format: str, syntax: str
+) -> None:
+    """Each frame has a grey of its own, which the loss of the compression moves a little."""
     av = pytest.importorskip("av", reason="PyAV is not installed: pip install av")
-    stream = tmp_path / "stream.mpg"
-    with av.open(str(stream), "w", format="mpeg2video") as container:
-        track = container.add_stream("mpeg2video", rate=25)
+    stream = tmp_path / "stream"
+    with av.open(str(stream), "w", format=container_format) as container:
+        track = container.add_stream(codec, rate=25)
         track.width = track.height = 64
         track.pix_fmt = "yuv420p"
         for number in range(9):
             grey = np.full((64, 64, 3), 20 + 25 * number, np.uint8)
             container.mux(track.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
         container.mux(track.encode())
-    path = a_video(tmp_path / "v.dcm", stream.read_bytes(), 9, 64, 64)
+    path = a_video(tmp_path / "v.dcm", stream.read_bytes(), 9, 64, 64, syntax)
     found = frames_of(path, range(1, 10))
     assert [number for number, _ in found] == list(range(1, 10))
     levels = [float(pixels.mean()) for _, pixels in found]

@@ -21,6 +21,8 @@ _START = b"\xff\x4f\xff\x51"
 _END = b"\xff\xd9"
 _SIZ, _COD, _TLM, _START_OF_TILE = 0xFF51, 0xFF52, 0xFF55, 0xFF90
 _AFTER_THE_END = 64
+_PART_2 = 0x8000  # of Rsiz; OpenJPEG passes over what it does not know of them
+_MOST_TILES = 65535
 _FIRST_SSIZ = 42  # where the first component's precision and sign are
 _SIGNED = 0x80
 
@@ -72,6 +74,10 @@ def read_code_stream(data: bytes) -> CodeStream:
 
 
 def _read(data: memoryview) -> CodeStream:
+    (capabilities,) = struct.unpack_from(">H", data, 6)
+    if capabilities & _PART_2:
+        raise UnreadableInstance("a JPEG 2000 code stream with extensions of Part 2")
+    _check_grid(struct.unpack_from(">8I", data, 8))
     right, bottom, left, top = struct.unpack_from(">4I", data, 8)
     components, sample = struct.unpack_from(">HB", data, _FIRST_SSIZ - 2)
     segments = _segments(data)
@@ -92,6 +98,19 @@ def _read(data: memoryview) -> CodeStream:
         reversible=wavelet == 1,
         tile_part_lengths=_TLM in segments,
     )
+
+
+def _check_grid(grid: tuple[int, ...]) -> None:
+    """Raises `UnreadableInstance` for an image or tiles that cannot be (ISO/IEC 15444-1 B.2, B.3).
+
+    OpenJPH divides by what is nothing then, or takes its time over tiles that are not there.
+    """
+    for size, start, tile, first in (grid[0::2], grid[1::2]):
+        if not (start < size and first <= start < first + tile):
+            raise UnreadableInstance("a JPEG 2000 code stream of an impossible size or tiles")
+    across, down = (-(-(size - first) // tile) for size, _, tile, first in (grid[0::2], grid[1::2]))
+    if across * down > _MOST_TILES:
+        raise UnreadableInstance(f"a JPEG 2000 code stream of {across * down} tiles")
 
 
 def _segments(data: memoryview) -> dict[int, int]:

@@ -119,10 +119,11 @@ _FAMILIES = (
         },
         cost=0.9,
     ),
-    # The same library as there; ours is asked first for it refuses what is cut off.
+    # The same library as there; ours is asked first for it refuses what is cut off. Of the syntaxes
+    # of Part 2, code streams of one frame each that need nothing beyond Part 1.
     _Family(
         module="jpeg_2000",
-        decodes=_jpeg(90, 91),
+        decodes=_jpeg(90, 91, 92, 93),
         encodes=_jpeg(90),
         lossy={_JPEG_2000: _Loses(measure=Measure.QUALITY, pixels=_Encodes(colours=_SHADED))},
         cost=0.99,
@@ -152,7 +153,7 @@ _FAMILIES = (
         decodes=("1.2.840.10008.1.2.5",),
         encodes=("1.2.840.10008.1.2.5",),
         pixels=_Encodes(allocated=(8, 16, 32)),
-        cost=0.6,
+        cost=0.4,
     ),
     _Family(
         module="deflated",

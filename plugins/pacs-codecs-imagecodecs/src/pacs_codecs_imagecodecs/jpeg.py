@@ -9,6 +9,7 @@ import imagecodecs
 from pacs_codecs_imagecodecs.jpeg_markers import read_header
 from pacs_codecs_imagecodecs.samples import (
     array_of,
+    clipped,
     native,
     room,
     sample_bytes,
@@ -32,6 +33,7 @@ def decode(data: bytes, pixels: PixelFormat) -> Frame:
         outcolorspace=space,  # the same: no transformation
         out=room(pixels, sample_bytes(header.precision)),
     )
+    samples = clipped(samples, header.precision, pixels)
     return native(samples, pixels, header.colour(pixels.photometric_interpretation))
 
 

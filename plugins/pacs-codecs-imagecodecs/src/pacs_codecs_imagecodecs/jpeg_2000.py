@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pacs_codecs_imagecodecs.code_stream import CodeStream, read_code_stream
 from pacs_codecs_imagecodecs.samples import (
     array_of,
+    clipped,
     native,
     room,
     sample_bytes,
@@ -42,6 +43,8 @@ def unpacked(samples: NDArray[Any], stream: CodeStream, pixels: PixelFormat) -> 
     """The decoded ``samples`` with the sign that the header of the instance gives them."""
     if stream.signed != pixels.signed:
         samples = sign_extended(samples, stream.precision, pixels)
+    if not stream.reversible:
+        samples = clipped(samples, stream.precision, pixels)
     stated = pixels.photometric_interpretation
     return native(samples, pixels, "RGB" if stated in _TRANSFORMED else stated)
 

@@ -8,7 +8,13 @@ import imagecodecs
 import numpy as np
 
 from pacs_codecs_imagecodecs.jpeg_markers import read_header
-from pacs_codecs_imagecodecs.samples import array_of, bit_patterns, native, sign_extended
+from pacs_codecs_imagecodecs.samples import (
+    array_of,
+    bit_patterns,
+    clipped,
+    native,
+    sign_extended,
+)
 from pacs_framework.codecs.codec import Frame
 from pacs_framework.codecs.loss import Loss
 from pacs_framework.codecs.pixels import PixelFormat
@@ -27,6 +33,8 @@ def decode(data: bytes, pixels: PixelFormat) -> Frame:
         samples = np.moveaxis(samples, 0, -1)
     if pixels.signed:
         samples = sign_extended(samples, min(header.precision, pixels.bits_stored), pixels)
+    elif header.near:
+        samples = clipped(samples, header.precision, pixels)
     return native(samples, pixels, header.colour(pixels.photometric_interpretation))
 
 

@@ -29,13 +29,15 @@ _RGB_IDENTIFIERS = (b"RGB", b"rgb")
 class JpegHeader:
     """One image; ``identifiers`` are those of its components.
 
-    It is ``interleaved`` when one scan has all of them.
+    It is ``interleaved`` when one scan has all of them. ``near`` is the largest error of a sample
+    in a JPEG-LS image.
     """
 
     rows: int
     columns: int
     precision: int
     lossless: bool
+    near: int
     interleaved: bool
     identifiers: bytes
     jfif: bool
@@ -97,6 +99,7 @@ def _read(data: bytes) -> JpegHeader:
     if frame is None:
         raise UnreadableInstance("a JPEG image without a frame header")
     in_scan = data[start]
+    near = data[start + 1 + 2 * in_scan]
     code, start = frame
     precision, rows, columns, components = struct.unpack_from(">BHHB", data, start)
     identifiers = bytes(data[start + 6 + 3 * number] for number in range(components))
@@ -105,6 +108,7 @@ def _read(data: bytes) -> JpegHeader:
         columns=columns,
         precision=precision,
         lossless=code in _LOSSLESS,
+        near=near if code == _JPEG_LS else 0,
         interleaved=in_scan == components,
         identifiers=identifiers,
         jfif=jfif,

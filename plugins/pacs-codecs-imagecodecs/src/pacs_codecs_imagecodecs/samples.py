@@ -15,6 +15,7 @@ from pacs_framework.errors import UnreadableInstance
 __all__ = [
     "array_of",
     "bit_patterns",
+    "clipped",
     "narrowed",
     "native",
     "room",
@@ -91,6 +92,21 @@ def sign_extended(samples: NDArray[Any], bits: int, pixels: PixelFormat) -> NDAr
     shift = 8 * size - bits
     extended: NDArray[Any] = (samples.view(f"<u{size}") << shift).view(f"<{kind}{size}") >> shift
     return extended
+
+
+def clipped(samples: NDArray[Any], precision: int, pixels: PixelFormat) -> NDArray[Any]:
+    """Samples of ``precision`` bits that came out of a compression with loss, within Bits Stored.
+
+    A white that became a little whiter has a bit too many; whoever looks at Bits Stored bits only
+    would see it black.
+    """
+    if precision <= pixels.bits_stored:
+        return samples
+    low = -(1 << pixels.bits_stored - 1) if pixels.signed else 0
+    high = low + (1 << pixels.bits_stored) - 1
+    numbers = samples.view(f"<{'i' if pixels.signed else 'u'}{samples.itemsize}")
+    within: NDArray[Any] = np.clip(numbers, low, high)
+    return within
 
 
 def native(samples: NDArray[Any], pixels: PixelFormat, photometric_interpretation: str) -> Frame:

@@ -13,6 +13,7 @@ from pacs_codecs_pylibjpeg.pydicom_codec import (
     PydicomCodec,
 )
 from pacs_codecs_pylibjpeg.samples import narrowed, with_sign
+from pacs_codecs_pylibjpeg.sizes import check_jpeg_2000
 from pacs_framework.codecs.codec import Buffer, Frame
 from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
@@ -47,6 +48,7 @@ class Jpeg2000Codec(PydicomCodec):
         """With the sign that the header says, where the code stream says another one."""
         from pydicom.pixels.utils import get_j2k_parameters  # noqa: PLC0415 - slow to import
 
+        check_jpeg_2000(frame, pixels)
         decoded = super().decode(frame, pixels)
         told = get_j2k_parameters(bytes(frame))
         if told and bool(told["is_signed"]) != pixels.signed:

@@ -9,6 +9,7 @@ from pydicom import uid
 from pacs_codecs_pylibjpeg.libraries import Library
 from pacs_codecs_pylibjpeg.pydicom_codec import NOT_OF_THE_FRAME, PydicomCodec
 from pacs_codecs_pylibjpeg.samples import bit_patterns, with_sign
+from pacs_codecs_pylibjpeg.sizes import check_jpeg_ls
 from pacs_framework.codecs.codec import Buffer, Frame
 from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
@@ -47,6 +48,7 @@ class JpegLsCodec(PydicomCodec):
 
     def decode(self, frame: Buffer, pixels: PixelFormat) -> Frame:
         """Negative samples of fewer bits than are allocated come back without their sign."""
+        check_jpeg_ls(frame, pixels)
         decoded = super().decode(frame, pixels)
         if pixels.signed and pixels.bits_stored < pixels.bits_allocated:
             return with_sign(decoded, pixels.bits_stored)

@@ -9,6 +9,7 @@ from pydicom import uid
 from pydicom.encaps import encapsulate
 
 from pacs_codecs_pylibjpeg.libraries import Library
+from pacs_codecs_pylibjpeg.samples import clipped
 from pacs_framework.codecs.codec import Buffer, Codec, Frame
 from pacs_framework.codecs.pixels import PixelFormat
 from pacs_framework.errors import UnreadableInstance
@@ -24,6 +25,8 @@ LEAST_JPEG_2000 = 32
 _LONGEST_MESSAGE = 200
 _ADOBE = b"\xff\xee\x00\x0eAdobe"
 _HEADER = 1 << 16  # bytes of a frame that are searched for a marker
+# With loss, and a precision of the compressed image that may be more than Bits Stored.
+_OVERSHOOTING = frozenset((uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless))
 _PILLOW_12_BIT = (uid.JPEGExtended12Bit, "pillow")
 
 
@@ -39,9 +42,10 @@ class PydicomCodec(Codec):
         self._syntax = syntax
 
     def can_decode(self, pixels: PixelFormat) -> bool:
-        """All but 12 bits by Pillow."""
+        """All but 12 bits by Pillow, and less than 8 by GDCM, which aborts over them."""
         pillow_cannot = (self._syntax, self.name) == _PILLOW_12_BIT and pixels.bits_stored > 8
-        return self.decodes and not pillow_cannot
+        gdcm_cannot = self.name == "gdcm" and pixels.bits_stored < 8
+        return self.decodes and not pillow_cannot and not gdcm_cannot
 
     def can_encode(self, pixels: PixelFormat) -> bool:
         """Colour pixel by pixel, unsigned; JPEG 2000 needs room for its six resolutions."""
@@ -69,7 +73,9 @@ class PydicomCodec(Codec):
             raise self.failure(error) from error
         if self.name == "pillow" and _says_ycc(frame):
             told["photometric_interpretation"] = "RGB"  # it has converted, whatever pydicom tells
-        return _as_asked(data, told, pixels)
+        made = _as_asked(data, told, pixels)
+        overshoots = self._syntax in _OVERSHOOTING and not pixels.signed
+        return clipped(made) if overshoots and pixels.bits_stored < pixels.bits_allocated else made
 
     def encode(self, frame: Frame) -> Frame:
         """By pydicom; colour stays as it is, without a transformation."""

@@ -10,7 +10,7 @@ from pacs_framework.errors import UnreadableInstance
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["bit_patterns", "narrowed", "with_sign"]
+__all__ = ["bit_patterns", "clipped", "narrowed", "with_sign"]
 
 
 def _array(frame: Frame) -> NDArray[Any]:
@@ -49,6 +49,17 @@ def _narrowed(frame: Frame) -> NDArray[Any]:
         )
     size = 1 if pixels.bits_stored <= 8 else 2
     return samples.astype(f"<{samples.dtype.kind}{size}", copy=False)
+
+
+def clipped(frame: Frame) -> Frame:
+    """``frame`` without the bits beyond Bits Stored that a loss has given to its unsigned samples.
+
+    Whoever looks at Bits Stored bits only would see a white that became a little whiter black.
+    """
+    samples, most = _array(frame), (1 << frame.pixels.bits_stored) - 1
+    if samples.max() <= most:
+        return frame
+    return Frame(samples.clip(max=most).tobytes(), frame.pixels)
 
 
 def with_sign(frame: Frame, bits: int) -> Frame:
