@@ -38,6 +38,12 @@ CONTENTS = (
         ),
     ),
     Section(
+        "Instances that go out",
+        "What `on_retrieve` gets; it answers as `on_store` does, without Compression. Who sends "
+        "instances opens them by `RetrieveService.opener`, so that what it says holds.",
+        (Part("archive.outgoing", ("OutgoingInstance", "Recipient")),),
+    ),
+    Section(
         "Associations", "What `on_association` gets and answers.", (Part("network.decisions"),)
     ),
     Section("Changes", "What `on_stored` gets.", (Part("archive.changes"),)),
@@ -53,10 +59,26 @@ CONTENTS = (
         ),
     ),
     Section(
+        "Tables of a plugin's own",
+        "What the hook `tables` returns, and what `archive.tables(NAME)` gives.",
+        (Part("tables", ("PluginTables", "TableStore", "new_metadata", "insert")),),
+    ),
+    Section(
+        "Hooks of a plugin's own",
+        "`archive.hooks` calls what `add_hookspecs` offered.",
+        (
+            Part("hookspecs", ("HookKind", "hookspec")),
+            Part("plugins.offered", ("OfferedHooks",)),
+        ),
+    ),
+    Section(
         "DIMSE services",
         "[Write a DIMSE service](../how-to/write-a-dimse-service.md) shows one.",
         (
             Part("network.service"),
+            Part("network.normalized"),
+            Part("network.errors", ("NormalizedFailure",)),
+            Part("network.scu"),
             Part("dicom.status"),
             Part("dicom.identifier"),
             Part("dicom.matching", ("Matcher",)),
@@ -135,7 +157,7 @@ CONTENTS = (
         "[Test a plugin](../how-to/test-a-plugin.md) shows these in use. pytest finds the fixtures "
         "by itself: `pacs_archive` is an `Archives`, `pacs_association` an `Associations`, "
         "`pacs_instances` an `Instances`, `pacs_hooks` a `HookRecorder`, `pacs_clock` a `Clock`, "
-        "`pacs_faulty_disk` a `FaultyDisk`.",
+        "`pacs_faulty_disk` a `FaultyDisk`, `pacs_tables` a `TableStores`.",
         (
             Part("testing.factories"),
             Part("testing.running"),
@@ -144,6 +166,7 @@ CONTENTS = (
             Part("testing.hooks"),
             Part("testing.clock"),
             Part("testing.faulty_disk"),
+            Part("testing.tables"),
             Part("testing.arrivals"),
             Part("testing.objects"),
             Part("testing.memory_storage"),

@@ -18,15 +18,18 @@ NOTE = "<!-- Written by tools/reference.py (make docs) from the code. Do not edi
 # The test that shows best what a hook does; tests/unit/docs checks that each is there.
 HOOK_TESTS = {
     "config_models": "tests/unit/plugins/test_loading.py",
+    "add_hookspecs": "tests/unit/plugins/test_offered.py",
     "idle_hooks": "tests/unit/plugins/test_dispatch.py",
     "cli_commands": "tests/unit/plugins/test_dispatch.py",
     "storage_backends": "plugins/pacs-storage-filesystem/tests/test_plugin.py",
+    "tables": "tests/unit/tables/test_tables.py",
     "codecs": "plugins/pacs-codecs-pylibjpeg/tests/test_retrieval.py",
     "anonymizers": "plugins/pacs-anonymize/tests/test_plugin.py",
     "dimse_services": "plugins/pacs-query-retrieve/tests/test_plugin.py",
     "conformance": "tests/services/test_conformance.py",
     "on_association": "tests/unit/plugins/test_dispatch.py",
     "on_store": "tests/services/test_on_store.py",
+    "on_retrieve": "plugins/pacs-query-retrieve/tests/test_views.py",
     "on_stored": "plugins/pacs-exec/tests/test_exec.py",
 }
 

@@ -45,11 +45,12 @@ class Box:
 
 
 _PLACES = (
-    Box(name="network", x=40, y=_FIRST, width=152, note="upper layer · DIMSE"),
-    Box(name="plugins", x=212, y=_FIRST, width=134, note="discovery · dispatch"),
-    Box(name="archive", x=366, y=_FIRST, width=146, note="ingest · query · feed"),
-    Box(name="index", x=532, y=_FIRST, width=78, note="SQL tables"),
-    Box(name="rendering", x=626, y=_FIRST, width=92, note="pictures"),
+    Box(name="network", x=40, y=_FIRST, width=132, note="upper layer · DIMSE"),
+    Box(name="plugins", x=188, y=_FIRST, width=132, note="discovery · dispatch"),
+    Box(name="archive", x=336, y=_FIRST, width=136, note="ingest · query · feed"),
+    Box(name="index", x=488, y=_FIRST, width=56, note="SQL"),
+    Box(name="tables", x=560, y=_FIRST, width=56, note="plugins'"),
+    Box(name="rendering", x=632, y=_FIRST, width=88, note="pictures"),
     Box(name="logs", x=40, y=_GROUND, width=72, note="structured"),
     Box(name="config", x=124, y=_GROUND, width=98, note="one TOML file"),
     Box(name="hookspecs", x=234, y=_GROUND, width=92, note="the contract"),

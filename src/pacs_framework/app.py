@@ -12,7 +12,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +26,9 @@ from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.changes import Change
 from pacs_framework.archive.feed import ChangeFeed
 from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
+from pacs_framework.archive.outgoing import OutgoingInstance, RetrieveAnswer
 from pacs_framework.archive.recovery import recover
+from pacs_framework.codecs.early import EarlyLimits
 from pacs_framework.codecs.isolated import IsolatedCodecs
 from pacs_framework.codecs.registry import CodecRegistry
 from pacs_framework.config import (
@@ -54,6 +56,7 @@ from pacs_framework.network.tls import client_context, server_context
 from pacs_framework.plugins import PluginSet, load_plugins
 from pacs_framework.plugins.hosted import Order, PluginProcess
 from pacs_framework.storage import MissingStorage, StorageBackend, StorageRegistry
+from pacs_framework.tables import OpenTables, PluginTables
 
 __all__ = [
     "App",
@@ -121,6 +124,29 @@ class Configured:
             registry.add(anonymizers, plugin=plugin)
         return registry
 
+    def table_definitions(self) -> dict[str, PluginTables]:
+        """The tables of the active plugins' own, by the name of the plugin."""
+        return dict(self.plugins.register("tables"))
+
+    @contextmanager
+    def open_tables(self) -> Iterator[OpenTables]:
+        """The tables of plugins without the archive around them, for a command.
+
+        Raises `ConfigurationError` and `IndexUnavailable`.
+        """
+        tables = self.table_definitions()
+        with ExitStack() as stack:
+            index = None
+            if not self.index_url.startswith("sqlite"):
+                index = stack.enter_context(closing(open_database(self.index_url, migrated=False)))
+            yield stack.enter_context(closing(OpenTables(tables, data=self.data, index=index)))
+
+    def check_tables(self) -> None:
+        """Raise as a start does for tables that a newer plugin wrote, where they are files."""
+        tables = self.table_definitions()
+        if self.index_url.startswith("sqlite"):
+            OpenTables(tables, data=self.data).check()
+
     def check_storage(self) -> None:
         """Raise ConfigurationError when no active plugin provides the configured storage."""
         registry = self.storage_registry()
@@ -136,7 +162,7 @@ class Configured:
         """Raise as a start does for services that clash, and for what plugins find wrong then."""
         with (
             TemporaryDirectory(prefix="pacs-check-") as folder,
-            empty_archive(Path(folder), self.anonymizer_registry()) as archive,
+            empty_archive(Path(folder), self.anonymizer_registry(), self.plugins) as archive,
         ):
             Router(self.services(archive))
 
@@ -240,7 +266,12 @@ class App:
         database = open_database(self._configured.index_url)
         self._undo.append(database.close)
         self._database = database
-        archive = self._open_archive(database, storage)
+        tables = OpenTables(
+            self._configured.table_definitions(), data=self._configured.data, index=database
+        )
+        self._undo.append(tables.close)
+        tables.prepare()
+        archive = self._open_archive(database, storage, tables)
         recover(archive)
         if self._with_feed:
             self._start_feed(database, archive)
@@ -250,7 +281,9 @@ class App:
         if self._listen or self._with_feed:  # not a command beside the running archive
             self._start_endpoint()
 
-    def _open_archive(self, database: Database, storage: StorageBackend) -> Archive:
+    def _open_archive(
+        self, database: Database, storage: StorageBackend, tables: OpenTables
+    ) -> Archive:
         settings = self.settings.archive
         codecs = self._open_codecs()
         archive = Archive(
@@ -258,11 +291,18 @@ class App:
             storage=storage,
             data=self._configured.data,
             on_store=self._on_store if self.plugins.decides_on_store else None,
+            on_retrieve=self._on_retrieve if self.plugins.decides_on_retrieve else None,
             duplicates=DuplicatePolicy(settings.duplicates),
             spool=settings.spool,
             codecs=codecs,
             encoder=codecs,
+            early=EarlyLimits(
+                images=self.settings.codecs.ahead,
+                room=self.settings.codecs.ahead_memory,
+                threads=codecs.most,
+            ),
             anonymizers=self._configured.anonymizer_registry(),
+            tables=tables,
         )
         self._undo.append(archive.close)
         archive.peers = PeerBook(
@@ -270,11 +310,13 @@ class App:
             for peer in self.settings.peers.values()
         )
         archive.connect = self._connect
+        archive.hooks = self.plugins.offered
         self._archive = archive
         return archive
 
     def _open_codecs(self) -> IsolatedCodecs:
-        codecs = IsolatedCodecs(self._configured.codec_registry())
+        most = self.settings.codecs.processes
+        codecs = IsolatedCodecs(self._configured.codec_registry(), most=most)
         self._undo.append(codecs.close)
         return codecs
 
@@ -307,6 +349,10 @@ class App:
     def _on_store(self, instance: IncomingInstance) -> StoreAnswer:
         """What the plugins say of an instance; they may use the archive meanwhile."""
         return self.plugins.decide_store(instance, self._archive)
+
+    def _on_retrieve(self, instance: OutgoingInstance) -> RetrieveAnswer:
+        """What the plugins say of an instance that is about to be sent."""
+        return self.plugins.decide_retrieve(instance, self._archive)
 
     def _start_endpoint(self) -> None:
         """Answer ``pacs plugins`` and ``pacs health``; an archive runs on where it cannot."""
@@ -398,19 +444,31 @@ class App:
 
 
 @contextmanager
-def empty_archive(folder: Path, anonymizers: AnonymizerRegistry | None = None) -> Iterator[Archive]:
-    """An archive without objects in ``folder``, and no plugins but ``anonymizers``, to show
-    services to.
+def empty_archive(
+    folder: Path,
+    anonymizers: AnonymizerRegistry | None = None,
+    plugins: PluginSet | None = None,
+) -> Iterator[Archive]:
+    """An archive without objects in ``folder``, to show services to.
+
+    It has the ``anonymizers``, and of ``plugins`` the tables, empty, and the hooks that they offer.
     """
+    plugins = plugins or PluginSet.with_local({})
     with (
+        closing(OpenTables(dict(plugins.register("tables")), data=folder)) as tables,
         closing(open_database(f"sqlite:///{folder / 'index.sqlite'}")) as database,
         closing(
             Archive(
-                database=database, storage=MissingStorage(), data=folder, anonymizers=anonymizers
+                database=database,
+                storage=MissingStorage(),
+                data=folder,
+                anonymizers=anonymizers,
+                tables=tables,
             )
         ) as archive,
     ):
         archive.peers = PeerBook()
+        archive.hooks = plugins.offered
         yield archive
 
 

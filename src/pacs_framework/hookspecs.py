@@ -27,6 +27,10 @@ all that it would have judged; the change feed waits with it.
 
 ``settings`` is always the validated model of the plugin's own section (see `config_models`), or
 None where the plugin has none. Hooks are ordinary blocking functions.
+
+A plugin may offer hooks of its own for other plugins to implement (see `add_hookspecs`). An
+implementation of a hook that no active plugin offers makes its plugin FAILED; one that is marked
+``@hookimpl(optionalhook=True)`` is left out instead, and the log and ``pacs plugins`` say so.
 """
 
 from __future__ import annotations
@@ -45,13 +49,15 @@ if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.changes import Change
     from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
+    from pacs_framework.archive.outgoing import OutgoingInstance, RetrieveAnswer
     from pacs_framework.codecs.codec import Codec
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
     from pacs_framework.network.service import DimseService
     from pacs_framework.storage import BackendFactory
+    from pacs_framework.tables import PluginTables
 
-__all__ = ["PROJECT", "HookKind", "hookimpl", "kind_of"]
+__all__ = ["PROJECT", "HookKind", "hookimpl", "hookspec", "kind_of"]
 
 PROJECT = "pacs"
 
@@ -71,8 +77,12 @@ class HookKind(StrEnum):
     NOTIFY = "notify"
 
 
-def _hook(kind: HookKind) -> Callable[[_F], _F]:
-    """Mark a specification with its kind, which `kind_of` reads back."""
+def hookspec(kind: HookKind) -> Callable[[_F], _F]:
+    """Mark the specification of a hook with its kind, which `kind_of` reads back.
+
+    For a plugin that offers hooks of its own, too (see `add_hookspecs`): a function that is never
+    called, with a docstring, and with parameters that have no defaults.
+    """
 
     def mark(function: _F) -> _F:
         function.pacs_hook_kind = kind  # type: ignore[attr-defined]
@@ -82,7 +92,7 @@ def _hook(kind: HookKind) -> Callable[[_F], _F]:
 
 
 def kind_of(function: Callable[..., Any]) -> HookKind:
-    """The kind of a hook specification in this module."""
+    """The kind of a hook specification."""
     kind: HookKind = function.pacs_hook_kind  # type: ignore[attr-defined]
     return kind
 
@@ -90,7 +100,20 @@ def kind_of(function: Callable[..., Any]) -> HookKind:
 # --- while the archive starts ---------------------------------------------------------------
 
 
-@_hook(HookKind.REGISTER)
+@hookspec(HookKind.REGISTER)
+def add_hookspecs() -> object:
+    """Offer hooks of the plugin's own, which other plugins implement like those of the kernel.
+
+    Kind: REGISTER; called before any implementation is looked at, so the order of plugins does not
+    matter.
+    Returns: a module, or an object, with functions marked by `hookspec`. The plugin has them called
+    through ``archive.hooks`` (see `OfferedHooks`). A hook of a name that is taken makes the later
+    plugin FAILED.
+    """
+    raise NotImplementedError
+
+
+@hookspec(HookKind.REGISTER)
 def config_models() -> type[BaseModel]:
     """Describe the plugin's own section ``[plugin.NAME]`` of the configuration.
 
@@ -101,7 +124,7 @@ def config_models() -> type[BaseModel]:
     raise NotImplementedError
 
 
-@_hook(HookKind.REGISTER)
+@hookspec(HookKind.REGISTER)
 def idle_hooks(settings: Any) -> Collection[str]:
     """Name the hooks that have nothing to do with these settings; they are not called.
 
@@ -113,7 +136,7 @@ def idle_hooks(settings: Any) -> Collection[str]:
     raise NotImplementedError
 
 
-@_hook(HookKind.REGISTER)
+@hookspec(HookKind.REGISTER)
 def cli_commands() -> Sequence[click.Command]:
     """Add commands to ``pacs``.
 
@@ -124,7 +147,7 @@ def cli_commands() -> Sequence[click.Command]:
     raise NotImplementedError
 
 
-@_hook(HookKind.REGISTER)
+@hookspec(HookKind.REGISTER)
 def storage_backends(settings: Any) -> Mapping[str, BackendFactory]:
     """Offer places to keep objects in.
 
@@ -134,7 +157,19 @@ def storage_backends(settings: Any) -> Mapping[str, BackendFactory]:
     raise NotImplementedError
 
 
-@_hook(HookKind.REGISTER)
+@hookspec(HookKind.REGISTER)
+def tables(settings: Any) -> PluginTables:
+    """Describe tables of the plugin's own, where it keeps state.
+
+    Kind: REGISTER.
+    Returns: the tables with their version and upgrades (see `PluginTables`). They are made before
+    anything is served, and reached by ``archive.tables(NAME)``. Two plugins with a table of one
+    name is an error naming both.
+    """
+    raise NotImplementedError
+
+
+@hookspec(HookKind.REGISTER)
 def codecs(settings: Any) -> Sequence[Codec]:
     """Offer to decode and encode compressed pixel data, frame by frame.
 
@@ -146,7 +181,7 @@ def codecs(settings: Any) -> Sequence[Codec]:
     raise NotImplementedError
 
 
-@_hook(HookKind.REGISTER)
+@hookspec(HookKind.REGISTER)
 def anonymizers(settings: Any) -> Mapping[str, Anonymizer]:
     """Offer ways to de-identify instances.
 
@@ -157,7 +192,7 @@ def anonymizers(settings: Any) -> Mapping[str, Anonymizer]:
     raise NotImplementedError
 
 
-@_hook(HookKind.REGISTER)
+@hookspec(HookKind.REGISTER)
 def dimse_services(archive: Archive, settings: Any) -> Sequence[DimseService]:
     """Offer SOP classes on the wire.
 
@@ -169,7 +204,7 @@ def dimse_services(archive: Archive, settings: Any) -> Sequence[DimseService]:
     raise NotImplementedError
 
 
-@_hook(HookKind.REGISTER)
+@hookspec(HookKind.REGISTER)
 def conformance(settings: Any) -> Sequence[Contribution]:
     """Document the plugin for the DICOM Conformance Statement (PS3.2) of this installation.
 
@@ -185,7 +220,7 @@ def conformance(settings: Any) -> Sequence[Contribution]:
 # --- while a peer asks ----------------------------------------------------------------------
 
 
-@_hook(HookKind.DECIDE)
+@hookspec(HookKind.DECIDE)
 def on_association(request: AssociationRequest, settings: Any) -> Rejection | Narrowing | None:
     """Judge an association request before it is answered (PS3.8 9.3.2 to 9.3.4).
 
@@ -200,7 +235,7 @@ def on_association(request: AssociationRequest, settings: Any) -> Rejection | Na
     raise NotImplementedError
 
 
-@_hook(HookKind.DECIDE)
+@hookspec(HookKind.DECIDE)
 def on_store(instance: IncomingInstance, archive: Archive, settings: Any) -> StoreAnswer:
     """Judge an instance that has arrived and is not yet stored.
 
@@ -217,10 +252,28 @@ def on_store(instance: IncomingInstance, archive: Archive, settings: Any) -> Sto
     raise NotImplementedError
 
 
+@hookspec(HookKind.DECIDE)
+def on_retrieve(instance: OutgoingInstance, archive: Archive, settings: Any) -> RetrieveAnswer:
+    """Judge a stored instance that is about to be sent to somebody: one archive, several views.
+
+    Kind: DECIDE; for each instance of a C-GET, a C-MOVE or whatever else sends (see
+    `RetrieveService.opener`), before anything of it goes out. Queries are not asked about.
+    instance: who gets it (see `Recipient`), what is stored, and its data set up to the pixels. The
+    stored header is read when attributes or data set are looked at, so look at the rest first.
+    archive: to look up what is stored.
+    Returns: None to send the bytes as stored, a `Refusal`, or a `Coercion` with the changed data
+    set, which the next plugin then sees. The stored instance stays as it is. What is sent, the
+    command included, has the UIDs of the changed data set; lists of failures name the stored ones.
+    An exception or a refusal fails this one sub-operation (PS3.4 C.4.2.3.1, C.4.3.3.1): the
+    requestor gets B000H, or A702H where all failed, and the original is not sent.
+    """
+    raise NotImplementedError
+
+
 # --- after the commit -----------------------------------------------------------------------
 
 
-@_hook(HookKind.NOTIFY)
+@hookspec(HookKind.NOTIFY)
 def on_stored(change: Change, archive: Archive, settings: Any) -> None:
     """Learn that an instance is stored: durable, indexed and acknowledged.
 

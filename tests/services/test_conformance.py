@@ -16,11 +16,11 @@ from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation as ExtendedNegotiation
 from pynetdicom.sop_class import (
+    BasicFilmSession,
     CTImageStorage,
+    MediaCreationManagement,
     ModalityPerformedProcedureStep,
-    ModalityWorklistInformationFind,
     MRImageStorage,
-    StorageCommitmentPushModel,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelMove,
     Verification,
@@ -115,9 +115,9 @@ def batches(sop_classes: Sequence[str]) -> Iterator[Sequence[str]]:
 @pytest.mark.parametrize(
     "sop_class",
     [
-        ModalityWorklistInformationFind,
+        BasicFilmSession,
         ModalityPerformedProcedureStep,
-        StorageCommitmentPushModel,
+        MediaCreationManagement,
         "1.2.826.0.1.3680043.2.1143.98",
     ],
 )

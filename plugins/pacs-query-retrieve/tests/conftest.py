@@ -54,11 +54,17 @@ def settings() -> QueryRetrieveSettings:
 
 
 @pytest.fixture
-def node(tmp_path: Path, listening, settings) -> Iterator[Node]:
+def archive_options() -> dict[str, object]:
+    """What an archive may have besides."""
+    return {}
+
+
+@pytest.fixture
+def node(tmp_path: Path, listening, settings, archive_options) -> Iterator[Node]:
     """A running archive without an instance."""
     storage = MemoryStorage()
     with closing(open_database(f"sqlite:///{tmp_path / 'index.db'}")) as database:
-        archive = Archive(database=database, storage=storage, data=tmp_path)
+        archive = Archive(database=database, storage=storage, data=tmp_path, **archive_options)
         archive.peers = PeerBook()
         archive.connect = lambda peer, contexts: connect(
             peer.host, peer.port, calling_aet="PACS", called_aet=peer.aet, contexts=contexts

@@ -121,3 +121,45 @@ def test_the_rest_of_an_index_that_failed_is_not_known() -> None:
         assert next(iter(rest)).sop_instance_uid == "0"
         with pytest.raises(IndexUnavailable, match="away"):
             list(rest)
+
+
+def test_what_was_prepared_for_a_receiver_that_went_is_opened_anew_in_its_order() -> None:
+    """Also where the index failed behind it."""
+    objects = Objects()
+    with Ahead(objects, instances(3, then=IndexUnavailable("away"))) as ahead:
+        next(ahead).opened.close()
+        ahead.prepare()
+        ahead.reopen()
+        assert all(one.closed for one in objects.opened)
+        assert uids([next(ahead), next(ahead)]) == ["1", "2"]
+        assert [one.instance.sop_instance_uid for one in objects.opened] == list("01212")
+        with pytest.raises(IndexUnavailable, match="away"):
+            next(ahead)
+
+
+@dataclass
+class Conversion:
+    """Closes what it reads from, as an early one does when no thread reads any more."""
+
+    opened: Opened
+
+    def close(self) -> None:
+        self.opened.close()
+
+
+@pytest.mark.parametrize("early", [1, 2, 5])
+def test_so_many_are_converted_ahead_whatever_lies_between(early: int) -> None:
+    """Every second one is to be converted; each is closed once nobody needs it."""
+    objects = Objects()
+
+    def begin(opened: Opened) -> Conversion | None:
+        return Conversion(opened) if int(opened.instance.sop_instance_uid) % 2 else None
+
+    with Ahead(objects, instances(20), begin=begin, early=early) as ahead:
+        for due in ahead:
+            due.close()
+            ahead.prepare()
+            waiting = [one.instance for one in objects.opened if not one.closed]
+            assert sum(int(each.sop_instance_uid) % 2 for each in waiting) <= early
+    assert [one.instance.sop_instance_uid for one in objects.opened] == [str(n) for n in range(20)]
+    assert all(one.closed for one in objects.opened)

@@ -21,6 +21,9 @@ from pacs_framework.archive.retrieve import RetrieveService
 from pacs_framework.archive.settling import Settler
 from pacs_framework.archive.spool import spool_buffers
 from pacs_framework.archive.versions import Versions
+from pacs_framework.archive.viewing import RetrieveDecision
+from pacs_framework.codecs.ahead import FrameThreads
+from pacs_framework.codecs.early import EarlyConversions, EarlyLimits
 from pacs_framework.codecs.registry import CodecRegistry
 from pacs_framework.codecs.transcoding import Decoder, Encoder, Transcoding
 from pacs_framework.dicom.file_meta import FileMeta
@@ -29,12 +32,14 @@ from pacs_framework.errors import ObjectNotFound
 from pacs_framework.index.entry import DuplicatePolicy
 from pacs_framework.index.lookup import IndexedInstance, Lookup
 from pacs_framework.index.writer import IndexWriter
+from pacs_framework.tables import OpenTables
 
 if TYPE_CHECKING:
     from pacs_framework.index.database import Database
     from pacs_framework.network.association import Association
     from pacs_framework.network.decisions import ProposedContext
     from pacs_framework.network.peers import PeerAddress, PeerBook
+    from pacs_framework.plugins.offered import OfferedHooks
     from pacs_framework.storage import ByteSource, StorageBackend
 
 __all__ = ["Archive", "OpenedInstance"]
@@ -57,13 +62,15 @@ class Archive:
     ``data`` is the folder for what is staged and for the journal; all processes of an archive on
     one machine share it. Instances of up to ``spool`` bytes are kept in memory on their way in.
     ``query`` and ``retrieve`` answer queries and locate instances; ``lookup`` reads single rows;
-    ``transcoding`` converts data sets with the ``codecs`` and the ``encoder``; ``anonymizers`` has
-    them by name.
-    ``peers`` and ``connect`` are set by the application: whom a destination AE title means, and how
-    an association to it is opened.
+    ``transcoding`` converts data sets with the ``codecs`` and the ``encoder``, ``early`` does so
+    before they are due, within its limits; ``anonymizers`` has them by name; ``tables`` gives a
+    plugin its own ones, by its name.
+    ``peers``, ``connect`` and ``hooks`` are set by the application: whom a destination AE title
+    means, how an association to it is opened, and how plugins call the hooks that they offer.
     """
 
     peers: PeerBook
+    hooks: OfferedHooks
     connect: Callable[[PeerAddress, Sequence[ProposedContext]], Association]
 
     def __init__(
@@ -73,14 +80,24 @@ class Archive:
         storage: StorageBackend,
         data: Path,
         on_store: Decision | None = None,
+        on_retrieve: RetrieveDecision | None = None,
         duplicates: DuplicatePolicy = DuplicatePolicy.IGNORE,
         spool: int = _SPOOL,
         codecs: Decoder | None = None,
         encoder: Encoder | None = None,
         anonymizers: AnonymizerRegistry | None = None,
+        early: EarlyLimits | None = None,
+        tables: OpenTables | None = None,
     ) -> None:
         self.storage = storage
-        self.transcoding = Transcoding(codecs or CodecRegistry(), encoder=encoder, whole=True)
+        self.data = data
+        self.tables = tables or OpenTables(data=data)
+        early = early or EarlyLimits()
+        self._frame_threads = FrameThreads(early.threads)
+        self.transcoding = Transcoding(
+            codecs or CodecRegistry(), encoder=encoder, threads=self._frame_threads, whole=True
+        )
+        self.early = EarlyConversions(self.transcoding, early)
         self.anonymizers = anonymizers or AnonymizerRegistry()
         self.staging_folder = data / "staging"
         self.journal_folder = data / "journal"
@@ -92,7 +109,7 @@ class Archive:
         self._settler = Settler(storage, self.writer.sync)
         self.lookup = Lookup(database)
         self.query = QueryService(database, storage)
-        self.retrieve = RetrieveService(database, storage)
+        self.retrieve = RetrieveService(database, storage, on_retrieve, self.transcoding)
         self.objects = self.object_reader(limit=spool)
         self._door = Door(
             storage=storage,
@@ -144,6 +161,8 @@ class Archive:
 
     def close(self) -> None:
         """Give everything back but the database and the storage. No instance may be coming in."""
+        self.early.close()
+        self._frame_threads.close()
         self._settler.close()
         self.writer.close()
         self._journal.close()

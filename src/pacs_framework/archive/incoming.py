@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from pydicom import Dataset
 
@@ -14,12 +15,16 @@ from pacs_framework.codecs.syntaxes import LOSSY_METHODS, is_lossless, syntax_na
 from pacs_framework.dicom.status import Status, is_failure
 from pacs_framework.dicom.uids import UNCOMPRESSED
 
+if TYPE_CHECKING:
+    from pacs_framework.anonymizers.pixel_work import PixelWork
+
 __all__ = [
     "Coercion",
     "Compression",
     "IncomingInstance",
     "Origin",
     "Refusal",
+    "Rescue",
     "StoreAnswer",
     "origin_text",
 ]
@@ -54,16 +59,26 @@ def origin_text(origin: Origin) -> str:
     return json.dumps(asdict(origin))
 
 
+Rescue = Callable[[str, Iterator[bytes | memoryview]], None]
+"""Puts an instance aside that the archive does not keep, for answers of ``on_store`` alone.
+
+It is told why, and given the instance as a DICOM file in pieces, byte for byte as it arrived; each
+is good until the next one. It is called after all plugins were asked, outside their time budgets.
+The instance is refused all the same, whatever it does; what it raises goes to the log.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """An answer of ``on_store``: not this instance.
 
     ``status`` must be a failure; ``reason`` goes to the log and, cut to 64 characters, to the peer
-    as Error Comment (0000,0902), so it holds no patient data.
+    as Error Comment (0000,0902), so it holds no patient data. ``rescue`` is given what is refused.
     """
 
     reason: str
     status: int = Status.NOT_AUTHORIZED
+    rescue: Rescue | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not is_failure(self.status):
@@ -79,11 +94,19 @@ class Coercion:
 
     ``anonymous`` says that the instance is de-identified with it: then of what arrived nothing but
     the pixel data is kept, neither what follows them nor the Part 10 header.
+
+    ``pixels`` is what an anonymizer wants done to the pixels (`anonymous_answer` tells it). It is
+    done after all plugins were asked, outside their time budgets; where it cannot be, the instance
+    is refused.
+
+    ``rescue`` is given the instance where it cannot be kept with this data set and these pixels.
     """
 
     dataset: Dataset
     reason: str = ""
     anonymous: bool = False
+    pixels: PixelWork | None = None
+    rescue: Rescue | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from pacs_framework.archive.incoming import (
     IncomingInstance,
     Origin,
     Refusal,
+    Rescue,
     StoreAnswer,
     origin_text,
 )
@@ -118,7 +119,8 @@ class Reception:
         """Keep the instance: durable and indexed when this returns.
 
         Raises `InstanceError` for what is no instance or a rejected duplicate, `RefusedByPolicy`
-        where a plugin said no, `StorageError` and `IndexUnavailable` where it cannot be kept.
+        where a plugin said no, `NotAnonymized` where its pixels could not be de-identified,
+        `StorageError` and `IndexUnavailable` where it cannot be kept.
         """
         inspected = inspect(self._spool.dataset(), self._meta)
         inspected, coerced = self._decide(inspected)
@@ -159,13 +161,33 @@ class Reception:
         if answer is None:
             return inspected, False
         if isinstance(answer, Refusal):
+            self._put_aside(answer.rescue, answer.reason)
             raise RefusedByPolicy(answer.reason, status=answer.status)
         if isinstance(answer, Coercion):
             return self._coerce(answer), True
         return self._compress(answer, inspected)
 
     def _coerce(self, coercion: Coercion) -> Inspected:
-        return self._take(coerce(self._spool, self._meta, coercion, self._origin, self._door.spool))
+        door = self._door
+        try:
+            changed = coerce(
+                self._spool, self._meta, coercion, self._origin, door.spool, door.transcoding
+            )
+        except PacsError as error:
+            self._put_aside(coercion.rescue, str(error))
+            raise
+        return self._take(changed)
+
+    def _put_aside(self, rescue: Rescue | None, reason: str) -> None:
+        """Give what arrived to the plugin that asked for it. It is refused in any case."""
+        if rescue is None:
+            return
+        try:
+            rescue(reason, self._spool.pieces())
+        except Exception as error:  # noqa: BLE001 - whatever a plugin does, the sender is answered
+            # Of a strange exception not its message, which may quote the patient.
+            told = str(error) if isinstance(error, PacsError) else type(error).__name__
+            _log.error("a refused instance could not be put aside", error=told)
 
     def _compress(self, compression: Compression, inspected: Inspected) -> tuple[Inspected, bool]:
         """What is kept then, and whether data elements of it are others than those that came."""

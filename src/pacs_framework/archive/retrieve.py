@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import func, select
 
 from pacs_framework.archive.narrowing import combine, one_of
 from pacs_framework.archive.query_keys import UNIQUE_KEYS, Root, check_unique_keys
+from pacs_framework.archive.viewing import RetrieveDecision, Views
 from pacs_framework.dicom.attributes import INDEXED, Level
 from pacs_framework.dicom.file_meta import InstanceKind
 from pacs_framework.dicom.matching import values_of
@@ -26,11 +27,13 @@ from pacs_framework.index.schema import instance
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+    from pacs_framework.archive.outgoing import Recipient
+    from pacs_framework.codecs.transcoding import Transcoding
     from pacs_framework.index.conditions import Condition
     from pacs_framework.index.database import Database
     from pacs_framework.storage import ByteSource, StorageBackend
 
-__all__ = ["Located", "OpenInstance", "RetrieveService", "StoredInstance"]
+__all__ = ["InstanceOpener", "Located", "OpenInstance", "RetrieveService", "StoredInstance"]
 
 _COLUMNS = (
     instance.c.sop_class_uid,
@@ -111,12 +114,30 @@ class Located:
         return kinds
 
 
+class InstanceOpener(Protocol):
+    """Opens located instances for one recipient."""
+
+    def open(self, stored: StoredInstance, /) -> OpenInstance:
+        """The data set that may be sent, and the UIDs and the transfer syntax to send it with.
+
+        Raises `PacsError`: then nothing of the instance may be sent.
+        """
+
+
 class RetrieveService:
     """Locates and opens instances for C-MOVE and C-GET, and for whatever else gives them out."""
 
-    def __init__(self, database: Database, storage: StorageBackend) -> None:
+    def __init__(
+        self,
+        database: Database,
+        storage: StorageBackend,
+        on_retrieve: RetrieveDecision | None = None,
+        transcoding: Transcoding | None = None,
+    ) -> None:
         self._database = database
         self._storage = storage
+        self._on_retrieve = on_retrieve
+        self._transcoding = transcoding
 
     def locate(
         self, level: Level, root: Root, identifier: Dataset, *, relational: bool = False
@@ -136,8 +157,20 @@ class RetrieveService:
                 choices.append(one_of(column, values))
         return Located(self._database, combine(choices))
 
+    def opener(self, recipient: Recipient) -> InstanceOpener:
+        """Opens instances as ``recipient`` may have them: what the ``on_retrieve`` hooks say holds.
+
+        Whoever sends instances to others opens them by this. Where no plugin has a say it costs
+        nothing.
+        """
+        if self._on_retrieve is None:
+            return self
+        return Views(self.open, self._on_retrieve, recipient, self._transcoding)
+
     def open(self, stored: StoredInstance) -> OpenInstance:
-        """The data set of an instance, from its first byte to its last.
+        """The data set of an instance as it is stored, from its first byte to its last.
+
+        For work inside of the archive; what goes out is opened by an `opener`.
 
         When its object went because another took its place since ``stored`` was read, the new one
         is opened, once; the answer tells which, because it may be of another transfer syntax.

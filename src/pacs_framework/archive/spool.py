@@ -108,6 +108,16 @@ class Spool:
             file.seek(len(self.prefix))
             yield file
 
+    def pieces(self) -> Iterator[bytes | memoryview]:
+        """The whole object; each piece is good until the next one. Raises `StorageError`."""
+        yield self.prefix
+        with self.reading() as source:
+            if isinstance(source, memoryview):
+                yield source
+                return
+            while piece := source.read(_BLOCK):
+                yield piece
+
     def finish(self) -> None:
         """Write what the file still lacks, if there is a file. Raises `StorageError`."""
         if self._file is not None:

@@ -19,6 +19,7 @@ from pacs_framework.authoring.samples import (
     association_requests,
     change,
     instances,
+    outgoing,
     stored_archive,
 )
 from pacs_framework.errors import PacsError
@@ -34,7 +35,7 @@ _REPETITIONS = 3
 
 def check_register(loaded: Loaded, hook: Hook, folder: Path) -> Iterator[Finding]:
     """What the hook provides, around an archive without objects."""
-    with empty_archive(folder) as archive:
+    with empty_archive(folder, plugins=loaded.plugins) as archive:
         known = {"archive": archive}
         arguments = {name: known[name] for name in hook.parameters if name in known}
         started = perf_counter()
@@ -74,6 +75,7 @@ class _Decision:
 _DECISIONS = {
     "on_association": _Decision("request", association_requests, (Rejection, Narrowing)),
     "on_store": _Decision("instance", instances, (Refusal, Coercion, Compression)),
+    "on_retrieve": _Decision("instance", outgoing, (Refusal, Coercion)),
 }
 
 
@@ -82,6 +84,9 @@ def check_decide(loaded: Loaded, implementation: Implementation) -> Iterator[Fin
     name = implementation.hook.name
     if name in loaded.idle:
         yield fine(name, "idle with these settings; --config FILE gives it others")
+        return
+    if implementation.hook.offered_by:
+        yield _not_called(implementation.hook)
         return
     decision = _DECISIONS[name]
     answers: Counter[str] = Counter()
@@ -107,7 +112,11 @@ def check_decide(loaded: Loaded, implementation: Implementation) -> Iterator[Fin
 
 
 def _is_answer(answer: object, decision: _Decision) -> bool:
-    if isinstance(answer, Compression) and answer.coercion is not None:
+    if (
+        isinstance(answer, Compression)
+        and Compression in decision.answers
+        and answer.coercion is not None
+    ):
         answer = answer.coercion
     if isinstance(answer, Coercion):
         return isinstance(answer.dataset, Dataset)
@@ -120,6 +129,9 @@ def check_notify(loaded: Loaded, implementation: Implementation, folder: Path) -
     if name in loaded.idle:
         yield fine(name, "idle with these settings; --config FILE gives it others")
         return
+    if implementation.hook.offered_by:
+        yield _not_called(implementation.hook)
+        return
     slowest = 0.0
     with stored_archive(folder) as archive:
         for turn in ("the first time", "a second time, which may happen to every change"):
@@ -131,6 +143,11 @@ def check_notify(loaded: Loaded, implementation: Implementation, folder: Path) -
                 return
             slowest = max(slowest, perf_counter() - started)
     yield timed(name, "told twice; ", slowest, loaded.limits.notify_seconds)
+
+
+def _not_called(hook: Hook) -> Finding:
+    """Nobody here knows what another plugin passes to its hooks."""
+    return fine(hook.name, f"a hook of plugin {hook.offered_by!r}; not called here")
 
 
 def _call(loaded: Loaded, implementation: Implementation, **arguments: Any) -> Any:

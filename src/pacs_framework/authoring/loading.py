@@ -29,6 +29,7 @@ from pacs_framework.hookspecs import HookKind
 from pacs_framework.plugins import PluginSet, load_plugins
 from pacs_framework.plugins.blame import describe
 from pacs_framework.plugins.contract import Contract, Hook, Implementation
+from pacs_framework.plugins.loader import body_of
 
 __all__ = [
     "Loaded",
@@ -47,6 +48,7 @@ _STATED = (
     "anonymizers",
     "on_association",
     "on_store",
+    "on_retrieve",
 )
 """Hooks by which a plugin changes what a conformance statement is about."""
 _SETTINGS_HOOKS = ("config_models", "idle_hooks")  # called by themselves, before all others
@@ -90,7 +92,7 @@ class Loaded:
         return [
             each.hook
             for each in self._of_kind(HookKind.REGISTER)
-            if each.hook.name not in _SETTINGS_HOOKS
+            if each.hook.name not in _SETTINGS_HOOKS and not each.hook.offered_by
         ]
 
     @property
@@ -155,7 +157,10 @@ def load_alone(
     contract = Contract()
     try:
         given = load_settings(config, environment={})
-        body = entry() if isinstance(entry, type) else entry
+        body = body_of(entry)
+        offering = contract.implementation(body, "add_hookspecs")
+        if offering is not None:
+            contract.offer(target.name, offering.function())
         implementations = contract.implementations(body)
         alone = PluginsSettings(allow=(target.name,), limits=_own_limits(given, target.name))
         plugins = load_plugins(alone)

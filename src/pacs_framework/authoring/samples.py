@@ -16,6 +16,7 @@ from pynetdicom import sop_class
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.changes import Change, ChangeKind
 from pacs_framework.archive.incoming import IncomingInstance, Origin
+from pacs_framework.archive.outgoing import OutgoingInstance, Recipient
 from pacs_framework.index.database import open_database
 from pacs_framework.network.decisions import AssociationRequest, ProposedContext, UserIdentity
 from pacs_framework.network.peers import PeerBook
@@ -23,9 +24,12 @@ from pacs_framework.plugins.coerced import indexed_text
 from pacs_framework.testing.arrivals import announced, encoded, mr_image, send
 from pacs_framework.testing.memory_storage import MemoryStorage
 
-__all__ = ["association_requests", "change", "instances", "stored_archive"]
+__all__ = ["association_requests", "change", "instances", "outgoing", "stored_archive"]
 
 _ORIGIN = Origin(door="dimse", calling_aet="MODALITY", called_aet="PACS", address="127.0.0.1")
+_RECIPIENT = Recipient(
+    door="get", aet="WORKSTATION", calling_aet="WORKSTATION", called_aet="PACS", address="127.0.0.1"
+)
 _BARE = ("PatientID", "PatientName", "StudyDate", "Modality", "PixelData")
 _NOTHING: dict[str, Any] = dict.fromkeys(_BARE)
 _EMPTY: dict[str, Any] = dict.fromkeys(_BARE[:-1], "")
@@ -34,14 +38,42 @@ _EMPTY: dict[str, Any] = dict.fromkeys(_BARE[:-1], "")
 def instances() -> Mapping[str, IncomingInstance]:
     """By a word on its shape: whatever passes the header scan may come to ``on_store``."""
     return {
-        "an ordinary one": _incoming(mr_image()),
-        "one with UIDs alone": _incoming(mr_image(**_NOTHING)),
-        "one with empty values": _incoming(mr_image(**_EMPTY)),
-        "one in UTF-8": _incoming(
-            mr_image(SpecificCharacterSet="ISO_IR 192", PatientName="Ærø^Zoë=山田^太郎")
-        ),
+        **{shape: _incoming(dataset) for shape, dataset in _datasets().items()},
         "an import": _incoming(mr_image(), Origin(door="import")),
     }
+
+
+def outgoing() -> Mapping[str, OutgoingInstance]:
+    """By a word on its shape: whatever is stored may come to ``on_retrieve``."""
+    return {
+        **{shape: _outgoing(dataset) for shape, dataset in _datasets().items()},
+        "one that nobody asked for": _outgoing(
+            mr_image(), Recipient(door="forward", aet="ELSEWHERE")
+        ),
+    }
+
+
+def _datasets() -> Mapping[str, Dataset]:
+    return {
+        "an ordinary one": mr_image(),
+        "one with UIDs alone": mr_image(**_NOTHING),
+        "one with empty values": mr_image(**_EMPTY),
+        "one in UTF-8": mr_image(
+            SpecificCharacterSet="ISO_IR 192", PatientName="Ærø^Zoë=山田^太郎"
+        ),
+    }
+
+
+def _outgoing(dataset: Dataset, recipient: Recipient = _RECIPIENT) -> OutgoingInstance:
+    return OutgoingInstance(
+        recipient=recipient,
+        sop_class_uid=str(dataset.SOPClassUID),
+        sop_instance_uid=str(dataset.SOPInstanceUID),
+        transfer_syntax_uid=str(ExplicitVRLittleEndian),
+        size=len(encoded(dataset)),
+        attributes=indexed_text(dataset),
+        load_dataset=lambda: copy.deepcopy(dataset),
+    )
 
 
 def _incoming(dataset: Dataset, origin: Origin = _ORIGIN) -> IncomingInstance:

@@ -21,6 +21,7 @@ def command(choice: ArchiveChoice) -> None:
     configured = choice.configured()
     configured.check_storage()
     configured.codec_registry()
+    configured.check_tables()
     configured.check_services()
     where = f"{choice.config}" if choice.config else "the default configuration"
     names = ", ".join(plugin.name for plugin in configured.plugins.active) or "none"

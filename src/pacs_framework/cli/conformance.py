@@ -68,7 +68,7 @@ def statement_of(configured: Configured) -> Statement:
     plugins = configured.plugins
     with (
         tempfile.TemporaryDirectory(prefix="pacs-conformance-") as folder,
-        empty_archive(Path(folder)) as archive,
+        empty_archive(Path(folder), plugins=plugins) as archive,
     ):
         provided = plugins.register("dimse_services", archive=archive)
         return gather(configured.settings, plugins, provided)

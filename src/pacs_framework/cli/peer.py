@@ -15,6 +15,7 @@ from pacs_framework.network.association import Association
 from pacs_framework.network.decisions import ProposedContext
 from pacs_framework.network.limits import Limits
 from pacs_framework.network.requestor import connect
+from pacs_framework.network.router import Router
 from pacs_framework.network.tls import client_context
 
 __all__ = ["Call", "peer_options"]
@@ -33,8 +34,13 @@ class Call:
     timeout: float
     tls: ssl.SSLContext | None
 
-    def open(self, contexts: Sequence[ProposedContext]) -> Association:
-        """Open an association; raises OSError or PacsError with a sentence for the user."""
+    def open(
+        self, contexts: Sequence[ProposedContext], services: Router | None = None
+    ) -> Association:
+        """Open an association; raises OSError or PacsError with a sentence for the user.
+
+        ``services`` answer what the peer asks on it.
+        """
         return connect(
             self.host,
             self.port,
@@ -43,6 +49,7 @@ class Call:
             contexts=contexts,
             settings=Limits(artim_timeout=self.timeout, network_timeout=self.timeout),
             tls=self.tls,
+            services=services,
         )
 
 

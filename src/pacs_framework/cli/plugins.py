@@ -84,7 +84,7 @@ def _let_register(plugins: PluginSet, settings: Settings) -> None:
     plugins.register("anonymizers")
     with (
         tempfile.TemporaryDirectory(prefix="pacs-plugins-") as folder,
-        empty_archive(Path(folder)) as archive,
+        empty_archive(Path(folder), plugins=plugins) as archive,
     ):
         plugins.register("dimse_services", archive=archive)
 

@@ -333,6 +333,31 @@ class CodecsSettings(Section):
             "cost."
         ),
     )
+    processes: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description=(
+            "Processes that decode and encode, for each worker of the archive; 0 takes one for "
+            "each core, up to 4."
+        ),
+    )
+    ahead: int = Field(
+        default=6,
+        ge=0,
+        le=64,
+        description=(
+            "Compressed images of one retrieval that are decoded before their turn, where the "
+            "receiver takes native pixels only; 0 decodes each when it is due."
+        ),
+    )
+    ahead_memory: Size = Field(
+        default=128 << 20,
+        description=(
+            "What all images decoded before their turn may take, in each worker of the archive. "
+            "One that finds no room is decoded when it is due."
+        ),
+    )
 
 
 class Settings(Section):

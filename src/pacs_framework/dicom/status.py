@@ -14,7 +14,9 @@ class Status(IntEnum):
     """Status (0000,0900), sorted by number. Names follow the standard's own words."""
 
     SUCCESS = 0x0000
+    OPTIONAL_ATTRIBUTES_NOT_SUPPORTED = 0x0001
     ATTRIBUTE_LIST_ERROR = 0x0107
+    ATTRIBUTE_VALUE_OUT_OF_RANGE = 0x0116
     CLASS_INSTANCE_CONFLICT = 0x0119
     DUPLICATE_SOP_INSTANCE = 0x0111
     DUPLICATE_INVOCATION = 0x0210
@@ -58,7 +60,12 @@ def is_pending(status: int) -> bool:
 
 def is_warning(status: int) -> bool:
     """The operation was carried out, with a remark (0001H, 0107H, 0116H, Bxxx; PS3.7 C.4)."""
-    return status in (0x0001, 0x0107, 0x0116) or 0xB000 <= status <= 0xBFFF
+    of_normalized = (
+        Status.OPTIONAL_ATTRIBUTES_NOT_SUPPORTED,
+        Status.ATTRIBUTE_LIST_ERROR,
+        Status.ATTRIBUTE_VALUE_OUT_OF_RANGE,
+    )
+    return status in of_normalized or 0xB000 <= status <= 0xBFFF
 
 
 def is_failure(status: int) -> bool:

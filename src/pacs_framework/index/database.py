@@ -27,7 +27,7 @@ from pacs_framework.index.write_lock import FileWriteLock, NoWriteLock, WriteLoc
 if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection
 
-__all__ = ["ADVISORY_LOCK", "Database", "open_database", "unavailable"]
+__all__ = ["ADVISORY_LOCK", "WRITING", "Database", "open_database", "unavailable"]
 
 ADVISORY_LOCK = 0x5041_4353
 """Key of the advisory lock in PostgreSQL that every write transaction takes ("PACS")."""
@@ -40,7 +40,8 @@ _SQLITE_PRAGMAS = (
     "PRAGMA cache_size = -32768",  # KiB
     "PRAGMA wal_autocheckpoint = 4000",  # pages
 )
-_WRITING = "pacs_writing"
+WRITING = "pacs_writing"
+"""Execution option of a connection whose transaction writes."""
 
 
 class Database:
@@ -84,7 +85,7 @@ class Database:
         with self.write_lock:
             try:
                 with self.engine.connect() as bare:
-                    connection = bare.execution_options(**{_WRITING: True})
+                    connection = bare.execution_options(**{WRITING: True})
                     with connection.begin():
                         if self.is_postgresql:
                             connection.execute(
@@ -189,5 +190,5 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """A writer takes the write lock of SQLite at once, not in the middle of its transaction."""
-    writing = connection.get_execution_options().get(_WRITING, False)
+    writing = connection.get_execution_options().get(WRITING, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

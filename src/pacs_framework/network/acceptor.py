@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from pacs_framework.network.associate import APPLICATION_CONTEXT, AssociateRequest
 from pacs_framework.network.associate_writer import encode_accept
-from pacs_framework.network.association import Association, current_wire, new_association_id
+from pacs_framework.network.association import Association, new_association_id, outgoing_calls
 from pacs_framework.network.decisions import (
     AssociationRequest,
     Narrowing,
@@ -149,7 +149,7 @@ class Connection:
             wire.stop()
         upper.transport_open()
         wire.settle()
-        current_wire.set(wire)
+        outgoing_calls.set(wire.calls)
         try:
             self._converse(wire)
         finally:

@@ -7,11 +7,13 @@ thread through the wire below.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -22,8 +24,10 @@ from pacs_framework.network.associate import CommonExtendedNegotiation
 from pacs_framework.network.channel import Channel, PeerReleased
 from pacs_framework.network.command_set import DATASET, NO_DATASET, encode_command
 from pacs_framework.network.dimse import CommandReceived
+from pacs_framework.network.errands import Errands
 from pacs_framework.network.errors import (
     AssociationAborted,
+    NormalizedFailure,
     ProtocolError,
 )
 from pacs_framework.network.events import (
@@ -36,22 +40,33 @@ from pacs_framework.network.events import (
 from pacs_framework.network.negotiation import Agreement
 from pacs_framework.network.request import IncomingRequest, refuse_operation
 from pacs_framework.network.router import Router
-from pacs_framework.network.service import AcceptedContext, CommandField, DimseService, Peer
+from pacs_framework.network.service import (
+    ASKED_BY_SCP,
+    AcceptedContext,
+    CommandField,
+    DimseService,
+    Peer,
+)
 from pacs_framework.network.state import Event, State
-from pacs_framework.network.wire import Stopped, Wire
+from pacs_framework.network.wire import Calls, Rung, Stopped, Wire
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from pacs_framework.network.channel import DataSource
 
-__all__ = ["Association", "Response", "current_wire", "new_association_id"]
+__all__ = ["Association", "Response", "new_association_id", "outgoing_calls"]
 
 _LARGEST_RESPONSE = 64 << 20
 _MESSAGE_IDS = 0xFFFF
 _FIELDS = {int(field): field for field in CommandField}
 _NOBODY = Router()
+_T = TypeVar("_T")
 
-current_wire: ContextVar[Wire | None] = ContextVar("current_wire", default=None)
-"""The wire of the association that this thread serves: what it connects to is stopped with it."""
+outgoing_calls: ContextVar[Calls | None] = ContextVar("outgoing_calls", default=None)
+"""Where the associations that this thread opens belong: in the thread of an association they are
+stopped with it. A background thread of a service sets `Calls` of its own, to be broken off.
+"""
 
 
 def new_association_id() -> str:
@@ -115,6 +130,8 @@ class Association:
         self._routes: dict[tuple[int, int], DimseService | None] = {}
         self._log = log or structlog.get_logger(__name__)
         self._message_id = 0
+        self._serving: IncomingRequest | None = None
+        self._errands: Errands | None = None
 
     # --- contexts ---------------------------------------------------------------------------
 
@@ -169,8 +186,8 @@ class Association:
     def receive_response(self, message_id: int) -> Response:
         """Wait for the next response to ``message_id``.
 
-        Requests of the peer that come in between go to our services (C-GET), its C-CANCEL to
-        `Request.cancelled`. Raises AssociationError when the association ends.
+        Requests of the peer that come in between go to our services (C-GET, N-EVENT-REPORT), its
+        C-CANCEL to `Request.cancelled`. Raises AssociationError when the association ends.
         """
         while True:
             command = self._channel.next_command()
@@ -197,6 +214,40 @@ class Association:
         }
         self._channel.send(context.context_id, encode_command(command), None)
 
+    def limit_wait(self, seconds: float) -> None:
+        """Abort the association when what it waits for is not over ``seconds`` from now; 0 returns
+        to the time-outs of its `Limits`.
+        """
+        self._wire.limit_wait(seconds)
+
+    def await_requests(self, seconds: float, enough: Callable[[], bool], *, bell: int = -1) -> bool:
+        """Answer what the peer asks by itself (N-EVENT-REPORT) until ``enough`` says so; False when
+        ``seconds`` are over first, or the peer released the association. ``enough`` is asked
+        after each request, and when the descriptor ``bell`` can be read; the caller empties it.
+
+        Raises AssociationError when it ends otherwise.
+        """
+        self._wire.bell = bell
+        try:
+            return self._served_until(enough, time.monotonic() + seconds)
+        finally:
+            self._wire.bell = -1
+
+    def _served_until(self, enough: Callable[[], bool], deadline: float) -> bool:
+        while not enough():
+            left = deadline - time.monotonic()
+            try:
+                command = self._channel.command_within(left) if left > 0 else None
+            except Rung:
+                continue
+            except PeerReleased:
+                self._released()
+                return False
+            if command is None:
+                return False
+            self._take_request(command)
+        return True
+
     # --- as SCP -----------------------------------------------------------------------------
 
     def serve(self) -> None:
@@ -207,11 +258,54 @@ class Association:
         next_command, take_request = self._channel.next_command, self._take_request
         try:
             while True:
-                take_request(next_command())
+                try:
+                    while True:
+                        take_request(next_command())
+                except Rung:
+                    self._run_errands()
         except PeerReleased:
-            self._wire.upper.answer_release()
-            self._wire.settle()
-            self._log.info("association released by the peer")
+            self._released()
+        finally:
+            self._end_errands()
+
+    def _released(self) -> None:
+        self._wire.upper.answer_release()
+        self._wire.settle()
+        self._log.info("association released by the peer")
+
+    # --- what other threads want ------------------------------------------------------------
+
+    def take_errands(self) -> None:
+        """Let other threads `post` from now on; for a service, while it serves a request."""
+        if self._serving is None or self.is_requestor:
+            raise RuntimeError("errands are for an association whose requests are being served")
+        if self._errands is None:
+            self._errands = Errands()
+            self._wire.bell = self._errands.bell
+
+    def post(self, errand: Callable[[Association], _T]) -> Future[_T]:
+        """Have ``errand`` run by the thread of this association, when no request is under way.
+
+        Called from any thread, after `take_errands`; for requests of ours that nobody asked for,
+        such as N-EVENT-REPORT. The future has what it returns or raises, or AssociationError when
+        the association was over before.
+        """
+        if self._errands is None:
+            raise RuntimeError("this association takes no errands, see take_errands")
+        return self._errands.post(partial(errand, self))
+
+    def _run_errands(self) -> None:
+        assert self._errands is not None
+        self._wire.in_operation = True
+        try:
+            self._errands.run()
+        finally:
+            self._wire.in_operation = False
+
+    def _end_errands(self) -> None:
+        if self._errands is not None:
+            self._wire.bell = -1
+            self._errands.close()
 
     def _take_request(self, command: CommandReceived) -> None:
         try:
@@ -221,7 +315,7 @@ class Association:
 
     def _expected_on(self, command: CommandReceived) -> AcceptedContext:
         """The context of a request that may come now. Raises ProtocolError."""
-        if self._wire.in_operation:
+        if self._serving is not None and not self._serving.answered:
             raise ProtocolError(
                 f"{command.name} before the last request was answered; asynchronous operations "
                 "were not agreed"
@@ -254,15 +348,17 @@ class Association:
             command=command,
             field=field,
         )
-        self._wire.in_operation = True
+        # Not None where it comes while one of ours waits for its response, after the last answer.
+        outer = self._serving, self._wire.in_operation
+        self._serving, self._wire.in_operation = request, True
         try:
             self._serve(service, request)
         finally:
-            self._wire.in_operation = False
+            self._serving, self._wire.in_operation = outer
         self._channel.forget_cancel(request.message_id)
 
     def _route(self, context: AcceptedContext, field: CommandField | None) -> DimseService | None:
-        if field is None or not context.scp:
+        if field is None or not (context.scu if field in ASKED_BY_SCP else context.scp):
             return None
         key = (context.context_id, field)
         if key not in self._routes:
@@ -282,7 +378,8 @@ class Association:
                 status=f"{error.status:#06x}",
                 error=str(error),
             )
-            request.fail(error.status, str(error))
+            elements = error.elements if isinstance(error, NormalizedFailure) else None
+            request.fail(error.status, str(error), elements)
         except Exception:  # noqa: BLE001 - of a plugin; whatever it is, the peer gets an answer
             self._log.exception(
                 "service raised", service=service.name, operation=request.field.name

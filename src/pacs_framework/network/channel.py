@@ -51,6 +51,10 @@ class PeerReleased(AssociationError):
     """The peer asked to release the association."""
 
 
+class _Expired(Exception):
+    pass
+
+
 class _Pieces:
     """Pieces of bytes as something to read blocks from."""
 
@@ -104,6 +108,7 @@ class Channel:
         self._early: CommandReceived | None = None
         self._cancels: set[int] = set()
         self._release_asked = False
+        self._may_expire = False
 
     # --- receiving --------------------------------------------------------------------------
 
@@ -124,6 +129,32 @@ class Channel:
                 command = item
         return command
 
+    def command_within(self, seconds: float) -> CommandReceived | None:
+        """As `next_command`, None when nothing began to come for so long. A message that began
+        has the time that `Limits` give it.
+        """
+        self._may_expire = True
+        self.wire.limit_wait(seconds)
+        try:
+            return self.next_command()
+        except _Expired:
+            return None
+        finally:
+            self._may_expire = False
+            self.wire.limit_wait(0)
+
+    def _still_arriving(self) -> bool:
+        """Whether only the wait of `command_within` is over, in the middle of a message. Raises
+        _Expired between messages.
+        """
+        if not self._may_expire:
+            return False
+        if not (self._reader.mid_message or self.wire.upper.mid_pdu):
+            raise _Expired
+        self._may_expire = False
+        self.wire.limit_wait(0)
+        return True
+
     def _next_item(self) -> CommandReceived | DataReceived:
         if self._release_asked and not self.wire.has_events:
             raise PeerReleased("the peer has asked for release")
@@ -131,6 +162,8 @@ class Channel:
             try:
                 event = self.wire.next_event(busy=self._reader.mid_message)
             except TimeoutError:
+                if self._still_arriving():
+                    continue
                 self._timed_out()
             item = self._interpreted(event)
             if item is not None:
@@ -185,7 +218,10 @@ class Channel:
         busy = self._reader.mid_message or self.wire.upper.mid_pdu
         limits = self.wire.limits
         name = "network_timeout" if busy else "idle_timeout"
+        limited = self.wire.wait_is_limited
         self.wire.abort()
+        if limited:
+            raise AssociationAborted("the peer did not answer in the time that it was given")
         raise AssociationAborted(
             f"nothing came from the peer for {getattr(limits, name):g} s ({name})"
         )

@@ -3,6 +3,7 @@
 ::
 
     PacsError
+    ├── NormalizedFailure           a DIMSE-N request fails, with what its status calls for
     └── AssociationError            the association is over, or never came to be
         ├── ConnectionFailed        no transport connection, no TLS, or it broke
         ├── AssociationRejected     the peer answered A-ASSOCIATE-RJ
@@ -14,6 +15,8 @@ Messages carry AE titles, addresses and UIDs, never a value out of a data set.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from pacs_framework.errors import PacsError
 from pacs_framework.network.pdu import AbortReason, AbortSource
 
@@ -22,8 +25,31 @@ __all__ = [
     "AssociationError",
     "AssociationRejected",
     "ConnectionFailed",
+    "NormalizedFailure",
     "ProtocolError",
 ]
+
+
+class NormalizedFailure(PacsError):
+    """A DIMSE-N request that fails (PS3.7 Annex C.5): raised in a service, it is the response.
+
+    ``attributes`` are the tags that the failure is about (Attribute Identifier List), ``error_id``
+    is a number of the application's own (Error ID, PS3.7 C.4.2); both travel with the status.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        attributes: Sequence[int] = (),
+        error_id: int | None = None,
+    ) -> None:
+        super().__init__(message, status=status)
+        self.elements: Mapping[str, object] = {
+            "AttributeIdentifierList": tuple(attributes) or None,
+            "ErrorID": error_id,
+        }
 
 
 class AssociationError(PacsError):

@@ -96,7 +96,15 @@ class Listener:
         self._thread = threading.Thread(target=self._accept_all, name="listener", daemon=True)
 
     def start(self) -> None:
-        """Accept from now on, in a thread of its own."""
+        """Start the services, and accept from now on, in a thread of its own.
+
+        Raises what a service does that cannot start.
+        """
+        try:
+            self._rules.router.start()
+        except BaseException:
+            self.stop(0.0)
+            raise
         self._thread.start()
         _log.info("listening", address=self.address[0], port=self.address[1], aet=self._rules.aet)
 
@@ -223,6 +231,7 @@ class Listener:
             connection.stop()
         if not self._wait_for_all(grace):
             self._break_off_all()
+        self._rules.router.stop()
         _log.info("stopped listening", address=self.address[0], port=self.address[1])
 
     def _wait_for_all(self, seconds: float) -> bool:

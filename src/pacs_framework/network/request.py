@@ -128,16 +128,19 @@ class IncomingRequest:
             "Status": status,
         }
 
-    def fail(self, status: int, comment: str = "") -> None:
+    def fail(
+        self, status: int, comment: str = "", elements: Mapping[str, object] | None = None
+    ) -> None:
         """A failure as the final response, unless there is one already."""
         if not self.answered:
-            self.respond(status, comment=comment)
+            self.respond(status, comment=comment, elements=elements)
 
 
 def refuse_operation(channel: Channel, command: CommandReceived) -> None:
     """Answer 0211H, unrecognized operation, and drain the data set (PS3.7 C.5.26)."""
     elements = command.elements
     uid = elements.get("AffectedSOPClassUID") or elements.get("RequestedSOPClassUID")
+    instance = elements.get("AffectedSOPInstanceUID") or elements.get("RequestedSOPInstanceUID")
     message_id = command.number("MessageID")
     if channel.dataset_due:
         channel.read_dataset(None)
@@ -147,6 +150,6 @@ def refuse_operation(channel: Channel, command: CommandReceived) -> None:
         message_id,
         Status.UNRECOGNIZED_OPERATION,
         has_dataset=False,
-        sop_instance_uid="",
+        sop_instance_uid=str(instance or ""),
     )
     channel.send(command.context_id, encoded, None)

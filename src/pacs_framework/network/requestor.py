@@ -11,7 +11,7 @@ import structlog
 
 from pacs_framework.network.associate import AssociateAnswer
 from pacs_framework.network.associate_writer import encode_request
-from pacs_framework.network.association import Association, current_wire, new_association_id
+from pacs_framework.network.association import Association, new_association_id, outgoing_calls
 from pacs_framework.network.decisions import ProposedContext, UserIdentity
 from pacs_framework.network.errors import (
     AssociationAborted,
@@ -71,7 +71,7 @@ def _connected(
     sock: socket.socket, address: object, host: str, tls: ssl.SSLContext | None, timeout: float
 ) -> socket.socket:
     sock.settimeout(timeout)
-    parent, attempt = current_wire.get(), _Dialling(sock)
+    parent, attempt = outgoing_calls.get(), _Dialling(sock)
     if parent is not None:
         parent.adopt(attempt)
     try:
@@ -177,7 +177,7 @@ def connect(
 def _wire(sock: socket.socket, limits: Limits) -> Wire:
     transport = transport_for(sock, send_timeout=limits.network_timeout)
     wire = Wire(transport, UpperLayer(is_requestor=True, max_pdu=limits.max_pdu), limits)
-    parent = current_wire.get()
+    parent = outgoing_calls.get()
     if parent is not None:
         parent.adopt(wire)
     return wire

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from pacs_framework.errors import ConfigurationError
-from pacs_framework.network.service import CommandField, DimseService, SupportedContext
+from pacs_framework.network.service import (
+    ASKED_BY_SCP,
+    CommandField,
+    DimseService,
+    SupportedContext,
+)
 
 __all__ = ["Capability", "Router"]
 
@@ -30,6 +36,11 @@ def _merged(contexts: Iterable[SupportedContext]) -> Capability | None:
     return Capability(as_scu, as_scp) if as_scu or as_scp else None
 
 
+def _may_ask(context: SupportedContext, field: CommandField) -> bool:
+    """Whether the role for this request is one that the peer may have."""
+    return context.peer_as_scp if field in ASKED_BY_SCP else context.peer_as_scu
+
+
 class Router:
     """The services of one archive. Asked from many threads; nothing changes after the start.
 
@@ -38,6 +49,7 @@ class Router:
 
     def __init__(self, services: Iterable[DimseService] = ()) -> None:
         self._services = tuple(services)
+        self._started = ExitStack()
         self._routes: dict[tuple[str, CommandField], DimseService] = {}
         self._listed: dict[DimseService, frozenset[str]] = {}
         contexts: defaultdict[str, list[SupportedContext]] = defaultdict(list)
@@ -46,12 +58,14 @@ class Router:
             self._listed[service] = frozenset(c.abstract_syntax for c in supported)
             for context in supported:
                 contexts[context.abstract_syntax].append(context)
-                if context.peer_as_scu:
-                    self._add_routes(context.abstract_syntax, service)
+                self._add_routes(context, service)
         self._capabilities = {uid: _merged(listed) for uid, listed in contexts.items()}
 
-    def _add_routes(self, abstract_syntax: str, service: DimseService) -> None:
+    def _add_routes(self, context: SupportedContext, service: DimseService) -> None:
+        abstract_syntax = context.abstract_syntax
         for field in service.commands:
+            if not _may_ask(context, field):
+                continue
             other = self._routes.setdefault((abstract_syntax, field), service)
             if other is not service:
                 raise ConfigurationError(
@@ -63,6 +77,18 @@ class Router:
     def services(self) -> tuple[DimseService, ...]:
         """All services, in the order they were given."""
         return self._services
+
+    def start(self) -> None:
+        """Start every service; when one fails, those before it are stopped again."""
+        with ExitStack() as started:
+            for service in self._services:
+                service.start()
+                started.callback(service.stop)
+            self._started = started.pop_all()
+
+    def stop(self) -> None:
+        """Stop the services that were started, the last one first."""
+        self._started.close()
 
     @property
     def abstract_syntaxes(self) -> frozenset[str]:
@@ -83,7 +109,7 @@ class Router:
         for service in self._services:
             if field in service.commands:
                 offer = service.context_for(abstract_syntax)
-                if offer is not None and offer.peer_as_scu:
+                if offer is not None and _may_ask(offer, field):
                     return service
         return None
 

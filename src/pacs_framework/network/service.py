@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pacs_framework.network.decisions import UserIdentity
 
 __all__ = [
+    "ASKED_BY_SCP",
     "AcceptedContext",
     "CommandField",
     "DimseService",
@@ -44,13 +45,19 @@ class CommandField(IntEnum):
     C_CANCEL = 0x0FFF
 
 
+ASKED_BY_SCP = frozenset({CommandField.N_EVENT_REPORT})
+"""Requests that the SCP of a service class makes and its SCU answers (PS3.7 10.1.1): a service that
+declares one is our SCU, and takes it where the peer may be SCP."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupportedContext:
     """An abstract syntax that a service takes, with the transfer syntaxes it can carry.
 
     ``transfer_syntaxes`` are a set: of those, the one that the requestor names first is chosen.
     ``peer_as_scu`` and ``peer_as_scp`` say which roles the requestor may play (PS3.7 D.3.3.4):
-    C-GET needs storage contexts with the requestor as SCP.
+    C-GET needs storage contexts with the requestor as SCP, N-EVENT-REPORT on an association of its
+    own the same.
     """
 
     abstract_syntax: str
@@ -146,7 +153,11 @@ class Request(Protocol):
 
 
 class DimseService(ABC):
-    """A service class as SCP. One object serves all associations, from many threads at once."""
+    """A service class as SCP. One object serves all associations, from many threads at once.
+
+    A service may declare N-EVENT-REPORT as well, of which it is the receiver and so the SCU: it
+    comes on contexts with ``peer_as_scp``, and on associations that we opened ourselves.
+    """
 
     name: ClassVar[str]
     commands: ClassVar[frozenset[CommandField]]
@@ -166,3 +177,12 @@ class DimseService(ABC):
     @abstractmethod
     def serve(self, request: Request) -> None:
         """Carry out one request and respond to it."""
+
+    def start(self) -> None:
+        """Begin what runs beside requests, such as a thread; called when a listener starts.
+
+        Not where services are only looked at. What is raised stops the start of the archive.
+        """
+
+    def stop(self) -> None:
+        """End what `start` began, when the listener has stopped; nothing is asked any more."""

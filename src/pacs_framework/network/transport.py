@@ -9,6 +9,8 @@ and its data set. A wait after something was sent needs none: that carried the a
 from __future__ import annotations
 
 import contextlib
+import math
+import select
 import socket
 import ssl
 from collections.abc import Sequence
@@ -20,6 +22,7 @@ _TIMEVAL = Struct("@ll")
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 _MICROSECONDS = 1_000_000
+_MILLISECONDS = 1000
 
 
 def _timeval(seconds: float) -> bytes:
@@ -85,6 +88,26 @@ class Transport:
         except BlockingIOError:
             raise TimeoutError(f"nothing arrived for {timeout:g} s") from None
 
+    def rung(self, bell: int, timeout: float) -> bool:
+        """Wait for bytes or for the descriptor ``bell``; whether it was the bell that came.
+
+        ``timeout`` in seconds, 0 for ever. Raises TimeoutError.
+        """
+        if self._buffered():
+            return False
+        self._arm(timeout)
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        poll.register(bell, select.POLLIN)
+        ready = poll.poll(math.ceil(timeout * _MILLISECONDS) if timeout else None)
+        if not ready:
+            raise TimeoutError(f"nothing arrived for {timeout:g} s")
+        return (bell, select.POLLIN) in ready
+
+    def _buffered(self) -> bool:
+        """Whether there are bytes that the socket does not know of any more."""
+        return False
+
     def receive_now(self, buffer: memoryview) -> int | None:
         """What has arrived already: number of bytes, 0 when the peer closed, None for nothing."""
         self._unacknowledged = True
@@ -137,6 +160,9 @@ class TlsTransport(Transport):
 
     def _prepare_sending(self, timeout: float) -> None:
         self._send_timeout = timeout
+
+    def _buffered(self) -> bool:
+        return self._socket.pending() > 0
 
     def _wait_at_most(self, timeout: float) -> None:
         self._socket.settimeout(timeout or None)

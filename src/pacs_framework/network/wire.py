@@ -22,7 +22,16 @@ from pacs_framework.network.state import Event, State
 from pacs_framework.network.transport import Transport
 from pacs_framework.network.upper_layer import UpperLayer
 
-__all__ = ["BLOCK_SIZE", "Breakable", "Stopped", "Wire", "borrow_block", "return_block"]
+__all__ = [
+    "BLOCK_SIZE",
+    "Breakable",
+    "Calls",
+    "Rung",
+    "Stopped",
+    "Wire",
+    "borrow_block",
+    "return_block",
+]
 
 BLOCK_SIZE = 1 << 18
 """Bytes of a block for moving data sets; an association holds blocks only while one moves."""
@@ -51,11 +60,44 @@ class Stopped(AssociationError):
     """This side is being stopped."""
 
 
+class Rung(Exception):
+    """The bell rang while nothing was under way."""
+
+
 class Breakable(Protocol):
     """Something that a thread waits for, and that another thread can end."""
 
     def break_off(self) -> None:
         """End the wait at once, from any thread."""
+
+
+class Calls:
+    """What one thread waits for elsewhere, so that another one can end it (see `outgoing_calls`).
+
+    An association that serves a request has some, and so has a background thread of a service.
+    """
+
+    def __init__(self) -> None:
+        self._children: set[Breakable] = set()
+        self._broken_off = False
+
+    def break_off(self) -> None:
+        """End every wait, and those that are still to come."""
+        self._broken_off = True
+        for child in list(self._children):
+            child.break_off()
+
+    def adopt(self, child: Breakable) -> None:
+        """Something that the thread waits for from now on: `break_off` reaches it."""
+        if isinstance(child, Wire):
+            child.parent = self
+        self._children.add(child)
+        if self._broken_off:
+            child.break_off()
+
+    def disown(self, child: Breakable) -> None:
+        """The thread waits for it no more."""
+        self._children.discard(child)
 
 
 class Wire:
@@ -67,6 +109,8 @@ class Wire:
         self.closed = False
         self.in_operation = False
         """Set while a request is being served: `stop` lets it finish."""
+        self.bell = -1
+        """A descriptor whose readiness ends a wait for the next message by `Rung`; -1 for none."""
         self._transport = transport
         self._inbox: deque[UpperLayerEvent] = deque()
         self._small = memoryview(bytearray(_IDLE_BUFFER))
@@ -76,9 +120,9 @@ class Wire:
         self._own_deadline = 0.0
         self._waiting_idle = False
         self._stopping = False
-        self._broken_off = False
-        self._children: set[Breakable] = set()
-        self._parent: Wire | None = None
+        self.calls = Calls()
+        """What the thread of this one waits for elsewhere."""
+        self.parent: Calls | None = None
 
     # --- receiving --------------------------------------------------------------------------
 
@@ -86,7 +130,7 @@ class Wire:
         """The next event; waits for it. ``busy`` says that the peer is in the middle of a message.
 
         Raises TimeoutError when the time-out of `Limits` that applies ran out, Stopped when
-        `stop` was called and nothing is under way.
+        `stop` was called and nothing is under way, `Rung` when nothing is and the bell rang.
         """
         inbox = self._inbox
         while not inbox:
@@ -124,6 +168,9 @@ class Wire:
             self._expired()
             return
         try:
+            if self._waiting_idle and self.bell >= 0 and self._transport.rung(self.bell, timeout):
+                self._waiting_idle = False
+                raise Rung
             size = self._transport.receive_into(buffer, timeout)
         except TimeoutError:
             self._expired()
@@ -155,6 +202,11 @@ class Wire:
     def limit_wait(self, seconds: float) -> None:
         """Waits end ``seconds`` from now; 0 returns to the time-outs of `Limits`."""
         self._own_deadline = time.monotonic() + seconds if seconds else 0.0
+
+    @property
+    def wait_is_limited(self) -> bool:
+        """Whether `limit_wait` holds, rather than `Limits`."""
+        return self._own_deadline > 0
 
     def _expired(self) -> None:
         if not self.upper.artim_running:
@@ -240,8 +292,8 @@ class Wire:
         if not self.closed:
             self.closed = True
             self._transport.close()
-        if self._parent is not None:
-            self._parent.disown(self)
+        if self.parent is not None:
+            self.parent.disown(self)
         if self._block is not None and not self._inbox:
             return_block(self._block)
             self._block = None
@@ -256,19 +308,6 @@ class Wire:
 
     def break_off(self) -> None:
         """Wake the thread wherever it waits, in a sub-operation on another association too."""
-        self._stopping = self._broken_off = True
+        self._stopping = True
         self._transport.shut()
-        for child in list(self._children):
-            child.break_off()
-
-    def adopt(self, child: Breakable) -> None:
-        """Something that this one's thread waits for elsewhere: `break_off` reaches it as well."""
-        if isinstance(child, Wire):
-            child._parent = self  # noqa: SLF001 - of the same class
-        self._children.add(child)
-        if self._broken_off:
-            child.break_off()
-
-    def disown(self, child: Breakable) -> None:
-        """The thread waits for it no more."""
-        self._children.discard(child)
+        self.calls.break_off()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydicom.multival import MultiValue
 
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from pacs_framework.archive.incoming import IncomingInstance
+    from pacs_framework.archive.outgoing import OutgoingInstance
 
 __all__ = ["coerced_instance", "indexed_text"]
 
+_Instance = TypeVar("_Instance", "IncomingInstance", "OutgoingInstance")
 
-def coerced_instance(instance: IncomingInstance, dataset: Dataset) -> IncomingInstance:
-    """``instance`` with ``dataset`` in place of what was received; `IncomingInstance.size` stays.
+
+def coerced_instance(instance: _Instance, dataset: Dataset) -> _Instance:
+    """``instance`` with ``dataset`` in place of what was received or stored; ``size`` stays.
 
     UIDs that ``dataset`` lacks are taken from ``instance``.
     """

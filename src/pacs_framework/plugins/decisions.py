@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
 from pydicom import Dataset
@@ -26,6 +26,7 @@ from pacs_framework.plugins.dispatch import count_failure, is_ctrl_c, log_unaske
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.incoming import IncomingInstance
+    from pacs_framework.archive.outgoing import OutgoingInstance, RetrieveAnswer
     from pacs_framework.plugins.budget import Watch
     from pacs_framework.plugins.dispatch import HookCall
 
@@ -33,12 +34,15 @@ __all__ = [
     "MOST_NESTED",
     "judge_association",
     "judge_instance",
+    "judge_outgoing",
     "refuse_after",
     "refuse_nested",
     "reject_after",
 ]
 
 log = structlog.get_logger(__name__)
+
+_Instance = TypeVar("_Instance", "IncomingInstance", "OutgoingInstance")
 
 MOST_NESTED = 4
 """How deep a hook that stores may end up in ``on_store`` again."""
@@ -58,7 +62,7 @@ _ABANDONED = Refusal(
 
 
 def judge_instance(
-    calls: Sequence[HookCall], instance: IncomingInstance, archive: Archive | None, watch: Watch
+    calls: Sequence[HookCall], instance: _Instance, archive: Archive | None, watch: Watch
 ) -> StoreAnswer:
     """Ask the plugins about an instance (``on_store``); each sees what those before it changed.
 
@@ -66,7 +70,7 @@ def judge_instance(
     their reasons, the last compression with that as its coercion; or None. ``watch`` is told whose
     turn it is. Raises `GivenUp` where nobody waits for the answer any more.
     """
-    changes = _Changes(instance)
+    changes: _Changes[_Instance] = _Changes(instance)
     last = calls[-1]
     for call in calls:
         if not call.circuit.admits():
@@ -95,13 +99,22 @@ def judge_instance(
     return changes.answer()
 
 
-class _Changes:
+def judge_outgoing(
+    calls: Sequence[HookCall], instance: OutgoingInstance, archive: Archive | None, watch: Watch
+) -> RetrieveAnswer:
+    """The same about an instance that is to be sent (``on_retrieve``); no answer compresses."""
+    answer = judge_instance(calls, instance, archive, watch)
+    assert not isinstance(answer, Compression)
+    return answer
+
+
+class _Changes(Generic[_Instance]):
     """What the plugins change of an instance, one after the other."""
 
     __slots__ = ("_coercion", "_compression", "instance")
 
-    def __init__(self, instance: IncomingInstance) -> None:
-        self.instance = instance  # as the next plugin sees it
+    def __init__(self, instance: _Instance) -> None:
+        self.instance: _Instance = instance  # as the next plugin sees it
         self._coercion: Coercion | None = None
         self._compression: Compression | None = None
 
@@ -122,7 +135,9 @@ class _Changes:
         return replace(self._compression, coercion=self._coercion)
 
 
-def refuse_after(call: HookCall, error: BaseException, instance: IncomingInstance) -> Refusal:
+def refuse_after(
+    call: HookCall, error: BaseException, instance: IncomingInstance | OutgoingInstance
+) -> Refusal:
     """The answer about an instance that a plugin failed on; counts and logs it."""
     count_failure(call, error, sop_instance_uid=instance.sop_instance_uid)
     return _FAILED
@@ -149,13 +164,13 @@ def refuse_nested(watch: Watch, instance: IncomingInstance) -> Refusal | None:
 
 
 def _instance_answer(
-    call: HookCall, instance: IncomingInstance, archive: Archive | None
+    call: HookCall, instance: IncomingInstance | OutgoingInstance, archive: Archive | None
 ) -> StoreAnswer:
     answer = call(instance=instance, archive=archive)
     if answer is None or isinstance(answer, Refusal):
         return answer
     coercion = answer
-    if isinstance(answer, Compression):
+    if isinstance(answer, Compression) and call.hook == "on_store":
         _log_change("plugin has instance compressed", call, answer.reason, instance)
         coercion = answer.coercion
         if coercion is None:
@@ -167,7 +182,9 @@ def _instance_answer(
     raise PluginError(f"{call.hook} returned a {type(answer).__name__!r}")
 
 
-def _log_change(event: str, call: HookCall, reason: str, instance: IncomingInstance) -> None:
+def _log_change(
+    event: str, call: HookCall, reason: str, instance: IncomingInstance | OutgoingInstance
+) -> None:
     log.info(
         event,
         plugin=call.plugin.name,
@@ -179,10 +196,21 @@ def _log_change(event: str, call: HookCall, reason: str, instance: IncomingInsta
 def _after(earlier: Coercion | None, answer: Coercion) -> Coercion:
     reasons = [each.reason for each in (earlier, answer) if each is not None and each.reason]
     anonymous = answer.anonymous or (earlier is not None and earlier.anonymous)
-    return Coercion(dataset=answer.dataset, reason="; ".join(reasons), anonymous=anonymous)
+    pixels = earlier.pixels if earlier is not None else None
+    if pixels is not None and answer.pixels is not None:
+        raise PluginError("two plugins want the pixels changed; have one anonymizer do it all")
+    return Coercion(
+        dataset=answer.dataset,
+        reason="; ".join(reasons),
+        anonymous=anonymous,
+        pixels=answer.pixels or pixels,
+        rescue=answer.rescue or (earlier.rescue if earlier is not None else None),
+    )
 
 
-def _log_refusal(call: HookCall, refusal: Refusal, instance: IncomingInstance) -> None:
+def _log_refusal(
+    call: HookCall, refusal: Refusal, instance: IncomingInstance | OutgoingInstance
+) -> None:
     log.info(
         "plugin refused instance",
         plugin=call.plugin.name,

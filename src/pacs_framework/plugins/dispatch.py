@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from pacs_framework.plugins.contract import Implementation
     from pacs_framework.plugins.record import Plugin
 
-__all__ = ["HookCall", "collect", "count_failure", "is_ctrl_c", "log_overrun", "log_unasked"]
+__all__ = [
+    "HookCall",
+    "call_of",
+    "collect",
+    "count_failure",
+    "is_ctrl_c",
+    "log_overrun",
+    "log_unasked",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +131,7 @@ def collect(
 def _provided(call: HookCall, arguments: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
     """The result of a REGISTER hook, and the names in it."""
     result = call(**arguments)
-    return result, provided_by(call.hook, result)
+    return result, provided_by(call.hook, result, call.plugin.name)
 
 
 def _why(call: HookCall, error: BaseException) -> str:
@@ -139,6 +147,8 @@ _WHAT = {
     "anonymizers": "anonymizer",
     "dimse_services": "DIMSE service",
     "cli_commands": "command",
+    "tables": "table",
+    "add_hookspecs": "hook",
 }
 
 
@@ -177,6 +187,13 @@ def count_failure(
         **context,
     )
     log.debug("traceback of the plugin", plugin=call.plugin.name, exc_info=error)
+
+
+def call_of(error: Overrun) -> HookCall:
+    """The hook that has run over its time."""
+    call = error.task
+    assert isinstance(call, HookCall)
+    return call
 
 
 def is_ctrl_c(error: BaseException) -> bool:

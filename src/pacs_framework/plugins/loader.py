@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from pacs_framework.config.problems import as_error
 from pacs_framework.errors import PluginError
@@ -17,10 +18,13 @@ from pacs_framework.plugins.starting import Step, overran
 if TYPE_CHECKING:
     from pacs_framework.config import PluginsSettings
     from pacs_framework.plugins.budget import Helpers
-    from pacs_framework.plugins.contract import Contract, Implementation
+    from pacs_framework.plugins.contract import Contract, Hook
     from pacs_framework.plugins.discovery import Candidate
 
-__all__ = ["check_names", "check_processes", "implementations_of", "load", "ordered"]
+__all__ = ["body_of", "check_names", "check_processes", "implement", "load", "offer", "ordered"]
+
+_ACTIVE = PluginState.ACTIVE
+_T = TypeVar("_T")
 
 
 def load(
@@ -34,15 +38,22 @@ def load(
 
     ``configured`` names the plugins that have a section. Several candidates of one name have a
     problem each and stay several rows. Each is imported by one of ``helpers``, so that one that
-    hangs can be left behind.
+    hangs can be left behind. All are imported before any is held against the contract, because
+    one may implement what another one offers.
     """
     wanted = {*configured, *settings.allow, *settings.order, *settings.required}
     wanted -= {*settings.optional}
-    plugins = [
-        _load_one(candidate, contract, settings, helpers, configured=candidate.name in wanted)
+    imported = [
+        _import_one(candidate, settings, helpers, configured=candidate.name in wanted)
         for candidate in candidates
     ]
-    return ordered(plugins, settings.order)
+    bodies = {plugin: body for plugin, body in imported if plugin.state is _ACTIVE}
+    plugins = ordered((plugin for plugin, _ in imported), settings.order)
+    for plugin in (each for each in plugins if each in bodies):
+        _try(plugin, "add_hookspecs", partial(offer, plugin, bodies[plugin], contract), helpers)
+    for plugin in (each for each in plugins if each in bodies and each.state is _ACTIVE):
+        _try(plugin, "its hooks", partial(implement, plugin, bodies[plugin], contract), helpers)
+    return plugins
 
 
 def ordered(plugins: Iterable[Plugin], order: Sequence[str]) -> list[Plugin]:
@@ -51,14 +62,10 @@ def ordered(plugins: Iterable[Plugin], order: Sequence[str]) -> list[Plugin]:
     return sorted(plugins, key=lambda plugin: (rank.get(plugin.name, len(rank)), plugin.name))
 
 
-def _load_one(
-    candidate: Candidate,
-    contract: Contract,
-    settings: PluginsSettings,
-    helpers: Helpers,
-    *,
-    configured: bool,
-) -> Plugin:
+def _import_one(
+    candidate: Candidate, settings: PluginsSettings, helpers: Helpers, *, configured: bool
+) -> tuple[Plugin, object]:
+    """The record of a candidate, and what is behind its entry point unless it is left out."""
     plugin = Plugin(
         name=candidate.name,
         distribution=candidate.distribution,
@@ -74,35 +81,46 @@ def _load_one(
     elif candidate.entry_point is None or candidate.problem:
         plugin.fail(candidate.problem)
     else:
-        _import(plugin, candidate, contract, helpers)
-    return plugin
+        entry_point = candidate.entry_point
+        plugin.package = entry_point.module.partition(".")[0]
+        return plugin, _try(plugin, "its import", lambda: body_of(entry_point.load()), helpers)
+    return plugin, None
 
 
-def _import(plugin: Plugin, candidate: Candidate, contract: Contract, helpers: Helpers) -> None:
-    entry_point = candidate.entry_point
-    assert entry_point is not None
-    package = entry_point.module.partition(".")[0]
-    step = Step(plugin.limits.register_seconds)
+def _try(plugin: Plugin, what: str, work: Callable[[], _T], helpers: Helpers) -> _T | None:
+    """What ``work`` returns within the time of ``plugin``; None when that has failed by it."""
     try:
-        plugin.implement(
-            step.take(helpers, lambda: implementations_of(entry_point.load(), contract))
-        )
+        return Step(plugin.limits.register_seconds).take(helpers, work)
     except Overrun as error:
-        plugin.fail(overran("its import", plugin, error))
+        plugin.fail(overran(what, plugin, error))
     except PluginError as error:
         plugin.fail(str(error))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a plugin may also call sys.exit() or worse
-        plugin.fail(describe(error, package))
+        plugin.fail(describe(error, plugin.package))
+    return None
 
 
-def implementations_of(entry: object, contract: Contract) -> tuple[Implementation, ...]:
-    """What ``entry`` (a module, an object, or a class to call) implements.
+def body_of(entry: object) -> object:
+    """The object that has the hooks: ``entry`` itself, or what it makes when it is a class.
 
-    Raises `PluginError` when it breaks the contract, and whatever its constructor raises.
+    Raises whatever its constructor raises.
     """
-    return contract.implementations(entry() if isinstance(entry, type) else entry)
+    return entry() if isinstance(entry, type) else entry
+
+
+def offer(plugin: Plugin, body: object, contract: Contract) -> None:
+    """Add the hooks that ``plugin`` offers to the contract. Raises `PluginError`."""
+    offering = contract.implementation(body, "add_hookspecs")
+    if offering is not None:
+        contract.offer(plugin.name, offering.function())
+
+
+def implement(plugin: Plugin, body: object, contract: Contract) -> None:
+    """Note what ``plugin`` implements. Raises `PluginError` when it breaks the contract."""
+    plugin.implement(contract.implementations(body))
+    plugin.unheard = contract.unheard(body)
 
 
 def check_processes(plugins: Iterable[Plugin]) -> None:
@@ -113,10 +131,15 @@ def check_processes(plugins: Iterable[Plugin]) -> None:
         for plugin in plugins
         if plugin.limits.process
         and plugin.state is PluginState.ACTIVE
-        and not any(each.hook.kind is HookKind.NOTIFY for each in plugin.implementations)
+        and not any(_may_be_remote(each.hook) for each in plugin.implementations)
     ]
     if problems:
         raise as_error(problems)
+
+
+def _may_be_remote(hook: Hook) -> bool:
+    """Whether the hook is told changes: those of other plugins pass what only this process has."""
+    return hook.kind is HookKind.NOTIFY and not hook.offered_by
 
 
 def check_names(

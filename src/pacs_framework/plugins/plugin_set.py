@@ -17,14 +17,23 @@ from pacs_framework.plugins.contract import Contract
 from pacs_framework.plugins.decisions import (
     judge_association,
     judge_instance,
+    judge_outgoing,
     refuse_after,
     refuse_nested,
     reject_after,
 )
 from pacs_framework.plugins.discovery import discover
-from pacs_framework.plugins.dispatch import HookCall, collect
-from pacs_framework.plugins.loader import check_names, check_processes, implementations_of, load
+from pacs_framework.plugins.dispatch import HookCall, call_of, collect
+from pacs_framework.plugins.loader import (
+    body_of,
+    check_names,
+    check_processes,
+    implement,
+    load,
+    offer,
+)
 from pacs_framework.plugins.notified import Notified
+from pacs_framework.plugins.offered import OfferedHooks
 from pacs_framework.plugins.record import Plugin, PluginState
 from pacs_framework.plugins.starting import Step
 from pacs_framework.plugins.table import PluginRow, row_of, text_table
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.changes import Change
     from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
+    from pacs_framework.archive.outgoing import OutgoingInstance, RetrieveAnswer
     from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
     from pacs_framework.plugins.circuit import CircuitFigures
 
@@ -99,8 +109,8 @@ class PluginSet:
         contract.
         """
         contract, limits = Contract(), limits or PluginsSettings()
-        records = []
-        for name, entry in plugins.items():
+        records, bodies = [], {name: body_of(entry) for name, entry in plugins.items()}
+        for name, body in bodies.items():
             record = Plugin(
                 name=name,
                 distribution="(local)",
@@ -109,8 +119,10 @@ class PluginSet:
                 optional=name in limits.optional,
                 limits=limits.limits_of(name),
             )
-            record.implement(implementations_of(entry, contract))
+            offer(record, body, contract)
             records.append(record)
+        for record in records:
+            implement(record, bodies[record.name], contract)
         check_processes(records)
         local = cls(records, contract)
         local.config_models()
@@ -174,10 +186,14 @@ class PluginSet:
             raise PluginError(f"plugins that the configuration asks for have failed:\n{table}")
 
     def log_failures(self) -> None:
-        """Log each plugin that failed and is left out; for a start, once logging is set up."""
+        """Log each plugin that failed and is left out, and each hook that nobody offers; for a
+        start, once logging is set up.
+        """
         for plugin in self._plugins:
             if plugin.state is PluginState.FAILED:
                 log.warning("plugin failed, left out", plugin=plugin.name, reason=plugin.reason)
+            for hook in plugin.unheard if plugin.state is PluginState.ACTIVE else ():
+                log.info("no active plugin offers this hook", plugin=plugin.name, hook=hook)
 
     def within(self, seconds: float, work: Callable[[], _T]) -> _T:
         """What ``work`` returns, in a helper thread; raises `Overrun` where it takes longer."""
@@ -243,6 +259,13 @@ class PluginSet:
         self._arrange()
         self.check()
 
+    # --- hooks of plugins -----------------------------------------------------------------------
+
+    @property
+    def offered(self) -> OfferedHooks:
+        """What plugins call the hooks by that they offer."""
+        return OfferedHooks(self._contract, lambda hook: self._calls[hook], self._helpers)
+
     # --- DECIDE ---------------------------------------------------------------------------------
 
     @property
@@ -269,7 +292,26 @@ class PluginSet:
                 "on_store", watch, partial(judge_instance, calls, instance, archive)
             )
         except Overrun as error:
-            return refuse_after(_call_of(error), error, instance)
+            return refuse_after(call_of(error), error, instance)
+
+    @property
+    def decides_on_retrieve(self) -> bool:
+        """Whether any plugin has a say about what is sent; else `decide_retrieve` is not asked."""
+        return bool(self._calls["on_retrieve"])
+
+    def decide_retrieve(
+        self, instance: OutgoingInstance, archive: Archive | None = None
+    ) -> RetrieveAnswer:
+        """Ask ``on_retrieve`` of every plugin, each within its time; see `judge_outgoing`."""
+        calls = self._calls["on_retrieve"]
+        if not calls:
+            return None
+        try:
+            return self._decide(
+                "on_retrieve", Watch(), partial(judge_outgoing, calls, instance, archive)
+            )
+        except Overrun as error:
+            return refuse_after(call_of(error), error, instance)
 
     def decide_association(self, request: AssociationRequest) -> Rejection | Narrowing | None:
         """Ask ``on_association`` of every plugin, each in its time; see `judge_association`."""
@@ -281,7 +323,7 @@ class PluginSet:
                 "on_association", Watch(), partial(judge_association, calls, request)
             )
         except Overrun as error:
-            return reject_after(_call_of(error), error, request)
+            return reject_after(call_of(error), error, request)
 
     def _decide(self, hook: str, watch: Watch, judge: Callable[[Watch], _T]) -> _T:
         """Let ``judge`` ask: in a helper thread, unless no plugin that it asks has a limit."""
@@ -324,10 +366,3 @@ class PluginSet:
     def idle_consumers(self, hook: str) -> frozenset[str]:
         """Names of active plugins that implement a NOTIFY hook and have nothing to do in it."""
         return frozenset(plugin.name for plugin in self.active if hook in plugin.idle)
-
-
-def _call_of(error: Overrun) -> HookCall:
-    """The hook that has run over its time."""
-    call = error.task
-    assert isinstance(call, HookCall)
-    return call

@@ -35,7 +35,7 @@ class Plugin:
     ``configured`` says that the configuration asks for it, so that its failure stops the start;
     ``optional`` that the archive does without it while a circuit of it is open. ``provides`` maps a
     REGISTER hook to the names of what came out of it. ``idle`` names the hooks that are not called,
-    because they have nothing to do with its settings.
+    because they have nothing to do with its settings; ``unheard`` those that no plugin offers.
     """
 
     name: str
@@ -49,6 +49,8 @@ class Plugin:
     implementations: tuple[Implementation, ...] = ()
     provides: dict[str, tuple[str, ...]] = field(default_factory=dict)
     idle: frozenset[str] = frozenset()
+    unheard: tuple[str, ...] = ()
+    package: str = ""
     model: type[BaseModel] | None = None
     settings: Any = None
     stats: dict[str, CallStats] = field(default_factory=dict)
@@ -65,7 +67,9 @@ class Plugin:
         while_open = {
             HookKind.REGISTER: "",
             HookKind.DECIDE: "it is passed over" if self.optional else "every operation is refused",
-            HookKind.NOTIFY: "the change feed waits with this plugin",
+            HookKind.NOTIFY: "what it would be told waits"
+            if hook.offered_by
+            else "the change feed waits with this plugin",
         }
         return Circuit(
             self.name,

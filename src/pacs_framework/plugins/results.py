@@ -13,12 +13,16 @@ from pacs_framework.errors import PluginError
 __all__ = ["provided_by"]
 
 
-def provided_by(hook: str, result: object) -> tuple[str, ...]:
-    """The names that ``result`` of the REGISTER hook ``hook`` provides.
+def provided_by(hook: str, result: object, plugin: str) -> tuple[str, ...]:
+    """The names that ``result`` of the REGISTER hook ``hook`` of ``plugin`` provides.
 
-    Raises `PluginError` for a result that the hook does not know.
+    Of a hook that a plugin offers, that plugin knows what may be returned. Raises `PluginError`
+    for a result that the hook does not know.
     """
-    names = _NAMES[hook](result)
+    if hook == "tables":
+        return _tables(result, plugin)
+    names_of = _NAMES.get(hook)
+    names = () if names_of is None else names_of(result)
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise PluginError(f"{hook} returned {repeated[0]!r} twice")
@@ -43,6 +47,18 @@ def _idle_hooks(result: object) -> tuple[str, ...]:
         if not isinstance(name, str):
             raise PluginError(f"idle_hooks returned {_kind(name)} among the names")
     return ()  # nothing is provided, and several plugins may be idle alike
+
+
+def _hookspecs(result: object) -> tuple[str, ...]:
+    return tuple(n for n, value in vars(result).items() if hasattr(value, "pacs_hook_kind"))
+
+
+def _tables(result: object, plugin: str) -> tuple[str, ...]:
+    names_for = getattr(result, "names_for", None)  # by its shape: SQLAlchemy is slow to import
+    if not callable(names_for):
+        raise PluginError(f"tables returned {_kind(result)}, not PluginTables")
+    names: tuple[str, ...] = names_for(plugin)
+    return names
 
 
 def _schemes(result: object) -> tuple[str, ...]:
@@ -129,6 +145,7 @@ def _kind(value: object) -> str:
 
 
 _NAMES: dict[str, Callable[[object], tuple[str, ...]]] = {
+    "add_hookspecs": _hookspecs,
     "config_models": _config_model,
     "idle_hooks": _idle_hooks,
     "storage_backends": _schemes,

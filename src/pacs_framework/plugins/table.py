@@ -71,7 +71,7 @@ def row_of(plugin: Plugin) -> PluginRow:
         distribution=plugin.distribution,
         version=plugin.version,
         state=plugin.state.value,
-        reason=plugin.reason,
+        reason=plugin.reason or _unheard(plugin),
         configured=plugin.configured,
         optional=plugin.optional,
         hooks=tuple(implementation.hook.name for implementation in plugin.implementations),
@@ -82,6 +82,11 @@ def row_of(plugin: Plugin) -> PluginRow:
             if each.hook.kind is not HookKind.REGISTER
         ),
     )
+
+
+def _unheard(plugin: Plugin) -> str:
+    """The remark about hooks that are not called, because no active plugin offers them."""
+    return f"no active plugin offers {', '.join(plugin.unheard)}" if plugin.unheard else ""
 
 
 def text_table(rows: Iterable[PluginRow]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pacs_framework.archive.changes import Change
 from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
+from pacs_framework.archive.outgoing import OutgoingInstance, RetrieveAnswer
 from pacs_framework.hookspecs import hookimpl
 from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
 
@@ -16,7 +17,7 @@ __all__ = ["HOOKS", "HookCall", "HookRecorder"]
 
 _SECONDS = 30.0
 
-HOOKS = ("on_association", "on_store", "on_stored")
+HOOKS = ("on_association", "on_store", "on_retrieve", "on_stored")
 """The hooks that a `HookRecorder` implements: all of kind DECIDE and NOTIFY."""
 
 
@@ -111,6 +112,12 @@ class HookRecorder:
     def on_store(self, instance: IncomingInstance) -> StoreAnswer:
         """Record, and answer as told."""
         answer: StoreAnswer = self._called("on_store", instance=instance)
+        return answer
+
+    @hookimpl
+    def on_retrieve(self, instance: OutgoingInstance) -> RetrieveAnswer:
+        """Record, and answer as told."""
+        answer: RetrieveAnswer = self._called("on_retrieve", instance=instance)
         return answer
 
     @hookimpl

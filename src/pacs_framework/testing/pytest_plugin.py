@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pacs_framework.testing.guards import Guard
     from pacs_framework.testing.hooks import HookRecorder
     from pacs_framework.testing.instances import Instances
+    from pacs_framework.testing.tables import TableStores
 
 pytest.register_assert_rewrite("pacs_framework.testing.suites")
 
@@ -51,6 +52,15 @@ def pacs_instances() -> Instances:
     from pacs_framework.testing.instances import Instances  # noqa: PLC0415 - see above
 
     return Instances()
+
+
+@pytest.fixture
+def pacs_tables(tmp_path: Path) -> Iterator[TableStores]:
+    """Open the tables of a plugin without an archive; they are closed at the end."""
+    from pacs_framework.testing.tables import TableStores  # noqa: PLC0415 - see above
+
+    with TableStores(tmp_path) as stores:
+        yield stores
 
 
 @pytest.fixture

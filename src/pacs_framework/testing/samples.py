@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydicom import Dataset
@@ -13,7 +13,14 @@ from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.network.service import AcceptedContext, CommandField
 from pacs_framework.testing.instances import make_instance
 
-__all__ = ["DESTINATION", "STUDY", "SampleRequest", "sample_instance", "sample_request"]
+__all__ = [
+    "DESTINATION",
+    "STUDY",
+    "SampleRequest",
+    "incomplete",
+    "sample_instance",
+    "sample_request",
+]
 
 DESTINATION = "RECEIVER"
 """The AE title that sample C-MOVE requests name."""
@@ -22,6 +29,7 @@ STUDY = "1.2.826.0.1.3680043.10.543.1"
 """The Study Instance UID that sample retrievals ask for."""
 
 _MEDIUM = 0x0000
+_DEMANDED = ["SOPClassUID", "SOPInstanceUID", "TypeID"]
 _PATIENT_LEVEL_MODELS = frozenset(
     str(getattr(sop_class, f"{root}QueryRetrieveInformationModel{operation}"))
     for root in ("PatientRoot", "PatientStudyOnly")
@@ -131,3 +139,15 @@ def _normalized(command: CommandField, context: AcceptedContext) -> SampleReques
     if command is CommandField.N_EVENT_REPORT:
         elements["EventTypeID"] = 1
     return SampleRequest(elements=elements)
+
+
+def incomplete(command: CommandField, sample: SampleRequest) -> Iterator[SampleRequest]:
+    """A DIMSE-N request without each of its elements that PS3.7 section 10.3 demands; none for a
+    DIMSE-C one. N-CREATE may leave the SOP Instance UID to the provider.
+    """
+    demanded = ["SOPClassUID"] if command is CommandField.N_CREATE else _DEMANDED
+    for keyword in sample.elements:
+        if command >= CommandField.N_EVENT_REPORT and keyword.endswith(tuple(demanded)):
+            # Empty, because what is left out is filled in when it is sent.
+            elements = {**sample.elements, keyword: None if keyword.endswith("TypeID") else ""}
+            yield SampleRequest(elements=elements, dataset=sample.dataset)

@@ -247,6 +247,8 @@ def hook(name: str, parameter: str, body: str) -> str:
         ("anonymizers", "settings", "return [print]", "not a mapping of name to Anonymizer"),
         ("on_store", "instance", "instance.dataset().PatientID.upper()", "raises on one with UIDs"),
         ("on_store", "instance", "return 3", "answers an ordinary one with a 'int', not Refusal"),
+        ("on_retrieve", "instance", "return 3", "answers an ordinary one with a 'int', not Ref"),
+        ("on_retrieve", "instance", "1 / 0", "raises on an ordinary one: ZeroDivisionError"),
         ("on_association", "request", "return True", "answers an ordinary one with a 'bool'"),
         ("on_stored", "change", "1 / 0", "raises the first time: ZeroDivisionError"),
         ("on_stored", "change", "os.mkdir('once')", "raises a second time, which may happen"),

@@ -16,6 +16,7 @@ from bench.rows.codecs import CODEC_ROWS
 from bench.rows.hooks import measure_hooks
 from bench.rows.lifecycle import Stop
 from bench.rows.query import query_rows
+from bench.rows.worklist import measure_worklist
 from bench.runner import Runner
 from bench.soak.verdict import Quiet, leaks
 from rich.console import Console
@@ -170,13 +171,20 @@ def test_names_of_rows_are_unique():
 def test_bars_name_rows_that_there_are():
     """A bar on a misspelt row would never be missed."""
     names = {row.name for family in FAMILIES for row in family.rows}
-    names |= {row.name for row in query_rows(())} | {*CODEC_ROWS}
+    names |= {row.name for row in query_rows(())} | {*CODEC_ROWS, "worklist-day"}
     assert {bar.row for bar in BARS} <= names
 
 
 def test_cost_of_a_hook_is_measured_for_each_number_of_plugins():
     result = measure_hooks()
     assert list(result.columns) == ["0 plugins", "1 plugins", "10 plugins", "50 plugins"]
+    assert all(column.median > 0 for column in result.columns.values())
+
+
+def test_a_worklist_is_asked_for_the_day_of_a_station():
+    """On a small one; each query has its ten answers, or the row would raise."""
+    result = measure_worklist(steps=800)
+    assert (result.name, list(result.columns)) == ("worklist-day", ["ours"])
     assert all(column.median > 0 for column in result.columns.values())
 
 

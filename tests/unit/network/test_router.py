@@ -96,3 +96,37 @@ def test_extended_negotiation_goes_to_who_lists_the_class() -> None:
     router = Router([other, silent, answering])
     assert router.negotiate(CT, b"\1") == b"yes"
     assert router.negotiate(PRIVATE, b"\1") is None
+
+
+def test_events_come_from_who_is_provider() -> None:
+    """N-EVENT-REPORT is asked by the SCP (PS3.7 10.1.1): it is routed where the peer may be one."""
+    both = frozenset({CommandField.N_ACTION, CommandField.N_EVENT_REPORT})
+    provider = Service("provider", supported(PRIVATE, EXPLICIT), commands=both)
+    receiver = Service("receiver", supported(PRIVATE, EXPLICIT, scu=False, scp=True), commands=both)
+    router = Router([provider, receiver])
+    assert router.service_for(PRIVATE, CommandField.N_ACTION) is provider
+    assert router.service_for(PRIVATE, CommandField.N_EVENT_REPORT) is receiver
+
+
+def test_services_are_started_in_order_and_stopped_in_the_opposite_one() -> None:
+    """When one cannot start, those before it are stopped, and it alone is not."""
+    seen: list[str] = []
+
+    class Living(Service):
+        def start(self) -> None:
+            seen.append(f"start {self.name}")
+            if self.name == "bad":
+                raise ConfigurationError("no")
+
+        def stop(self) -> None:
+            seen.append(f"stop {self.name}")
+
+    router = Router([Living("a"), Living("b")])
+    router.start()
+    router.stop()
+    router.stop()
+    assert seen == ["start a", "start b", "stop b", "stop a"]
+    seen.clear()
+    with pytest.raises(ConfigurationError):
+        Router([Living("a"), Living("bad"), Living("b")]).start()
+    assert seen == ["start a", "start bad", "stop a"]

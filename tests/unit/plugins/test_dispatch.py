@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from pacs_framework import hookimpl, hookspecs
 from pacs_framework.anonymizers.anonymizer import Anonymizer
+from pacs_framework.anonymizers.pixel_work import PixelWork
 from pacs_framework.archive.changes import Change, ChangeKind
 from pacs_framework.archive.incoming import Coercion, Compression, Origin, Refusal
 from pacs_framework.dicom.status import Status
@@ -336,6 +337,31 @@ def test_what_one_plugin_made_anonymous_stays_so(instance, flags, anonymous):
         {name: plugin(on_store=coerces(flag)) for name, flag in zip("ab", flags, strict=True)}
     )
     assert plugins.decide_store(instance()).anonymous is anonymous
+
+
+@pytest.mark.parametrize("order", [(True, False), (False, True)])
+def test_work_on_pixels_is_kept_whoever_coerces_before_or_after(instance, order):
+    """Else the instance would go on with a header that says it was done."""
+    work = PixelWork(done="a test")
+
+    def coerces(pixels):
+        return lambda instance: Coercion(dataset=instance.dataset(), pixels=pixels)
+
+    plugins = PluginSet.with_local(
+        {
+            name: plugin(on_store=coerces(work if has_work else None))
+            for name, has_work in zip("ab", order, strict=True)
+        }
+    )
+    assert plugins.decide_store(instance()).pixels is work
+
+
+def test_two_plugins_cannot_both_change_the_pixels(instance):
+    def coerces(instance):
+        return Coercion(dataset=instance.dataset(), pixels=PixelWork(done="a test"))
+
+    plugins = PluginSet.with_local({"a": plugin(on_store=coerces), "b": plugin(on_store=coerces)})
+    assert isinstance(plugins.decide_store(instance()), Refusal)
 
 
 HTJ2K, RLE = "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.5"

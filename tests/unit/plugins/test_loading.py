@@ -125,7 +125,9 @@ def test_what_breaks_the_contract_says_how(site, source, reason):
 def test_a_hook_that_resembles_none_is_told_all(site):
     """Where nothing is near, the known hooks are listed."""
     site.install("pacs-acme", {"acme": hook("zzz", "")})
-    assert "hook 'zzz' does not exist, known: config_models, " in site.row("acme").reason
+    reason = site.row("acme").reason
+    assert "hook 'zzz' does not exist, and no active plugin offers it: " in reason
+    assert "known: add_hookspecs, config_models, " in reason
 
 
 def test_every_fault_of_a_plugin_is_told_at_once(site):

@@ -70,6 +70,11 @@ class Destination:
         context = leg.routes.context_for(kind)
         return None if context is None else (leg.association, context)
 
+    def context_for(self, kind: InstanceKind) -> AcceptedContext | None:
+        """The same without opening one."""
+        leg = self._leg_of.get(kind.sop_class_uid)
+        return None if leg is None or leg.routes is None else leg.routes.context_for(kind)
+
     def _open(self, leg: _Leg) -> None:
         leg.openings -= 1
         try:

@@ -17,7 +17,7 @@ from pacs_framework.network.service import (
     SupportedContext,
 )
 from pacs_query_retrieve.models import GET, answer_retrieve, offered
-from pacs_query_retrieve.retrieval import locate
+from pacs_query_retrieve.retrieval import locate, recipient_of
 from pacs_query_retrieve.suboperations import Retrieval
 
 if TYPE_CHECKING:
@@ -62,8 +62,13 @@ class GetService(DimseService):
         """Send what the identifier names, each instance as a C-STORE request to the peer."""
         root = GET[request.context.abstract_syntax]
         located = locate(self._archive, request, root, self._settings)
-        interval = self._settings.pending_interval
-        retrieval = Retrieval(request, self._archive, located, pending_interval=interval)
+        retrieval = Retrieval(
+            request,
+            self._archive,
+            located,
+            recipient=recipient_of(request),
+            pending_interval=self._settings.pending_interval,
+        )
         retrieval.run(_SameAssociation(request.association, self._archive.transcoding))
         retrieval.finish()
 
@@ -88,8 +93,11 @@ class _SameAssociation:
         self._routes = Routes(association, converter)
 
     def route(self, kind: InstanceKind) -> tuple[Association, AcceptedContext] | None:
-        context = self._routes.context_for(kind)
+        context = self.context_for(kind)
         return None if context is None else (self._association, context)
+
+    def context_for(self, kind: InstanceKind) -> AcceptedContext | None:
+        return self._routes.context_for(kind)
 
     def lost(self, _association: Association, error: Exception) -> None:
         """Nobody is left to answer."""

@@ -12,7 +12,7 @@ from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.network.service import CommandField, DimseService, Request, SupportedContext
 from pacs_query_retrieve.destination import Destination
 from pacs_query_retrieve.models import MOVE, answer_retrieve, offered
-from pacs_query_retrieve.retrieval import locate
+from pacs_query_retrieve.retrieval import locate, recipient_of
 from pacs_query_retrieve.suboperations import Retrieval
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class MoveService(DimseService):
             request,
             self._archive,
             located,
+            recipient=recipient_of(request, destination=peer.aet),
             pending_interval=self._settings.pending_interval,
             elements=_originator(request),
         )

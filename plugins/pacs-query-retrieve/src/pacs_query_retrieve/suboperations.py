@@ -6,6 +6,7 @@ C-MOVE and C-GET differ only in the association that the instances travel on: a 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,13 +17,15 @@ from pacs_framework.errors import IndexUnavailable, PacsError
 from pacs_framework.network.errors import AssociationError
 from pacs_framework.network.routes import encoded_for
 from pacs_framework.network.service import AcceptedContext, CommandField, Request
-from pacs_query_retrieve.ahead import Ahead
+from pacs_query_retrieve.ahead import Ahead, Next
 from pacs_query_retrieve.cancellation import Cancellation
 from pacs_query_retrieve.score import Score
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
+    from pacs_framework.archive.outgoing import Recipient
     from pacs_framework.archive.retrieve import Located, OpenInstance
+    from pacs_framework.codecs.early import EarlyConversion
     from pacs_framework.dicom.file_meta import InstanceKind
     from pacs_framework.network.association import Association
 
@@ -41,6 +44,9 @@ class Carrier(Protocol):
     def route(self, kind: InstanceKind) -> tuple[Association, AcceptedContext] | None:
         """The association and the context for a kind of instance; None when none fits."""
 
+    def context_for(self, kind: InstanceKind) -> AcceptedContext | None:
+        """What `route` would give, as far as it is known already: opens no association."""
+
     def lost(self, association: Association, error: Exception) -> None:
         """Take note that an association is over; raises ``error`` if the request's own is."""
 
@@ -48,6 +54,7 @@ class Carrier(Protocol):
 class Retrieval:
     """Sends located instances by a carrier and answers the request on the way.
 
+    What ``recipient`` gets of them is what the ``on_retrieve`` hooks say.
     ``elements`` are further elements of each C-STORE request. Pending responses are
     ``pending_interval`` seconds apart, or behind each sub-operation where it is 0.
     """
@@ -58,12 +65,15 @@ class Retrieval:
         archive: Archive,
         located: Located,
         *,
+        recipient: Recipient,
         pending_interval: float,
         elements: Mapping[str, object] | None = None,
     ) -> None:
         self._request = request
-        self._ahead = Ahead(archive.retrieve, located)
+        self._opener = archive.retrieve.opener(recipient)
+        self._located = located
         self._converter = archive.transcoding
+        self._early = archive.early
         self._cancellation = Cancellation(request)
         self._elements = {"Priority": request.command.get("Priority", 0), **(elements or {})}
         self._score = Score(remaining=len(located))
@@ -76,24 +86,33 @@ class Retrieval:
         Stops at a C-CANCEL, and when the carrier has no way left: then the rest has failed.
         Raises `IndexUnavailable` as A702H when the index fails on the way.
         """
+
+        def begin(opened: OpenInstance) -> EarlyConversion | None:
+            context = carrier.context_for(opened.instance.kind)
+            if context is None:
+                return None
+            stored = opened.instance.transfer_syntax_uid
+            return self._early.begin(opened.data, stored, context.transfer_syntax)
+
+        limit = self._early.images
         try:
-            self._run(carrier)
+            with Ahead(self._opener, self._located, begin=begin, early=limit) as ahead:
+                self._run(carrier, ahead)
         except IndexUnavailable as error:
             status = Status.UNABLE_TO_PERFORM_SUBOPERATIONS
             raise IndexUnavailable(str(error), status=status) from error
 
-    def _run(self, carrier: Carrier) -> None:
-        with self._ahead:
-            while carrier.usable and not self._cancellation():
-                due = next(self._ahead, None)
-                if due is None:
-                    return
-                status = self._store(carrier, due.opened)
-                self._score.record(due.stored.sop_instance_uid, status)
-                self._tell_counts()
-            if not self._cancellation.requested:
-                for stored in self._ahead.rest():
-                    self._score.record(stored.sop_instance_uid, Status.PROCESSING_FAILURE)
+    def _run(self, carrier: Carrier, ahead: Ahead) -> None:
+        while carrier.usable and not self._cancellation():
+            due = next(ahead, None)
+            if due is None:
+                return
+            status = self._store(carrier, due, ahead)
+            self._score.record(due.stored.sop_instance_uid, status)
+            self._tell_counts()
+        if not self._cancellation.requested:
+            for stored in ahead.rest():
+                self._score.record(stored.sop_instance_uid, Status.PROCESSING_FAILURE)
 
     def _tell_counts(self) -> None:
         now = monotonic()
@@ -101,17 +120,20 @@ class Retrieval:
             self._pending_due = now + self._interval
             self._request.respond(Status.PENDING, elements=self._score.elements(final=False))
 
-    def _store(self, carrier: Carrier, opened: OpenInstance | None) -> int:
+    def _store(self, carrier: Carrier, due: Next, ahead: Ahead) -> int:
         """Send one instance; the status it was answered with, or why it was not sent."""
+        opened = due.opened
         if opened is None:
             return Status.PROCESSING_FAILURE
-        with opened.data:
+        with closing(due):
             route = carrier.route(opened.instance.kind)
             if route is None:
                 return Status.SOP_CLASS_NOT_SUPPORTED
             association, context = route
             try:
-                return self._exchange(association, context, opened)
+                message_id = self._send(association, context, opened, due.conversion)
+                ahead.prepare()  # while the peer works on this one
+                return association.receive_response(message_id).status
             except PacsError as error:
                 _log.warning(
                     "a sub-operation failed",
@@ -120,24 +142,28 @@ class Retrieval:
                 )
                 if isinstance(error, AssociationError) or not association.is_established:
                     carrier.lost(association, error)
+                    ahead.reopen()
                 return Status.PROCESSING_FAILURE
 
-    def _exchange(
-        self, association: Association, context: AcceptedContext, opened: OpenInstance
+    def _send(
+        self,
+        association: Association,
+        context: AcceptedContext,
+        opened: OpenInstance,
+        conversion: EarlyConversion | None,
     ) -> int:
-        """C-STORE one instance, and open the next one while the peer works on it."""
+        """Request C-STORE of one instance; the message id."""
+        stored, data = opened.instance.transfer_syntax_uid, opened.data
+        encoded = (
+            encoded_for(context, stored, data, self._converter)
+            if conversion is None
+            else conversion.pieces(context.transfer_syntax)
+        )
         elements = {
             "AffectedSOPInstanceUID": opened.instance.sop_instance_uid,
             **self._elements,
         }
-        message_id = association.send_request(
-            context,
-            CommandField.C_STORE,
-            elements,
-            encoded_for(context, opened.instance.transfer_syntax_uid, opened.data, self._converter),
-        )
-        self._ahead.prepare()
-        return association.receive_response(message_id).status
+        return association.send_request(context, CommandField.C_STORE, elements, encoded)
 
     def finish(self) -> Status:
         """The final response, which is returned by its status."""

@@ -59,6 +59,12 @@ def _attributes(statement: Statement) -> Section:
         )
     else:
         text = "None. Data elements are kept as they were received."
+    changing = [plugin.name for plugin in statement.plugins if "on_retrieve" in plugin.decides]
+    if changing:
+        text += (
+            f" What is sent may have other data elements than what is stored, by these plugins: "
+            f"{', '.join(changing)}."
+        )
     remarks = [each.text for each in statement.remarks if each.topic is Topic.COERCION]
     texts = [
         text,

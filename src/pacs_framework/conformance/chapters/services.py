@@ -186,4 +186,10 @@ def _cross_service(statement: Statement) -> Section:
         )
     else:
         texts.append("No active plugin refuses or changes instances before they are stored.")
+    sending = [plugin.name for plugin in statement.plugins if "on_retrieve" in plugin.decides]
+    if sending:
+        texts.append(
+            "Each instance is judged before it is sent, and may be refused or changed for its "
+            f"receiver, by the plugins {', '.join(sending)}."
+        )
     return Section(title="Cross-service considerations", blocks=tuple(map(Text, texts)))

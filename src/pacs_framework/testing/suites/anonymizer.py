@@ -29,6 +29,7 @@ from pydicom.valuerep import STR_VR, validate_value
 
 from pacs_framework.anonymizers.anonymizer import Anonymizer
 from pacs_framework.anonymizers.applying import anonymous_instance
+from pacs_framework.anonymizers.pixel_work import data_set_of
 from pacs_framework.dicom.header import split_data_set
 from pacs_framework.dicom.pixel_part import pixel_part
 from pacs_framework.dicom.rewrite import encode_header, load_header
@@ -390,7 +391,7 @@ def _tried(anonymizer: Anonymizer, given: Identified, told: str) -> bytes:
         except Exception as error:
             raise AssertionError(f"{told}: not NotAnonymized but {error!r}") from error
         try:
-            return encode_header(answer, EXPLICIT)
+            return encode_header(data_set_of(answer), EXPLICIT)
         except PluginError:  # the archive refuses it then
             return b""
 

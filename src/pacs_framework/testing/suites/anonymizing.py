@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 
 from pacs_framework.anonymizers.anonymizer import Anonymizer
+from pacs_framework.anonymizers.pixel_work import data_set_of
 from pacs_framework.dicom.rewrite import encode_header, load_header
 
 __all__ = ["answer_of", "answers_elsewhere"]
@@ -23,7 +24,7 @@ _END_SECONDS = 100  # a net, not a measurement
 
 def answer_of(anonymizer: Anonymizer, data: bytes, syntax: str) -> bytes:
     """What ``anonymizer`` makes of an encoded data set without pixel data, encoded as it was."""
-    return encode_header(anonymizer.anonymize(load_header(data, syntax)), syntax)
+    return encode_header(data_set_of(anonymizer.anonymize(load_header(data, syntax))), syntax)
 
 
 def answers_elsewhere(

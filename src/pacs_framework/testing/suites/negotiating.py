@@ -10,6 +10,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittle
 
 from pacs_framework.network.decisions import ProposedContext
 from pacs_framework.network.service import (
+    ASKED_BY_SCP,
     AcceptedContext,
     CommandField,
     DimseService,
@@ -54,6 +55,7 @@ class Asked:
 def askable(services: Iterable[DimseService]) -> list[Asked]:
     """Every command of every service on every SOP class where the requestor is SCU.
 
+    Not N-EVENT-REPORT: what is told by it depends on what was asked before.
     A service that lists none is asked on `UNKNOWN_UID`, if it takes that.
     """
     found = []
@@ -69,7 +71,7 @@ def askable(services: Iterable[DimseService]) -> list[Asked]:
                 transfer_syntax=_chosen(context.transfer_syntaxes),
             )
             for context in contexts
-            for command in sorted(service.commands)
+            for command in sorted(service.commands - ASKED_BY_SCP)
         ]
     return found
 

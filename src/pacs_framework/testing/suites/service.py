@@ -19,11 +19,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from pacs_framework.archive.incoming import Refusal
 from pacs_framework.dicom.status import Status, is_failure, is_pending, is_warning
 from pacs_framework.dicom.uids import UidForm, uid_form
 from pacs_framework.network.association import Association, Response
@@ -37,11 +39,13 @@ from pacs_framework.network.service import (
     SupportedContext,
 )
 from pacs_framework.testing.bare import BarePeer, message
+from pacs_framework.testing.hooks import HookRecorder
 from pacs_framework.testing.receiver import Receiver, listening
 from pacs_framework.testing.running import RunningArchive, running_archive
 from pacs_framework.testing.samples import (
     DESTINATION,
     SampleRequest,
+    incomplete,
     sample_instance,
     sample_request,
 )
@@ -71,6 +75,7 @@ _UNKNOWN_FIELD = 0x0F0F
 _WITH_DATASET = frozenset(
     (CommandField.C_STORE, CommandField.C_FIND, CommandField.C_MOVE, CommandField.C_GET)
 )
+_SENDS_INSTANCES = frozenset((CommandField.C_MOVE, CommandField.C_GET))
 _CAN_BE_CANCELLED = frozenset((CommandField.C_FIND, CommandField.C_MOVE, CommandField.C_GET))
 
 
@@ -79,6 +84,9 @@ class ServiceSuite(Suite, suite=True):
 
     All services of the plugin are tried at once, every command on every SOP class.
     """
+
+    plugin_name: ClassVar[str] = _NAME
+    """What it is called in the archive; tables of a plugin's own are found by its true name."""
 
     reads_dataset: ClassVar[bool] = False
     """Its commands carry a data set: with one that cannot be parsed, they fail, and so does a C-
@@ -122,16 +130,10 @@ class ServiceSuite(Suite, suite=True):
         self, plugin: object, plugin_settings: Mapping[str, Any], tmp_path: Path
     ) -> Iterator[RunningArchive]:
         """An archive with this plugin alone, three instances and a peer for C-MOVE."""
-        with listening(DESTINATION, Receiver()) as receiver:
-            host, port = receiver.address
-            settings: dict[str, Any] = {
-                "peers": {"receiver": {"aet": DESTINATION, "host": host, "port": port}},
-                "plugin": {_NAME: plugin_settings} if plugin_settings else {},
-            }
-            folder = tmp_path / "archive"
-            with running_archive(folder, {_NAME: plugin}, settings=settings) as running:
-                running.take_in(*map(sample_instance, range(1, _SAMPLES + 1)))
-                yield running
+        folder = tmp_path / "archive"
+        plugins = {self.plugin_name: plugin}
+        with _running(folder, plugins, plugin_settings, Receiver()) as running:
+            yield running
 
     @pytest.fixture
     def services(self, running: RunningArchive) -> Sequence[DimseService]:
@@ -349,6 +351,20 @@ class ServiceSuite(Suite, suite=True):
                 assert _kept(running) == before
                 self.check_answered(association, each)
 
+    def test_a_normalized_request_that_lacks_an_element_fails(
+        self, running: RunningArchive, asked: list[Asked]
+    ) -> None:
+        """SOP class, SOP instance, action type: each left out alone is a failure of the standard
+        (PS3.7 section 10.3), and the next request is carried out.
+        """
+        for each in one_of_each(asked):
+            with self.associate(running, each) as association:
+                for request in incomplete(each.command, self.sample(each.command, each.accepted)):
+                    responses = self.ask(association, each, request)
+                    self.check_defined(each, responses)
+                    assert is_failure(responses[-1].status), request.elements
+                self.check_answered(association, each)
+
     @needs("cancels")
     def test_a_cancel_ends_the_request(self, running: RunningArchive, asked: list[Asked]) -> None:
         """FE00H as the final response, and the association is good for the next request."""
@@ -378,6 +394,34 @@ class ServiceSuite(Suite, suite=True):
         if "RequestedSOPClassUID" not in elements:
             elements.setdefault("AffectedSOPClassUID", asked.abstract_syntax)
         return message(asked.context.context_id, sample.dataset, **elements)
+
+    def test_what_a_hook_refuses_is_not_sent(
+        self,
+        plugin: object,
+        plugin_settings: Mapping[str, Any],
+        asked: list[Asked],
+        tmp_path: Path,
+    ) -> None:
+        """Who sends instances opens them by `RetrieveService.opener`: each is judged by
+        ``on_retrieve``, and where all are refused nothing arrives and the request fails.
+        """
+        sending = [each for each in asked if each.command in _SENDS_INSTANCES]
+        if not sending:
+            return
+        guard, receiver = HookRecorder(), Receiver()
+        guard.answer("on_retrieve", Refusal(reason="none of it"))
+        plugins = {self.plugin_name: plugin, "guard": guard}
+        with _running(tmp_path / "guarded", plugins, plugin_settings, receiver) as running:
+            for each in sending:
+                before = len(guard.of("on_retrieve"))
+                services = Router([receiver])
+                contexts = propose([each])
+                with running.associate(contexts=contexts, services=services) as association:
+                    final = self.ask(association, each)[-1]
+                name = f"{each.command.name} on {each.abstract_syntax}"
+                assert is_failure(final.status), f"{name}: {final.status:04X}H"
+                assert len(guard.of("on_retrieve")) == before + _SAMPLES, f"{name}: not judged"
+                assert receiver.commands_seen == [], f"{name}: sent what was refused"
 
     # --- the end of associations ----------------------------------------------------------------
 
@@ -440,8 +484,9 @@ class ServiceSuite(Suite, suite=True):
     ) -> None:
         """And nothing of the plugin goes on running: no thread is left."""
         before = set(threading.enumerate())
-        settings = {"plugin": {_NAME: plugin_settings} if plugin_settings else {}}
-        with running_archive(tmp_path / "stopped", {_NAME: plugin}, settings=settings) as running:
+        name = self.plugin_name
+        settings = {"plugin": {name: plugin_settings} if plugin_settings else {}}
+        with running_archive(tmp_path / "stopped", {name: plugin}, settings=settings) as running:
             asked = one_of_each(askable(_services(running)))
             associations = [self.associate(running, *asked) for _ in range(_ASSOCIATIONS)]
         for association in associations:
@@ -481,6 +526,22 @@ class ServiceSuite(Suite, suite=True):
             assert is_failure(responses[-1].status)
             assert _kept(running) == before
             self.check_answered(association, each)
+
+
+@contextmanager
+def _running(
+    folder: Path, plugins: Mapping[str, object], settings: Mapping[str, Any], receiver: Receiver
+) -> Iterator[RunningArchive]:
+    """An archive with ``plugins``, the first with ``settings``, and what the samples ask for."""
+    with listening(DESTINATION, receiver) as listener:
+        host, port = listener.address
+        configured: dict[str, Any] = {
+            "peers": {"receiver": {"aet": DESTINATION, "host": host, "port": port}},
+            "plugin": {next(iter(plugins)): settings} if settings else {},
+        }
+        with running_archive(folder, plugins, settings=configured) as running:
+            running.take_in(*map(sample_instance, range(1, _SAMPLES + 1)))
+            yield running
 
 
 def _services(running: RunningArchive) -> list[DimseService]:

@@ -21,6 +21,8 @@ def contributions() -> list[Contribution]:
         Status.SUCCESS: "the study is here, with what the answer says",
         Status.NO_SUCH_SOP_INSTANCE: "no such study",
         Status.INVALID_SOP_INSTANCE: "the Requested SOP Instance UID is no valid UID",
+        Status.NO_SUCH_SOP_CLASS: "another SOP class is named",
+        Status.MISTYPED_ARGUMENT: "no SOP class or no SOP instance is named",
         Status.OUT_OF_RESOURCES: "the index is away",
     }
     return [

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pacs_framework.archive.query_keys import Root
 from pacs_framework.dicom.attributes import Level
-from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.dicom.status import Status
-from pacs_framework.dicom.uids import UNCOMPRESSED, is_valid_uid
-from pacs_framework.network.service import CommandField, DimseService, Request, SupportedContext
+from pacs_framework.dicom.uids import UNCOMPRESSED
+from pacs_framework.network.errors import NormalizedFailure
+from pacs_framework.network.normalized import NormalizedService, Operation, Outcome
+from pacs_framework.network.service import CommandField, SupportedContext
 from pydicom import Dataset
 
 if TYPE_CHECKING:
@@ -26,8 +27,12 @@ STUDY_STATUS = "2.25.1"
 """SOP class of this service, made from a UUID (PS3.5 B.2)."""
 
 
-class StudyStatusService(DimseService):
-    """Answers with Modalities in Study and the numbers of series and instances."""
+class StudyStatusService(NormalizedService):
+    """Answers with Modalities in Study and the numbers of series and instances.
+
+    `NormalizedService` reads requests and answers those that are wrong. A service of composite
+    operations (C-STORE, C-FIND …) inherits `DimseService` and writes ``serve`` instead.
+    """
 
     name: ClassVar[str] = "samplename"
     commands: ClassVar[frozenset[CommandField]] = frozenset({CommandField.N_GET})
@@ -39,18 +44,12 @@ class StudyStatusService(DimseService):
         """One private SOP class; the answer travels uncompressed."""
         return [SupportedContext(abstract_syntax=STUDY_STATUS, transfer_syntaxes=UNCOMPRESSED)]
 
-    def serve(self, request: Request) -> None:
+    def perform(self, operation: Operation) -> Outcome:
         """PS3.7 10.1.2: an attribute list, or 0112H for a study that is not here."""
-        study = str(request.command.get("RequestedSOPInstanceUID") or "")
-        if not is_valid_uid(study):
-            request.respond(Status.INVALID_SOP_INSTANCE, comment="no valid Study Instance UID")
-            return
-        found = self._find(study)
+        found = self._find(operation.sop_instance_uid)
         if found is None:
-            request.respond(Status.NO_SUCH_SOP_INSTANCE, comment="no such study here")
-            return
-        answer = encode_identifier(found, request.context.transfer_syntax)
-        request.respond(Status.SUCCESS, dataset=answer)
+            raise NormalizedFailure("no such study here", status=Status.NO_SUCH_SOP_INSTANCE)
+        return Outcome(dataset=found)
 
     def _find(self, study_instance_uid: str) -> Dataset | None:
         """What the index knows of the study. An error of the index becomes a failure status."""

@@ -1,0 +1,20 @@
+"""Tables of a plugin's own, in the archive's database or in a file beside the index.
+
+A plugin that keeps state describes its tables in a `PluginTables`, returns it from the hook
+``tables``, and works with them through ``archive.tables(NAME)``, a `TableStore`.
+"""
+
+from pacs_framework.tables.columns import TEXT, TIME, insert, new_metadata
+from pacs_framework.tables.definition import PluginTables
+from pacs_framework.tables.opened import OpenTables
+from pacs_framework.tables.store import TableStore
+
+__all__ = [
+    "TEXT",
+    "TIME",
+    "OpenTables",
+    "PluginTables",
+    "TableStore",
+    "insert",
+    "new_metadata",
+]

@@ -1,0 +1,45 @@
+"""What the fixture ``pacs_tables`` gives: tables of a plugin's own, without an archive."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pacs_framework.index.database import open_database
+from pacs_framework.tables import OpenTables, PluginTables, TableStore
+
+__all__ = ["TableStores"]
+
+
+class TableStores:
+    """Opens tables and closes them at the end; files are in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+
+    def __call__(self, tables: PluginTables, plugin: str, *, index_url: str = "") -> TableStore:
+        """The tables of ``plugin``, made or brought up to date; asked again, opened once more.
+
+        They are in a file, or where ``index_url`` is one of PostgreSQL
+        (`pacs_framework.testing.postgres.PrivatePostgres.new_database`), in that database.
+        """
+        index = None
+        if index_url and not index_url.startswith("sqlite"):
+            database = open_database(index_url, migrated=False)
+            index = self._stack.enter_context(closing(database))
+        opened = OpenTables({plugin: tables}, data=self._folder, index=index)
+        return self._stack.enter_context(closing(opened))(plugin)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
