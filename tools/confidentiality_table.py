@@ -1,18 +1,17 @@
 """The data of pacs-anonymize: Table E.1-1, the types that it refers to, and the vocabulary.
 
-    python -m tools.confidentiality_table TABLE OUT --iods WHEEL --newer FILE
+    python -m tools.confidentiality_table TABLE OUT --iods WHEEL --newer FILE --content LISTING
 
 TABLE is PS3.15 Table E.1-1 as JSON (innolitics/dicom-standard, MIT). WHEEL is one of highdicom
-(MIT), which carries the modules of PS3.3 as JSON. FILE is the list of a newer edition of Table
-E.1-1 in Python, without the columns of the options, of dicom-anonymizer (BSD-3-Clause); rows that
-only it has are added. Facts of the standard are taken from them, nothing else. OUT is the folder
-``data``.
+(MIT), which carries the modules of PS3.3 as JSON. FILE is a newer edition of Table E.1-1 as JSON,
+``e1_1.json`` of pymedphys (Apache-2.0); rows that only it has are added. LISTING is Table E.3.4-1
+as raster-labs/DICOMKit (MIT) lists it in Swift, retired codes of SNOMED included. Facts of the
+standard are taken from them, nothing else. OUT is the folder ``data``.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import re
 import zipfile
@@ -20,10 +19,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydicom.datadict import DicomDictionary, dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.datadict import DicomDictionary, keyword_for_tag, tag_for_keyword
 from pydicom.sr._concepts_dict import concepts
 
 EDITION = "PS3.15 Table E.1-1, early 2025 (JSON of innolitics/dicom-standard)"
+CONTENT_EDITION = "PS3.15 Table E.3.4-1, 2026a, and retired codes by PS3.16 Table O-1"
 
 # In the order of pacs_anonymize.engine.options.Option.
 _COLUMNS = (
@@ -37,11 +37,11 @@ Row = tuple[str, str, str, str]
 """Tag with an X for each digit that does not count, keyword, basic action, a letter per column."""
 
 
-def confidentiality(table: Iterable[Mapping[str, str]], newer: Mapping[int, str]) -> list[Row]:
+def confidentiality(table: Iterable[Mapping[str, str]], newer: Mapping[int, Row]) -> list[Row]:
     """All rows, by tag; those of a newer edition that the table does not have among them."""
     rows = [_row(row) for row in table]
     known = {int(row[0], 16) for row in rows if "X" not in row[0]}
-    rows += [_newer_row(tag, basic) for tag, basic in newer.items() if tag not in known]
+    rows += [row for tag, row in newer.items() if tag not in known]
     return sorted(rows)
 
 
@@ -59,34 +59,53 @@ def _keyword(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "", re.sub(r"\(see.*|'s\b", "", name, flags=re.DOTALL))
 
 
-def _newer_row(tag: int, basic: str) -> Row:
-    """What the options say of it is not known, but for what they say of every row of a VR."""
-    try:
-        vr = dictionary_VR(tag)
-    except KeyError:
-        vr = ""
-    kept = {
-        "DA": {"rtnLongFullDatesOpt": "K", "rtnLongModifDatesOpt": "C"},
-        "UI": {"rtnUIDsOpt": "K"},
-    }
-    columns = kept.get("DA" if vr in ("DT", "TM") else vr, {})
-    letters = "".join(columns.get(column, "-") for column in _COLUMNS)
-    return f"{tag:08X}", keyword_for_tag(tag), basic, letters
+_NAMES = (
+    *("clean_graphics", "clean_structured_content", "clean_descriptors"),
+    *("retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"),
+    *("retain_patient_characteristics", "retain_device_identity"),
+    *("retain_institution_identity", "retain_uids", "retain_safe_private"),
+)
+_plain_tag = re.compile(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)").fullmatch
 
 
-def newer_table(source: str) -> dict[int, str]:
-    """Tag → action from lists such as ``X_Z_U_STAR_TAGS = [(0x0008, 0x1140), …]``."""
-    actions = {}
-    for node in ast.parse(source).body:
-        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.List):
+def newer_table(document: Mapping[str, Any]) -> dict[int, Row]:
+    """Tag → row, but for repeating groups."""
+    found = {}
+    for row in document["rows"]:
+        tag = _plain_tag(row["tag"])
+        if tag is None:
             continue
-        name = node.targets[0]
-        assert isinstance(name, ast.Name)
-        code = name.id.removesuffix("_TAGS").replace("_STAR", "*").replace("_", "/")
-        for tag in ast.literal_eval(node.value):
-            if len(tag) == 2:  # those of repeating groups have masks behind
-                actions[tag[0] << 16 | tag[1]] = code
-    return actions
+        number = int(tag[1] + tag[2], 16)
+        columns = "".join(row["options"].get(name, "-") for name in _NAMES)
+        keyword = keyword_for_tag(number) or _keyword(row["name"])
+        found[number] = f"{number:08X}", keyword, row["basic_profile"], columns
+    return found
+
+
+# --- content items --------------------------------------------------------------------------------
+
+_SWIFT_COLUMNS = {
+    "cleanDescriptors": "cleanDescOpt",
+    "device": "rtnDevIdOpt",
+    "fullDates": "rtnLongFullDatesOpt",
+    "institution": "rtnInstIdOpt",
+    "modifiedDates": "rtnLongModifDatesOpt",
+    "patient": "rtnPatCharsOpt",
+    "uids": "rtnUIDsOpt",
+}
+_content_rows = re.compile(r'"([^"|]+)\|([^"|]+)\|([A-Z]+)": E341Row\(([^)]*)\),').findall
+_argument = re.compile(r'(\w+): "([^"]*)"').findall
+
+
+def content_items(listing: str) -> list[tuple[str, str, str, str, str]]:
+    """Scheme, code, value type, basic action, a letter per column."""
+    rows = []
+    for scheme, code, value_type, arguments in _content_rows(listing):
+        given = dict(_argument(arguments))
+        letters = {_SWIFT_COLUMNS[name]: given[name] for name in _SWIFT_COLUMNS if name in given}
+        columns = "".join(letters.get(column, "-") for column in _COLUMNS)
+        rows.append((scheme, code, value_type, given["basic"], columns))
+    return sorted(rows)
 
 
 # --- types ----------------------------------------------------------------------------------------
@@ -176,6 +195,35 @@ _ABBREVIATIONS = (
     "venous vibe view vol weighted wfi wi window with without wo wrist xa xr "
 )
 
+# The same in other languages, as far as ASCII writes them: parts of the body, planes, phases and
+# techniques. Words that many people are called by are left out.
+_OTHER_LANGUAGES = (
+    # German
+    "abdomen becken beckenuebersicht brustkorb brustwirbelsaeule ellenbogen "
+    "ganzkoerper gehirn gelenk halswirbelsaeule handgelenk hirn hno huefte kontrastmittel "
+    "lendenwirbelsaeule linkes linker lunge milz nativ nebenniere niere nieren "
+    "oberarm oberbauch oberschenkel rechte rechter rechtes schaedel scheitel schicht "
+    "seitlich sprunggelenk steissbein stehend liegend unterarm unterbauch unterschenkel "
+    "wirbelsaeule bws hws lws sprg seitl axial koronar sagittal arteriell venoes spaet duenn "
+    # French
+    "abdominal arteriel artere bassin cerveau cheville cou coude crane droite "
+    "epaule foie gauche genou hanche jambe lombaire moelle osseuse poumon poumons rachis "
+    "sans avec injection temps portal tardif coupes tete thoracique thorax vaisseaux "
+    "veineux "
+    # Spanish and Portuguese
+    "abdominal arterial axial brazo cadera cerebro codo coluna columna cuello "
+    "derecha derecho direita direito esquerda esquerdo femur hepatico higado hombro izquierda "
+    "izquierdo joelho lumbar mama muneca osseo pelvica pulmao pulmon rodilla simples sin sem com "
+    "contraste tobillo torax tornozelo ombro venosa venoso cranio cervical dorsal figado "
+    # Italian
+    "addome anca arteriosa bacino braccio caviglia cerebrale collo cranio destra destro encefalo "
+    "fegato ginocchio gomito lombare mammella mdc polmone polmoni polso rachide senza "
+    "sinistra sinistro spalla tardiva torace venosa "
+    # Dutch
+    "bekken bovenbuik elleboog enkel heup hersenen linker longen nek nier nieren "
+    "rechter schouder wervelkolom zonder "
+)
+
 # They say when, who and of which sex, which is what is to be removed.
 _TELLING = (
     "january february march april may june july august september october november december jan "
@@ -203,20 +251,24 @@ def vocabulary() -> list[str]:
         for word in _word(text)
         if len(word) >= _SHORTEST and text.isascii()
     }
-    return sorted((words | {*_ABBREVIATIONS.split()}) - {*_TELLING.split()})
+    added = {*_ABBREVIATIONS.split(), *_OTHER_LANGUAGES.split()}
+    return sorted((words | added) - {*_TELLING.split()})
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write the files."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--iods", type=Path, required=True, help="Wheel of highdicom.")
-    parser.add_argument("--newer", type=Path, required=True, help="Table of dicom-anonymizer.")
+    parser.add_argument("--newer", type=Path, required=True, help="Table of pymedphys.")
+    parser.add_argument("--content", type=Path, required=True, help="Listing of DICOMKit.")
     given = parser.parse_args()
-    newer = newer_table(given.newer.read_text("utf-8"))
-    rows = confidentiality(json.loads(given.table.read_text("utf-8")), newer)
-    edition = f"{EDITION}, and the rows that {given.newer.stem.rpartition('_')[2]} has more"
+    newer = json.loads(given.newer.read_text("utf-8"))
+    rows = confidentiality(json.loads(given.table.read_text("utf-8")), newer_table(newer))
+    edition = f"{EDITION}, and the rows that {newer['edition']} has more"
+    content = content_items(given.content.read_text("utf-8"))
+    _write(given.out / "content_items.json", {"edition": CONTENT_EDITION, "rows": content})
     _write(given.out / "confidentiality.json", {"edition": edition, "rows": rows})
     _write(given.out / "iod_types.json", iod_types(rows, Iods(given.iods)))
     words = "".join(f"{word}\n" for word in vocabulary())

@@ -64,6 +64,9 @@ def instance(**attributes: object) -> Dataset:
         ('not Modality == "MR" and Rows == 512', True),
         ('not (Modality == "MR" or Rows == 512)', False),
         ("not not exists Rows", True),
+        ('Modality contains "t"', True),
+        ('not Modality contains "MR"', True),
+        ('Modality contains "C*"', False),
     ],
 )
 def test_a_condition_says_what_it_says(text: str, holds: bool) -> None:
@@ -85,14 +88,18 @@ def test_a_condition_goes_to_other_processes() -> None:
         ("Modality == 5", "column 13: Modality (CS) is text, and '5' is a number"),
         ('Rows == "512"', 'column 9: Rows (US) is a number, and "512" is text'),
         ('Rows matches "5*"', "column 14: Rows (US) is a number; 'matches' compares text"),
+        ('Rows contains "5"', "column 15: Rows (US) is a number; 'contains' compares text"),
         ("Modality = 'CT'", "column 10: write '==' to compare"),
         ('Modality == "CT', 'column 13: the text that begins here has no closing "'),
         (
             "Modality == CT",
             "column 13: a text in quotation marks or a number is expected, not 'CT'",
         ),
-        ("Modality", "column 9: '==', '!=', 'in' or 'matches' is expected, not the end"),
-        ("Modality not == 'CT'", "column 14: 'in' or 'matches' is expected, not '=='"),
+        (
+            "Modality",
+            "column 9: '==', '!=', 'in', 'matches' or 'contains' is expected, not the end",
+        ),
+        ("Modality not == 'CT'", "column 14: 'in', 'matches' or 'contains' is expected, not '=='"),
         ("Modality in 'CT'", "column 13: '[' is expected, not \"CT\""),
         ("Modality in ['CT'", "column 18: ']' is expected, not the end"),
         ("(Modality == 'CT'", "column 18: ')' is expected, not the end"),

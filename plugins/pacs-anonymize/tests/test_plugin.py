@@ -195,7 +195,7 @@ def test_the_conformance_statement_tells_the_rules(key: str) -> None:
     )
     texts = [each.text for each in plugin.conformance(settings) if isinstance(each, Remark)]
     assert any("Modality CT: basic" in text and "0110H" in text for text in texts)
-    assert any("retain-uids" in text and "Headers only" in text for text in texts)
+    assert any("retain-uids" in text and "clean-pixel-data" in text for text in texts)
     assert not any(key in text for text in texts)
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from pacs_framework.anonymizers.anonymizer import Anonymizer
+from pacs_framework.anonymizers.pixel_work import AnonymousDataSet, PixelWork, data_set_of
+from pacs_framework.anonymizers.redacting import redacted
+from pacs_framework.codecs.transcoding import Transcoding
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.header import Readable, split_data_set
 from pacs_framework.dicom.rewrite import (
@@ -16,10 +19,11 @@ from pacs_framework.dicom.rewrite import (
     failure_of,
     joined,
 )
+from pacs_framework.dicom.stream import PieceStream
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.errors import NotAnonymized, PacsError, PluginError
 
-__all__ = ["AnonymousInstance", "anonymized", "anonymous_instance"]
+__all__ = ["AnonymousInstance", "Answer", "anonymized", "anonymous_answer", "anonymous_instance"]
 
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 _METHODS = ("DeidentificationMethod", "DeidentificationMethodCodeSequence")
@@ -39,16 +43,39 @@ class AnonymousInstance:
     dataset: Iterator[bytes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an anonymizer made of a data set; ``pixels`` is what is still to be done to them."""
+
+    dataset: Dataset
+    pixels: PixelWork | None = None
+
+
 def anonymized(anonymizer: Anonymizer, dataset: Dataset) -> Dataset:
+    """What ``anonymizer`` makes of a data set whose pixels stay as they are, once looked at.
+
+    For objects without pixels, and whoever does not have them. Raises `NotAnonymized` for whatever
+    goes wrong, so that nobody lets the original pass; also where the pixels were to be changed.
+    """
+    answer = anonymous_answer(anonymizer, dataset)
+    if answer.pixels is not None:
+        raise NotAnonymized("the pixels have to be changed too, and here is nobody who does it")
+    return answer.dataset
+
+
+def anonymous_answer(anonymizer: Anonymizer, dataset: Dataset) -> Answer:
     """What ``anonymizer`` makes of a data set without pixel data, once it has been looked at.
 
-    Raises `NotAnonymized` for whatever goes wrong, so that nobody lets the original pass.
+    Its ``pixels`` have to be done before anything goes on: by `redacted`, or in an archive by
+    putting them into the `Coercion`. Raises `NotAnonymized`, as `anonymized` does.
     """
     kept, encoding = _kept(dataset), dataset.original_encoding
     if missing := _invalid_uid(dataset):
         raise NotAnonymized(f"the instance cannot be de-identified: it has no valid {missing}")
     try:
-        answer = anonymizer.anonymize(dataset)
+        given = anonymizer.anonymize(dataset)
+        pixels = given.pixels if isinstance(given, AnonymousDataSet) else None
+        answer = data_set_of(given)
         fault = _fault_of(answer, kept)
     except PacsError as error:
         raise NotAnonymized(f"the instance cannot be de-identified: {error}") from error
@@ -59,23 +86,31 @@ def anonymized(anonymizer: Anonymizer, dataset: Dataset) -> Dataset:
         raise NotAnonymized(fault)
     # A new data set does not know how the pixel data are encoded that will follow it.
     answer.set_original_encoding(*encoding)
-    return answer
+    return Answer(dataset=answer, pixels=pixels)
 
 
 def anonymous_instance(
-    anonymizer: Anonymizer, source: Readable, transfer_syntax_uid: str
+    anonymizer: Anonymizer,
+    source: Readable,
+    transfer_syntax_uid: str,
+    transcoding: Transcoding | None = None,
 ) -> AnonymousInstance:
-    """A data set read from ``source`` de-identified, its pixel data as they are.
+    """A data set read from ``source`` de-identified, its pixels as the anonymizer wants them.
 
-    Digital signatures, padding and private elements behind the pixel data are left out. Raises
-    `NotAnonymized`, and `UnreadableInstance`, which may come with the pieces.
+    Digital signatures, padding and private elements behind the pixel data are left out. Compressed
+    pixels are changed with the codecs of ``transcoding``. Raises `NotAnonymized` and
+    `UnreadableInstance`, which may come with the pieces.
     """
     split = split_data_set(source, transfer_syntax_uid)
-    dataset = anonymized(anonymizer, decode_header(split))
+    answer = anonymous_answer(anonymizer, decode_header(split))
+    dataset = answer.dataset
     try:
         pieces = joined(split, transfer_syntax_uid, dataset, pixels_only=True)
     except PluginError as error:
         raise NotAnonymized(f"the anonymizer failed: {error}") from error
+    if answer.pixels is not None:
+        made = redacted(PieceStream(pieces), transfer_syntax_uid, answer.pixels, transcoding)
+        transfer_syntax_uid, pieces = made.transfer_syntax, made.pieces
     return AnonymousInstance(
         meta=FileMeta(
             sop_class_uid=str(dataset.SOPClassUID),

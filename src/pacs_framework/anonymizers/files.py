@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pacs_framework.anonymizers.anonymizer import Anonymizer
 from pacs_framework.anonymizers.applying import AnonymousInstance, anonymous_instance
+from pacs_framework.codecs.transcoding import Transcoding
 from pacs_framework.dicom.part10 import make_prefix, read_prefix
 from pacs_framework.whole_file import check_free, whole_file
 
@@ -13,19 +14,26 @@ __all__ = ["anonymize_file"]
 
 
 def anonymize_file(
-    anonymizer: Anonymizer, source: Path, destination: Path, *, overwrite: bool = False
+    anonymizer: Anonymizer,
+    source: Path,
+    destination: Path,
+    *,
+    overwrite: bool = False,
+    transcoding: Transcoding | None = None,
 ) -> AnonymousInstance:
     """Write the DICOM file ``source``, de-identified, to ``destination``; folders are made.
 
-    The Part 10 header is a new one (PS3.15 E.1.1). Returns what was written; its pieces are used
-    up. Raises `NotAnonymized`, `UnreadableInstance` and OSError: FileExistsError where
+    The Part 10 header is a new one (PS3.15 E.1.1). Compressed pixels that the anonymizer wants
+    changed are changed with the codecs of ``transcoding``. Returns what was written; its pieces are
+    used up. Raises `NotAnonymized`, `UnreadableInstance` and OSError: FileExistsError where
     ``destination`` is there and may not be overwritten. Then nothing is written.
     """
     check_free(destination, overwrite=overwrite)
     with source.open("rb") as reader:
         prefix = read_prefix(reader)
         reader.seek(prefix.dataset_offset)
-        made = anonymous_instance(anonymizer, reader, prefix.meta.transfer_syntax_uid)
+        syntax = prefix.meta.transfer_syntax_uid
+        made = anonymous_instance(anonymizer, reader, syntax, transcoding)
         with whole_file(destination, overwrite=overwrite) as writer:
             writer.write(make_prefix(made.meta))
             writer.writelines(made.dataset)

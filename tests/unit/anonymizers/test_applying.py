@@ -18,7 +18,13 @@ from pydicom.uid import (
 )
 
 from pacs_framework.anonymizers.anonymizer import Anonymizer
-from pacs_framework.anonymizers.applying import AnonymousInstance, anonymized, anonymous_instance
+from pacs_framework.anonymizers.applying import (
+    AnonymousInstance,
+    anonymized,
+    anonymous_answer,
+    anonymous_instance,
+)
+from pacs_framework.anonymizers.pixel_work import AnonymousDataSet, PixelWork, Region
 from pacs_framework.dicom.part10 import make_prefix
 from pacs_framework.dicom.rewrite import load_header
 from pacs_framework.errors import MismatchedInstance, NotAnonymized, UnreadableInstance
@@ -216,3 +222,39 @@ def test_pixel_data_that_are_cut_off_come_with_an_error() -> None:
     made = anonymous_instance(By(), io.BytesIO(cut), EXPLICIT)
     with pytest.raises(UnreadableInstance, match="end inside the pixel data"):
         b"".join(made.dataset)
+
+
+# --- pixels ---------------------------------------------------------------------------------------
+
+
+def with_work(dataset: Dataset) -> AnonymousDataSet:
+    region = Region(left=0, top=0, width=8, height=1)
+    return AnonymousDataSet(dataset=dataset, pixels=PixelWork(regions=(region,)))
+
+
+def test_pixels_are_changed_as_the_answer_says() -> None:
+    given = make_instance()
+    made = anonymous_instance(By(with_work), io.BytesIO(encoded_instance(given)), EXPLICIT)
+    answer = dcmread(io.BytesIO(make_prefix(made.meta) + b"".join(made.dataset)))
+    row = given.Columns * given.BitsAllocated // 8
+    blanked = min(row, 8 * given.BitsAllocated // 8)
+    assert answer.PixelData[:blanked] == bytes(blanked)
+    assert answer.PixelData[row:] == given.PixelData[row:]
+    assert answer.PatientName == "Anon"
+
+
+def test_whoever_cannot_change_pixels_is_not_given_the_data_set() -> None:
+    with pytest.raises(NotAnonymized, match="the pixels have to be changed too"):
+        anonymized(By(with_work), header())
+    answer = anonymous_answer(By(with_work), header())
+    assert answer.pixels is not None
+    assert answer.dataset.PatientName == "Anon"
+
+
+def test_an_answer_with_work_is_looked_at_like_any_other() -> None:
+    def no_statement(dataset: Dataset) -> AnonymousDataSet:
+        del dataset.PatientIdentityRemoved
+        return with_work(dataset)
+
+    with pytest.raises(NotAnonymized, match="does not say it is de-identified"):
+        anonymous_answer(By(no_statement), header())

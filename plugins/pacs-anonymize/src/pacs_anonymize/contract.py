@@ -13,6 +13,7 @@ from pydicom import uid
 from pacs_anonymize.engine.options import Option
 from pacs_anonymize.names import BASIC, SHIPPED
 from pacs_anonymize.profiles.known import profile_named
+from pacs_anonymize.profiles.reading import load_profile
 from pacs_anonymize.settings import AnonymizeSettings
 from pacs_framework.anonymizers.anonymizer import Anonymizer
 from pacs_framework.testing.suites.anonymizer import AnonymizerSuite
@@ -20,6 +21,14 @@ from pacs_framework.testing.suites.anonymizer import AnonymizerSuite
 __all__ = ["TestProfiles", "TestRetaining", "TestShipped"]
 
 _KEY = b"a key of thirty-two bytes or so."
+
+# Pixels are as they were: the suite compares them.
+_PIXELS = """
+options = ["clean-pixel-data"]
+[[pixels]]
+clean = true
+why = "the suite makes them"
+"""
 
 
 def _profile(*options: Option, name: str = BASIC) -> Mapping[str, Anonymizer]:
@@ -32,7 +41,9 @@ class TestProfiles(AnonymizerSuite):
 
     @pytest.fixture
     def anonymizers(self) -> Mapping[str, Anonymizer]:
-        """The second one with every option that cleans, the third one with what may be kept."""
+        """The second one with every option that cleans, the third one with what may be kept, the
+        last one with a rule for pixels.
+        """
         return {
             **_profile(),
             **_profile(
@@ -46,6 +57,7 @@ class TestProfiles(AnonymizerSuite):
                 Option.RETAIN_SAFE_PRIVATE,
                 Option.RETAIN_PATIENT_CHARACTERISTICS,
             ),
+            "pixels": load_profile(_PIXELS, "pixels", "pixels.toml").anonymizer(_KEY),
         }
 
 

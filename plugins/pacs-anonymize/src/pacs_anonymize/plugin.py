@@ -11,6 +11,8 @@ from pacs_anonymize.commands.group import anonymize
 from pacs_anonymize.settings import AnonymizeSettings
 from pacs_framework import hookimpl
 from pacs_framework.archive.incoming import Coercion, IncomingInstance, Refusal
+from pacs_framework.archive.outgoing import OutgoingInstance
+from pacs_framework.errors import ConfigurationError, PacsError
 from pacs_framework.network.service import DimseService
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ def config_models() -> type[AnonymizeSettings]:
 @hookimpl
 def idle_hooks(settings: AnonymizeSettings) -> tuple[str, ...]:
     """Without a rule, no instance needs to be looked at."""
-    return () if settings.on_store else ("on_store",)
+    rules = {"on_store": settings.on_store, "on_retrieve": settings.on_retrieve}
+    return tuple(hook for hook, each in rules.items() if not each)
 
 
 @hookimpl
@@ -54,8 +57,23 @@ def dimse_services(archive: Archive, settings: AnonymizeSettings) -> Sequence[Di
     """
     if any(archive.anonymizers):  # else the services are only looked at, for a statement
         for rule in settings.on_store:
-            archive.anonymizers[rule.anonymizer]
+            if rule.anonymizer:
+                archive.anonymizers[rule.anonymizer]
+        for view in settings.on_retrieve:
+            if view.anonymizer:
+                archive.anonymizers[view.anonymizer]
+        _open_vault(settings)
     return []
+
+
+def _open_vault(settings: AnonymizeSettings) -> None:
+    """A vault that is away or has another key stops the start, not each instance."""
+    if settings.vault.vault is None:
+        return
+    try:
+        settings.vault.vault.open()
+    except PacsError as error:
+        raise ConfigurationError(str(error)) from error
 
 
 @hookimpl
@@ -66,7 +84,24 @@ def on_store(
     # Not above: an archive without rules needs none of it.
     from pacs_anonymize.on_store import judge  # noqa: PLC0415
 
-    return judge(instance, archive, settings.on_store)
+    return judge(
+        instance,
+        archive,
+        settings.on_store,
+        keeper=settings.vault.keeper,
+        quarantine=settings.quarantine,
+    )
+
+
+@hookimpl
+def on_retrieve(
+    instance: OutgoingInstance, archive: Archive, settings: AnonymizeSettings
+) -> Refusal | Coercion | None:
+    """De-identify what a rule says for this recipient."""
+    # Not above: an archive without rules needs none of it.
+    from pacs_anonymize.on_retrieve import judge  # noqa: PLC0415
+
+    return judge(instance, archive, settings.on_retrieve, keeper=settings.vault.keeper)
 
 
 @hookimpl

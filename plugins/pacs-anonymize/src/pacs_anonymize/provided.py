@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydicom import Dataset
 
 from pacs_anonymize.keys import MAKE_ONE
@@ -10,7 +12,10 @@ from pacs_anonymize.settings import AnonymizeSettings
 from pacs_framework.anonymizers.anonymizer import Anonymizer
 from pacs_framework.errors import NotAnonymized
 
-__all__ = ["KeylessAnonymizer", "own_anonymizers"]
+if TYPE_CHECKING:
+    from pacs_anonymize.vault.keeping import Keeper
+
+__all__ = ["KeylessAnonymizer", "own_anonymizers", "remembered"]
 
 
 class KeylessAnonymizer(Anonymizer):
@@ -40,9 +45,24 @@ def own_anonymizers(settings: AnonymizeSettings) -> dict[str, Anonymizer]:
     # Not above: an archive that does not use them starts without loading them.
     from pacs_anonymize.profiles.known import profiles_of  # noqa: PLC0415
 
+    profiles = profiles_of(settings)
+    if key is None:
+        return {
+            name: KeylessAnonymizer(loaded.description, keeps_uids=loaded.keeps_uids)
+            for name, loaded in profiles.items()
+        }
+    patients, keeper = settings.patients(), settings.vault.keeper
     return {
-        name: KeylessAnonymizer(loaded.description, keeps_uids=loaded.keeps_uids)
-        if key is None
-        else loaded.anonymizer(key)
-        for name, loaded in profiles_of(settings).items()
+        name: remembered(loaded.anonymizer(key, patients=patients), keeper)
+        for name, loaded in profiles.items()
     }
+
+
+def remembered(anonymizer: Anonymizer, keeper: Keeper | None) -> Anonymizer:
+    """An anonymizer that keeps the way back by ``keeper``, where there is one; not twice."""
+    if keeper is None:
+        return anonymizer
+    # Not above: an archive without a vault loads nothing of it.
+    from pacs_anonymize.vault.recording import Remembering  # noqa: PLC0415
+
+    return anonymizer if isinstance(anonymizer, Remembering) else Remembering(anonymizer, keeper)

@@ -28,6 +28,10 @@ NOBODY = frozenset()
         ("scan of 3 May 1961", "scan of"),
         ("12345mm", ""),
         ("Müller, Schädel", ""),
+        ("CT Schaedel nativ, Herr Schmidt", "CT Schaedel nativ"),
+        ("Rachis lombaire sans injection, Mme Dupont", "Rachis lombaire sans injection"),
+        ("Torax simples, Garcia", "Torax simples"),
+        ("Encefalo senza mdc", "Encefalo senza mdc"),
         ("", ""),
     ],
 )
@@ -151,8 +155,12 @@ def test_a_content_tree_becomes_a_comment(through):
 
 
 def test_a_content_tree_is_cleaned_by_value_types(through):
-    """Measurements and references stay; who the patient is and how old does not."""
-    after = through(report(), CONTENT)
+    """Measurements and references stay; who the patient is and how old does not. What was found is
+    a description: its words stay with the option for these.
+    """
+    (container,) = through(report(), CONTENT).ContentSequence
+    assert container.ContentSequence[1].TextValue == "REMOVED"
+    after = through(report(), CONTENT, DESCRIPTORS)
     (container,) = after.ContentSequence
     kinds = [item.ValueType for item in container.ContentSequence]
     assert kinds == ["PNAME", "TEXT", "NUM", "DATE", "UIDREF", "IMAGE"]

@@ -14,6 +14,7 @@ from pydicom.sequence import Sequence
 from pacs_anonymize.engine.anonymizer import ProfileAnonymizer
 from pacs_anonymize.engine.options import Option
 from pacs_anonymize.engine.profile import Profile
+from pacs_anonymize.engine.table import confidentiality_table
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.dicom.rewrite import encode_header, load_header
 from pacs_framework.dicom.uids import BIG_ENDIAN, IMPLICIT_VR
@@ -158,6 +159,50 @@ def test_no_name_and_no_number_survives(profile, dataset, syntax):
     encoded = encode_identifier(identified(dataset), syntax)
     answer = ANONYMIZERS[profile].anonymize(load_header(io.BytesIO(encoded), syntax))
     assert left_in(encode_header(answer, syntax)) == []
+
+
+ROWS = [
+    (tag, vr)
+    for tag, vr in STANDARD
+    if (row := confidentiality_table().row(tag))
+    and vr in ("PN", *SHORT[:3], *LONG)
+    and not {"K", "C", "U"} & set(row.basic)
+]
+
+
+def word_of(tag: int) -> str:
+    """A word for each attribute, which stands nowhere else."""
+    return "Zq" + f"{tag:08x}".translate(str.maketrans("0123456789", "ghijklmnop"))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    rows=st.lists(st.sampled_from(ROWS), min_size=1, max_size=9, unique=True),
+    above=st.lists(st.sampled_from(SEQUENCES), max_size=3),
+    syntax=st.sampled_from([EXPLICIT, IMPLICIT_VR, BIG_ENDIAN]),
+)
+def test_no_value_of_any_row_survives_anywhere(rows, above, syntax):
+    """Of an attribute that the Basic Profile takes out: not at its place, at whatever depth, and
+    no copy of it in private, unknown and encapsulated elements.
+    """
+    words = [word_of(tag) for tag, _ in rows]
+    said = " ".join(words)
+    dataset = Dataset()
+    for tag, vr in rows:
+        dataset.add(DataElement(tag, vr, word_of(tag)))
+    block = dataset.private_block(0x0009, "SITE", create=True)
+    block.add_new(0x01, "UT", said)
+    block.add_new(0x02, "OB", said.encode().ljust(len(said) + len(said) % 2))
+    dataset.add(DataElement(UNKNOWN[0], "UT", said))
+    dataset.EncapsulatedDocument = said.encode().ljust(len(said) + len(said) % 2)
+    dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    for tag in above:
+        dataset, inner = Dataset(), dataset
+        dataset.add(DataElement(tag, "SQ", Sequence([inner])))
+    encoded = encode_identifier(identified(dataset), syntax)
+    answer = ANONYMIZERS["basic"].anonymize(load_header(io.BytesIO(encoded), syntax))
+    after = encode_header(answer, syntax).lower()
+    assert [word for word in words if word.lower().encode() in after] == []
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])

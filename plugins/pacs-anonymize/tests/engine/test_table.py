@@ -14,6 +14,8 @@ from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
 from pacs_anonymize.engine.options import Option
+from pacs_anonymize.engine.plan import Plans
+from pacs_anonymize.engine.profile import Profile
 from pacs_framework.dicom.rewrite import load_header
 from pacs_framework.dicom.uids import UidForm, uid_form
 
@@ -129,16 +131,40 @@ def fault_of(level: Dataset, tag: int, vr: str, letter: str, depth: int) -> str:
     return "tells" if told or (same and letter != "U") else ""
 
 
-def test_several_codes_are_resolved_by_the_type_in_the_iod(make):
-    """X/Z/D: D for type 1, Z for type 2, X for type 3 and for what the IOD does not have.
+@pytest.mark.parametrize("option", [None, *Option])
+def test_several_codes_are_resolved_by_the_type_in_the_iod(option, make):
+    """X/Z/D: D for type 1, Z for type 2, X for type 3 and for what the IOD does not have; in every
+    storage SOP class, with every option.
 
     References stay where they must or may be there.
     """
-    wrong = [fault for sop_class in TYPES["classes"] for fault in faults_in(sop_class, make())]
+    anonymizer = make(*([option] if option else []))
+    wrong = [
+        fault
+        for sop_class in TYPES["classes"]
+        for fault in faults_in(sop_class, anonymizer, option)
+    ]
     assert wrong == []
 
 
-def faults_in(sop_class, anonymizer):
+@pytest.mark.parametrize("option", [None, *Option])
+def test_a_single_code_means_the_same_in_every_sop_class(option):
+    """So what is shown of it in one class is shown for all."""
+    plans = Plans(Profile("test", frozenset([option] if option else [])))
+    single = [tag for tag, basic, _, _ in ROWS if "/" not in basic]
+    alike = {digits: sop_class for sop_class, digits in TYPES["classes"].items()}
+    unknown = plans.of_class("1.2.3")
+    wrong = [
+        f"{sop_class}: {Tag(tag)}"
+        for sop_class in alike.values()
+        for tag in single
+        if plans.of_class(sop_class)[tag] != unknown[tag]
+    ]
+    assert wrong == []
+    assert len(alike) > 50
+
+
+def faults_in(sop_class, anonymizer, option):
     kinds = dict(zip(TYPES["tags"], TYPES["classes"][sop_class], strict=True))
     dataset = Dataset()
     for tag, _, _, vr in ROWS:
@@ -146,13 +172,15 @@ def faults_in(sop_class, anonymizer):
             dataset.add(DataElement(tag, vr, telling(tag, vr, 0)))
     dataset.SOPClassUID = sop_class
     after = anonymizer.anonymize(dataset)
-    for tag, basic, _, vr in ROWS:
+    for tag, basic, columns, vr in ROWS:
         codes = basic.replace("*", "").split("/")
         if len(codes) == 1 or tag in PATIENT:
             continue
         kind = kinds[f"{tag:08X}"]
         middle = "Z" if "Z" in codes and "U" not in codes else codes[-1]
         letter = {"1": codes[-1], "2": middle}.get(kind, codes[0])
+        asked = columns.get(option, "-") if option else "-"
+        letter = letter if asked == "-" else asked
         if fault := fault_of(after, tag, vr, letter, 0):
             yield f"{sop_class}: {Tag(tag)} of type {kind}, {basic}: {fault}"
 
@@ -160,6 +188,7 @@ def faults_in(sop_class, anonymizer):
 def test_the_edition_is_told():
     """Since the table grows with the standard."""
     assert "2025" in DOCUMENT["edition"]
+    assert "2026d" in DOCUMENT["edition"]
     assert len(ROWS) > 600
 
 

@@ -10,10 +10,16 @@ __all__ = ["anonymize"]
 
 # Name → module with a command of the same name. Imported on demand: `pacs --help` stays quick.
 _COMMANDS = {
+    "import-recipe": "pacs_anonymize.commands.import_recipe",
     "lint": "pacs_anonymize.commands.lint",
     "make-key": "pacs_anonymize.commands.make_key",
+    "preview": "pacs_anonymize.commands.preview",
     "profiles": "pacs_anonymize.commands.profiles",
+    "pseudonyms": "pacs_anonymize.commands.pseudonyms",
+    "quarantine": "pacs_anonymize.commands.quarantine",
+    "restore": "pacs_anonymize.commands.restore",
     "run": "pacs_anonymize.commands.run",
+    "vault": "pacs_anonymize.commands.vault",
 }
 _DEFAULT = "run"
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from multiprocessing import forkserver
 
 from pacs_anonymize.commands.work import Done, Outcome, Plan, Work
@@ -29,7 +29,9 @@ def run(plan: Plan, tasks: Sequence[FileTask], jobs: int) -> Iterator[Done]:
     """
     batches = [tasks[at : at + _BATCH] for at in range(0, len(tasks), _BATCH)]
     if jobs == 1 or len(batches) <= 1:
-        yield from map(Work(plan), tasks)
+        with closing(Work(plan)) as work:
+            for batch in batches:
+                yield from work.batch(batch)
         return
     context = multiprocessing.get_context("forkserver")
     # Each process begins with the imports done; by default it would begin with ours, threads too.
@@ -101,4 +103,4 @@ def _begin(plan: Plan) -> None:
 
 def _work(batch: Sequence[FileTask]) -> list[Done]:
     assert _worker is not None
-    return [_worker(task) for task in batch]
+    return _worker.batch(batch)

@@ -7,7 +7,7 @@
     not    = "not" not | part
     part   = "(" some ")" | "exists" KEYWORD | KEYWORD comparison
     comparison = ( "==" | "!=" ) value | [ "not" ] "in" "[" value { "," value } "]"
-               | [ "not" ] "matches" TEXT
+               | [ "not" ] ( "matches" | "contains" ) TEXT
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pacs_anonymize.conditions.attributes import Attribute, Type, attribute_name
 from pacs_anonymize.conditions.predicates import (
     All,
     Condition,
+    Contains,
     Exists,
     Matches,
     Not,
@@ -31,7 +32,7 @@ from pacs_framework.dicom.uids import is_valid_uid
 
 __all__ = ["parse_condition"]
 
-_RESERVED = {"and", "or", "not", "in", "matches", "exists"}
+_RESERVED = {"and", "or", "not", "in", "matches", "contains", "exists"}
 _DEEPEST = 50
 """Nested parentheses and negations; nobody writes more, and Python's own stack has an end."""
 
@@ -124,11 +125,12 @@ class _Parser:
         operator = self._take()
         negated = operator.kind is Kind.WORD and operator.text == "not"
         word = self._take() if negated else operator
-        if word.kind is Kind.WORD and word.text in ("in", "matches"):
-            made = self._in(attribute) if word.text == "in" else self._matches(attribute)
+        if word.kind is Kind.WORD and word.text in ("in", "matches", "contains"):
+            made = self._in(attribute) if word.text == "in" else self._like(attribute, word.text)
             return Not(made) if negated else made
         if negated or word.kind is not Kind.SYMBOL or word.text not in ("==", "!="):
-            expected = "'in' or 'matches'" if negated else "'==', '!=', 'in' or 'matches'"
+            words = "'in', 'matches' or 'contains'"
+            expected = words if negated else f"'==', '!=', {words}"
             raise ConditionError(f"{expected} is expected, not {word}", word.column)
         equal = OneOf(attribute, frozenset({self._value(attribute)}))
         return equal if word.text == "==" else Not(equal)
@@ -141,15 +143,15 @@ class _Parser:
         self._expect("]")
         return OneOf(attribute, frozenset(wanted))
 
-    def _matches(self, attribute: Attribute) -> Predicate:
+    def _like(self, attribute: Attribute, word: str) -> Predicate:
         token = self._take()
         if attribute.type not in (Type.TEXT, Type.UID):
-            raise ConditionError(f"{_what(attribute)}; 'matches' compares text", token.column)
+            raise ConditionError(f"{_what(attribute)}; {word!r} compares text", token.column)
         if token.kind is not Kind.TEXT:
             raise ConditionError(
                 f"a pattern in quotation marks is expected, not {token}", token.column
             )
-        return Matches(attribute, token.text)
+        return (Matches if word == "matches" else Contains)(attribute, token.text)
 
     def _value(self, attribute: Attribute) -> str | float:
         token = self._take()

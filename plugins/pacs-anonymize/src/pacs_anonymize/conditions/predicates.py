@@ -10,7 +10,7 @@ from pydicom import Dataset
 
 from pacs_anonymize.conditions.attributes import Attribute
 
-__all__ = ["All", "Condition", "Exists", "Matches", "Not", "OneOf", "Predicate", "Some"]
+__all__ = ["All", "Condition", "Contains", "Exists", "Matches", "Not", "OneOf", "Predicate", "Some"]
 
 
 class Predicate(Protocol):
@@ -56,6 +56,19 @@ class Matches:
         return any(
             fnmatchcase(str(value), self.pattern) for value in self.attribute.values(dataset)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """One of the attribute's values has ``part`` in it, in small or capital letters."""
+
+    attribute: Attribute
+    part: str
+
+    def __call__(self, dataset: Dataset, /) -> bool:
+        """Whether it holds."""
+        part = self.part.casefold()
+        return any(part in str(value).casefold() for value in self.attribute.values(dataset))
 
 
 @dataclass(frozen=True, slots=True)

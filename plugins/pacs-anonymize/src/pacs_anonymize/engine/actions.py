@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pacs_anonymize.engine import treatments
+from pacs_anonymize.engine.content_trees import clean_content
 from pacs_anonymize.engine.identity import Source
 from pacs_anonymize.engine.options import Option
 from pacs_anonymize.engine.profile import Action
@@ -101,7 +102,7 @@ def cleaning_in(option: Option, vr: str) -> Treatment:
     if option is Option.CLEAN_GRAPHICS:
         return treatments.clean_graphics if vr == "SQ" else treatments.remove
     if option is Option.CLEAN_STRUCTURED_CONTENT:
-        return treatments.clean_content
+        return clean_content
     return cleaning_by_vr(vr)
 
 

@@ -10,6 +10,7 @@ from pydicom import Dataset
 
 from pacs_anonymize.engine.changes import Change
 from pacs_anonymize.engine.options import Option
+from pacs_anonymize.engine.patients import PatientTable
 from pacs_anonymize.engine.plan import Plans
 from pacs_anonymize.engine.profile import Profile
 from pacs_anonymize.engine.pseudonyms import KEY_BYTES, Pseudonyms
@@ -28,19 +29,25 @@ class ProfileAnonymizer(Anonymizer):
 
     ``key`` is secret and at least `KEY_BYTES` long: who has it can find out which pseudonym belongs
     to a known patient. ``report`` is called with each `Change` in the order of the walk; it must be
-    picklable where the anonymizer goes to other processes. Raises ValueError for a short key.
+    picklable where the anonymizer goes to other processes. ``patients`` goes before the key where
+    the site names its patients itself. Raises ValueError for a short key.
     """
 
     def __init__(
-        self, profile: Profile, key: bytes, report: Callable[[Change], None] | None = None
+        self,
+        profile: Profile,
+        key: bytes,
+        report: Callable[[Change], None] | None = None,
+        patients: PatientTable | None = None,
     ) -> None:
         self.profile = profile
         self.description = _describe(profile)
         self.keeps_uids = Option.RETAIN_UIDS in profile.options
-        self._arguments = (profile, key, report)
+        self._arguments = (profile, key, report, patients)
         self._pseudonyms = Pseudonyms(key)
         self._plans = Plans(profile)
         self._report = report
+        self._patients = patients
 
     def __reduce__(self) -> tuple[Any, ...]:
         """By its arguments: plans and pseudonyms found so far are made anew where it goes."""
@@ -49,7 +56,8 @@ class ProfileAnonymizer(Anonymizer):
     def anonymize(self, dataset: Dataset) -> Dataset:
         """The data set, de-identified in place. Raises `NotAnonymized`, never with a value."""
         try:
-            return Run(self._plans, self._pseudonyms, self._report).anonymize(dataset)
+            run = Run(self._plans, self._pseudonyms, self._report, self._patients)
+            return run.anonymize(dataset)
         except NotAnonymized:
             raise
         except PYDICOM_FAILURES as error:

@@ -40,6 +40,7 @@ from pacs_anonymize.engine.actions import (
     source_of,
     treatment_of,
 )
+from pacs_anonymize.engine.content_trees import CONTENT_ITEMS, clean_content
 from pacs_anonymize.engine.identity import Source
 from pacs_anonymize.engine.iod_types import Types, types_below, types_in_class
 from pacs_anonymize.engine.options import Option
@@ -113,6 +114,9 @@ class Plan(dict[int, Step]):
             return self._plans.step_of_row(row, tag, vr or "UN", self._types)
         if vr is None:
             return Step(treatments.remove, _UNKNOWN, "UN", frozenset(("UN",)))
+        option = Option.CLEAN_STRUCTURED_CONTENT
+        if tag in CONTENT_ITEMS and option in self._plans.profile.options:
+            return Step(clean_content, f"C: {option}", vr, frozenset((vr,)))
         return self._plans.step_by_vr(vr, keyword_for_tag(tag), cleaning=self.cleaning, tag=tag)
 
     def against(self, step: Step, vr: str) -> Step:

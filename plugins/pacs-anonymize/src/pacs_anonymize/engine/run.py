@@ -12,6 +12,7 @@ from pacs_anonymize.engine.changes import Change
 from pacs_anonymize.engine.dummies import REMOVED, dummy_value
 from pacs_anonymize.engine.identity import Marks, Search
 from pacs_anonymize.engine.options import Option
+from pacs_anonymize.engine.patients import Assigned, PatientTable, Unknown
 from pacs_anonymize.engine.plan import Plans, Step
 from pacs_anonymize.engine.private import declared_safe, safe_characteristics
 from pacs_anonymize.engine.profile import Action, Rule
@@ -44,12 +45,17 @@ class Run:
     """De-identifies one instance by plans; used once."""
 
     def __init__(
-        self, plans: Plans, pseudonyms: Pseudonyms, report: Callable[[Change], None] | None
+        self,
+        plans: Plans,
+        pseudonyms: Pseudonyms,
+        report: Callable[[Change], None] | None,
+        patients: PatientTable | None = None,
     ) -> None:
         self._plans = plans
         self._profile = plans.profile
         self._pseudonyms = pseudonyms
         self._report = report
+        self._patients = patients
 
     def anonymize(self, dataset: Dataset) -> Dataset:
         """The data set, changed in place."""
@@ -74,12 +80,37 @@ class Run:
         unless it says that they have not. Without a Patient ID, the study tells patients apart.
         """
         identifier, issuer = _value(top, _PATIENT_ID), _value(top, _ISSUER)
+        assigned = self._assigned(top.dataset, identifier, issuer)
         if not identifier:
             identifier, issuer = f"study {_text_of(top.dataset, _STUDY_UID)}", ""
-        work.patient = code_of_patient(top, identifier, issuer)
-        was_here = self._pseudonyms.is_own_code(identifier)
+        if assigned is None:
+            work.patient = work.patient_name = code_of_patient(top, identifier, issuer)
+        else:
+            work.patient = assigned.pseudonym
+            work.patient_name = assigned.name or assigned.pseudonym
+        was_here = identifier == work.patient
         if not was_here or what_was_done_to_dates(top.dataset) == _UNMODIFIED:
-            work.days = self._pseudonyms.shift(work.patient)
+            days = None if assigned is None else assigned.days
+            work.days = self._pseudonyms.shift(work.patient) if days is None else days
+
+    def _assigned(self, dataset: Dataset, identifier: str, issuer: str) -> Assigned | None:
+        """What the site calls this patient, where it has a table.
+
+        A patient who is called so already has been through it, and says so. Raises `NotAnonymized`
+        for one who is not in it, unless the key may do.
+        """
+        table = self._patients
+        if table is None:
+            return None
+        found = table.find(issuer, identifier) if identifier else None
+        if found is None and dataset.get("PatientIdentityRemoved") == "YES":
+            found = table.named(identifier)
+        if found is None and table.unknown is Unknown.REFUSE:
+            raise NotAnonymized(
+                "its patient is not in the table of pseudonyms: add a row for the Patient ID "
+                "and its issuer, or let the key name who is not there"
+            )
+        return found
 
     def _know_private(self, work: Work, top: Level) -> None:
         if _CHARACTERISTICS not in top.dataset:

@@ -17,11 +17,9 @@ from pydicom.tag import BaseTag
 
 from pacs_anonymize.engine import dates
 from pacs_anonymize.engine.codes import UNKNOWN_SCHEME, is_public_code, is_public_scheme
-from pacs_anonymize.engine.content import without_characteristics
 from pacs_anonymize.engine.documents import empty_document
 from pacs_anonymize.engine.dummies import REMOVED, dummy_item, dummy_value
 from pacs_anonymize.engine.graphics import without_drawings
-from pacs_anonymize.engine.options import Option
 from pacs_anonymize.engine.profile import Action
 from pacs_anonymize.engine.walk import walk
 from pacs_anonymize.engine.work import Level
@@ -40,7 +38,6 @@ __all__ = [
     "as_patient",
     "clean",
     "clean_code",
-    "clean_content",
     "clean_graphics",
     "clean_items",
     "clean_scheme",
@@ -149,7 +146,10 @@ def as_patient(level: Level, tag: BaseTag, element: Element, step: Step) -> None
     """Patient's Name and Patient ID become the pseudonym of the patient, everywhere."""
     level.gather(element, step.source)
     code = level.work.patient if level.above is None else _patient_of(level)
-    level.put(tag, vr_of(element, step), code.encode())
+    vr = vr_of(element, step)
+    if vr == "PN" and code == level.work.patient:
+        code = level.work.patient_name
+    level.put(tag, vr, code.encode())
     level.tell(tag, element, Action.D, step.rule, code)
 
 
@@ -327,12 +327,6 @@ def descend(level: Level, tag: BaseTag, element: Element, step: Step) -> None:
 def clean_items(level: Level, tag: BaseTag, element: Element, step: Step) -> None:
     """C for sequences: in every item, text of any kind is cleaned as well."""
     _enter(level, tag, element, step, cleaning=True)
-
-
-def clean_content(level: Level, tag: BaseTag, element: Element, step: Step) -> None:
-    """C for content trees: without what tells the patient's characteristics."""
-    kept = Option.RETAIN_PATIENT_CHARACTERISTICS in level.work.plans.profile.options
-    _enter(level, tag, element, step, cleaning=True, keep=None if kept else without_characteristics)
 
 
 def clean_graphics(level: Level, tag: BaseTag, element: Element, step: Step) -> None:

@@ -35,8 +35,8 @@ class Work:
     """What belongs to one instance while it is de-identified."""
 
     __slots__ = (
-        "cleanings", "codes", "days", "holding", "identity", "numbers", "patient", "plans",
-        "pseudonyms", "report", "safe_blocks", "texts", "top",
+        "by_position", "cleanings", "codes", "days", "holding", "identity", "numbers", "patient",
+        "patient_name", "plans", "pseudonyms", "report", "safe_blocks", "texts", "top",
     )  # fmt: skip
 
     def __init__(
@@ -60,7 +60,11 @@ class Work:
         """The rules whose condition this instance fulfils, by their place in the profile."""
         self.patient = ""
         """The pseudonym of the patient."""
+        self.patient_name = ""
+        """What the patient is called instead: the pseudonym, unless a table has a name."""
         self.days = 0
+        self.by_position: bool | None = None
+        """Whether its content items refer to each other by their positions; None: not looked."""
         self.safe_blocks: dict[tuple[int, str], frozenset[int] | None] = {}
         """Private blocks that the instance itself declares safe: their elements, None for all."""
 

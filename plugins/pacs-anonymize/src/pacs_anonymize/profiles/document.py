@@ -10,8 +10,9 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.valuerep import validate_value
 
 from pacs_anonymize.conditions.parser import parse_condition
-from pacs_anonymize.engine.options import Option
 from pacs_anonymize.engine.profile import Action, ByTag, ByVR, Selector
+from pacs_anonymize.pixels.document import PixelRuleEntry
+from pacs_anonymize.pixels.options import OptionName, PixelOption
 from pacs_anonymize.profiles.selectors import by_group, by_keyword, by_private, by_tag, by_vr
 from pacs_framework.config import Section
 
@@ -121,10 +122,23 @@ class Document(Section):
     base: Literal["basic"] = Field(
         default="basic", description="Basic Application Level Confidentiality Profile."
     )
-    options: tuple[Option, ...] = Field(default=(), description="Options of PS3.15 E.3.")
+    options: tuple[OptionName, ...] = Field(default=(), description="Options of PS3.15 E.3.")
     rule: tuple[RuleEntry, ...] = Field(default=(), description="What goes before the table.")
     refuse: tuple[RefusedEntry, ...] = Field(default=(), description="What is not taken.")
     covers: tuple[Covered, ...] = Field(default=(), description="What it claims to cover.")
+    pixels: tuple[PixelRuleEntry, ...] = Field(
+        default=(), description="What is done to pixels, before the rules of files."
+    )
+    defacer: str = Field(default="", description="Who takes faces out of images.")
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if self.pixels and PixelOption.CLEAN_PIXEL_DATA not in self.options:
+            raise ValueError("[[pixels]] needs clean-pixel-data among the options")
+        faces = PixelOption.CLEAN_RECOGNIZABLE_VISUAL_FEATURES
+        if self.defacer and faces not in self.options:
+            raise ValueError(f"defacer needs {faces} among the options")
+        return self
 
 
 def _vr_of(selector: Selector) -> str:

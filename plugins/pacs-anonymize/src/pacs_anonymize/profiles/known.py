@@ -8,9 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacs_anonymize.engine.options import Option
 from pacs_anonymize.engine.profile import Profile
 from pacs_anonymize.names import BASIC, DESCRIPTIONS, SHIPPED
+from pacs_anonymize.pixels.options import AnyOption
 from pacs_anonymize.profiles.loaded import LoadedProfile
 from pacs_anonymize.profiles.reading import load_profile
 from pacs_framework.errors import ConfigurationError
@@ -58,12 +58,15 @@ def _profiles(settings: AnonymizeSettings) -> Iterator[tuple[str, LoadedProfile]
 
 def _own(name: str, own: ProfileSettings) -> LoadedProfile:
     if own.file is not None:
-        return load_profile(_text_of(own.file), name, str(own.file))
-    profile = Profile(name, frozenset(own.options))
-    return LoadedProfile(profile=profile, description=f"{DESCRIPTIONS[BASIC]}{_with(own.options)}")
+        made = load_profile(_text_of(own.file), name, str(own.file))
+    else:
+        description = f"{DESCRIPTIONS[BASIC]}{_with(own.options)}"
+        made = LoadedProfile(profile=Profile(name), description=description)
+        made = made.with_options(own.options)
+    return made.with_pixel_rules(own.pixel_rules).with_defacer(own.defacer)
 
 
-def _with(options: tuple[Option, ...]) -> str:
+def _with(options: tuple[AnyOption, ...]) -> str:
     return f", {', '.join(sorted(options))}" if options else ""
 
 

@@ -11,6 +11,7 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pacs_anonymize.engine.options import Option
 from pacs_anonymize.engine.profile import Action, ByPrivate, ByTag, ByVR, Selector
 from pacs_anonymize.engine.table import Row, confidentiality_table
+from pacs_anonymize.pixels.options import split_options
 from pacs_anonymize.profiles.document import Document, RuleEntry
 from pacs_anonymize.profiles.reading import UnreadableProfile, made_of, read_document
 from pacs_anonymize.profiles.selectors import by_keyword, in_words
@@ -95,7 +96,7 @@ def _includes(outer: Selector, inner: Selector) -> bool:
 
 
 def _weakened(document: Document) -> Iterator[Finding]:
-    options = frozenset(document.options)
+    options, _ = split_options(document.options)
     for number, rule in enumerate(document.rule, start=1):
         if rule.action not in _WEAK or rule.why:
             continue
@@ -168,7 +169,7 @@ def _left_by(document: Document, tag: int) -> str:
     row = confidentiality_table().row(tag)
     if row is None:
         return "is not in Table E.1-1, and no rule removes it"
-    return "is left by an option" if _kept(row, frozenset(document.options)) else ""
+    return "is left by an option" if _kept(row, split_options(document.options)[0]) else ""
 
 
 def _means(selector: Selector, tag: int) -> bool:

@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from pydantic import ValidationError
 
 from pacs_anonymize.conditions.parser import parse_condition
 from pacs_anonymize.engine.profile import Profile, Rule
+from pacs_anonymize.pixels.anonymizer import PixelProfile
+from pacs_anonymize.pixels.options import split_options
+from pacs_anonymize.pixels.rules import rules_of
 from pacs_anonymize.profiles.document import Document, RuleEntry
 from pacs_anonymize.profiles.loaded import LoadedProfile, RefusedInstance
+from pacs_anonymize.profiles.problems import Problem, UnreadableProfile, problems_of
 from pacs_anonymize.profiles.selectors import in_words
-from pacs_framework.errors import ConfigurationError
 
-__all__ = ["Problem", "UnreadableProfile", "load_profile", "made_of", "read_document"]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that is wrong; ``place`` is such as ``rule 3, when``."""
-
-    place: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.message}" if self.place else self.message
-
-
-class UnreadableProfile(ConfigurationError):
-    """A profile file cannot be used; it has ``problems``."""
-
-    def __init__(self, name: str, problems: tuple[Problem, ...]) -> None:
-        lines = "; ".join(map(str, problems))
-        super().__init__(f"the profile {name!r} cannot be used: {lines}")
-        self.problems = problems
+__all__ = [
+    "Problem",
+    "UnreadableProfile",
+    "load_profile",
+    "made_of",
+    "read_document",
+]
 
 
 def load_profile(text: str, name: str, source: str) -> LoadedProfile:
@@ -53,19 +39,23 @@ def read_document(text: str, source: str) -> Document:
     try:
         return Document.model_validate(content)
     except ValidationError as error:
-        problems = tuple(_problems(error))
+        problems = tuple(problems_of(error))
         raise UnreadableProfile(source, problems) from None
 
 
 def made_of(document: Document, name: str) -> LoadedProfile:
     """The profile that a file describes. Raises `ConfigurationError` for contradicting options."""
     rules = tuple(_rule(entry, number) for number, entry in enumerate(document.rule, start=1))
+    options, pixels = split_options(document.options)
     return LoadedProfile(
-        profile=Profile(name, frozenset(document.options), rules),
+        profile=Profile(name, options, rules),
         description=document.description or f"the profile file {name}",
         refused=tuple(
             RefusedInstance(when=parse_condition(each.when), reason=each.reason)
             for each in document.refuse
+        ),
+        pixels=PixelProfile(
+            options=pixels, rules=rules_of(document.pixels), defacer=document.defacer
         ),
     )
 
@@ -79,28 +69,3 @@ def _rule(entry: RuleEntry, number: int) -> Rule:
         value=entry.value,
         when=parse_condition(entry.when) if entry.when else None,
     )
-
-
-def _problems(error: ValidationError) -> Iterator[Problem]:
-    for details in error.errors(include_url=False):
-        yield Problem(_place(details["loc"]), _message(dict(details)))
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    """``("rule", 2, "when")`` is ``rule 3, when``."""
-    parts: list[str] = []
-    for each in location:
-        if isinstance(each, int) and parts:
-            parts[-1] = f"{parts[-1]} {each + 1}"
-        else:
-            parts.append(str(each))
-    return ", ".join(parts)
-
-
-def _message(details: dict[str, Any]) -> str:
-    if details["type"] == "extra_forbidden":
-        return "this key is not known here"
-    if details["type"] == "missing":
-        return "this key is required"
-    message = str(details.get("ctx", {}).get("error") or details["msg"])
-    return message[:1].lower() + message[1:]

@@ -1,0 +1,1 @@
+"""Pseudonyms that a site gives itself: a table instead of the key, for patients alone."""

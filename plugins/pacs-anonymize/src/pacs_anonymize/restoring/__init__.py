@@ -1,0 +1,1 @@
+"""The way back: what returns with a pseudonym gets its patient again, for those who may."""
