@@ -1,0 +1,1 @@
+"""The modality worklist: scheduled procedure steps, from several sources, as a C-FIND service."""
