@@ -1,0 +1,1 @@
+"""Storage Commitment, asked and answered (PS3.4 Annex J)."""
