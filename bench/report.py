@@ -17,6 +17,7 @@ _TITLES = {
     "stock": "Stock tools as users have them, no environment set",
     "find": "C-FIND, time to the last answer unless stated (ms)",
     "hooks": "Cost of a hook by number of plugins (µs)",
+    "worklist": "Modality worklist, time to the last of ten answers (ms)",
     "codecs": "Codecs: native pixels of a CT slice on one core (MB/s)",
     "scaling": "Decoders in processes of their own, as the archive runs them (MB/s)",
 }
@@ -26,6 +27,7 @@ _RATIOS = {
     "stock": ("orthanc",),
     "find": (),
     "hooks": (),
+    "worklist": (),
     "codecs": ("pydicom", "gdcm"),
     "scaling": (),
 }

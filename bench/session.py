@@ -20,12 +20,13 @@ from bench.client.process import ClientProcess
 from bench.peers import PEERS, Destinations, Peer
 from bench.peers.filled import SIZES, filled_peers
 from bench.results import Run
-from bench.rows import CODECS, FAMILIES, FIND, HOOKS, Family
+from bench.rows import CODECS, FAMILIES, FIND, HOOKS, WORKLIST, Family
 from bench.rows.base import Bench, Row
 from bench.rows.codecs import CODEC_ROWS, measure_codecs
 from bench.rows.hooks import measure_hooks
 from bench.rows.query import query_rows
 from bench.rows.stock import MOVE_AET
+from bench.rows.worklist import measure_worklist
 from bench.runner import Runner
 from pacs_framework.testing.sockets import free_port
 
@@ -58,6 +59,7 @@ def measure(console: Console, wanted: Wanted, target: Path, scratch: Path | None
         for family in FAMILIES:
             session.family(family)
         session.hooks()
+        session.worklist()
         session.codecs()
         session.find()
         session.keep(start)
@@ -139,6 +141,12 @@ class _Session:
         if self.wanted.takes(HOOKS):
             self.console.print(f"[bold]{HOOKS}[/]")
             self.run.results.append(measure_hooks())
+
+    def worklist(self) -> None:
+        """No peer takes part: wlmscpfs reads every file for every query."""
+        if self.wanted.takes(WORKLIST):
+            self.console.print(f"[bold]{WORKLIST}[/]")
+            self.run.results.append(measure_worklist())
 
     def codecs(self) -> None:
         """No peer takes part either, but libraries and tools."""

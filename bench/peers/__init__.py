@@ -6,6 +6,7 @@ from bench.peers.base import Destinations, Peer
 from bench.peers.dcmtk import Storescp, StorescpFork
 from bench.peers.orthanc import Orthanc
 from bench.peers.ours import Ours, OursWithWorkers
+from bench.peers.ours_s3 import OursOnS3
 from bench.peers.pynetdicom_apps import PynetdicomQrscp, PynetdicomStorescp
 
 __all__ = ["PEERS", "Destinations", "Peer"]
@@ -15,6 +16,7 @@ PEERS: dict[str, type[Peer]] = {
     for peer in (
         Ours,
         OursWithWorkers,
+        OursOnS3,
         Orthanc,
         Storescp,
         StorescpFork,

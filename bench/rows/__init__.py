@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from bench.rows import association, growth, idle, lifecycle, retrieve, stock, store, transcoding
 from bench.rows.base import Row
 
-__all__ = ["CODECS", "FAMILIES", "FIND", "HOOKS", "Family", "family_names"]
+__all__ = ["CODECS", "FAMILIES", "FIND", "HOOKS", "WORKLIST", "Family", "family_names"]
 
-CODECS, FIND, HOOKS = "codecs", "find", "hooks"
+CODECS, FIND, HOOKS, WORKLIST = "codecs", "find", "hooks", "worklist"
 """Families with a set-up of their own."""
 
 
@@ -26,6 +26,7 @@ FAMILIES = [
     Family("small", store.SMALL),
     Family("medium", store.MEDIUM),
     Family("large", store.LARGE),
+    Family("s3", store.S3),
     Family("retrieve", [*retrieve.ROWS, *stock.TUNED]),
     Family("transcoding", transcoding.ROWS),
     Family("idle", idle.ROWS),
@@ -37,4 +38,4 @@ FAMILIES = [
 
 def family_names() -> list[str]:
     """The names that ``--rows`` takes for whole families."""
-    return [*(family.name for family in FAMILIES), CODECS, FIND, HOOKS]
+    return [*(family.name for family in FAMILIES), CODECS, FIND, HOOKS, WORKLIST]

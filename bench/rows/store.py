@@ -7,7 +7,7 @@ from bench.data import kind_named
 from bench.peers import Peer
 from bench.rows.base import Bench, Measured, NotMeasured, Row
 
-__all__ = ["LARGE", "MEDIUM", "SMALL"]
+__all__ = ["LARGE", "MEDIUM", "S3", "SMALL"]
 
 
 class StoreRow(Row):
@@ -68,6 +68,19 @@ class LargeStoreRow(StoreRow):
         return Measured(rate.value * size, rate.client_share, rate.note)
 
 
+class S3StoreRow(StoreRow):
+    """Into a bucket, beside the same into files of this machine."""
+
+    in_quick = False
+
+    def __init__(self, kind: str, count: int, associations: int) -> None:
+        super().__init__(kind, count, associations)
+        self.name = f"s3-{kind}-{associations}"
+        self.title += ", objects in S3"
+        self.peers = ("ours", "ours-s3")
+
+
 SMALL: list[Row] = [StoreRow("mr", 1000, n) for n in (1, 4, 16)]
 MEDIUM: list[Row] = [StoreRow("ct", 500, n) for n in (1, 4, 16)]
 LARGE: list[Row] = [LargeStoreRow("multiframe", 5, n) for n in (1, 4, 16)]
+S3: list[Row] = [S3StoreRow("mr", 1000, 16), S3StoreRow("ct", 500, 16)]
