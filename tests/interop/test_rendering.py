@@ -267,6 +267,7 @@ REASONS = (
     "the pixel data end inside frame 1",
     "data set unreadable at offset",
     "the compressed image has",
+    "a JPEG 2000 code stream with extensions of Part 2",  # a header that is overwritten
     "NumberOfFrames is missing or no number",
     str(BUNDLED),  # a document beside its dump, which would have one name
 )

@@ -39,12 +39,14 @@ class VaultReference(KeyReference):
 
         Raises `ConfigurationError` where the key cannot be read.
         """
+        key = self.read_key()
+        if not self.place or key is None:
+            return None
         # Not above: an archive without a vault loads nothing of it.
         from pacs_anonymize.vault.keeping import Keeper  # noqa: PLC0415
         from pacs_anonymize.vault.vault import Vault  # noqa: PLC0415
 
-        key = self.read_key()
-        return None if not self.place or key is None else Keeper(Vault(self.place, key))
+        return Keeper(Vault(self.place, key))
 
     @property
     def vault(self) -> Vault | None:
