@@ -46,6 +46,15 @@ def test_a_truncated_image_is_no_image(number: str, part: float) -> None:
         CODECS[JPEG + number].decode(data[: int(len(data) * part)], PIXELS)
 
 
+@pytest.mark.parametrize("number", ["90", "201", "202"])
+@pytest.mark.parametrize("part", [0.3, 0.95, 0.999])
+def test_an_end_marker_does_not_make_a_cut_off_code_stream_whole(number: str, part: float) -> None:
+    """It tells how long its tiles are."""
+    data = encoded(JPEG + number)
+    with pytest.raises(UnreadableInstance, match="cut off inside a tile"):
+        CODECS[JPEG + number].decode(data[: int(len(data) * part)] + END_OF_IMAGE, PIXELS)
+
+
 def test_a_truncated_lossy_image_is_no_image_either() -> None:
     data, pixels = baseline()
     CODECS[JPEG + "50"].decode(data, pixels)

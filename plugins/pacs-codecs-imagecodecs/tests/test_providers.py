@@ -13,6 +13,8 @@ from pydicom.pixels import pixel_array
 
 from pacs_framework.codecs.codec import Codec, Frame
 from pacs_framework.codecs.comparing import by_pixel
+from pacs_framework.codecs.measuring import measured
+from pacs_framework.codecs.registry import CodecRegistry
 from pacs_framework.codecs.syntaxes import is_lossless
 from pacs_framework.errors import UnreadableInstance
 
@@ -27,6 +29,9 @@ OURS = {codec.transfer_syntax: codec for codec in available()}
 
 # JPEG decoders may differ by one step of each inverse transform and once more in colour.
 MOST_LOSSY = 2
+
+# How much slower a codec may be that is asked before another one: times of small frames vary.
+MOST_SLOWER = 1.8
 
 # Its code stream says unsigned, its header signed.
 WRONG_SIGN = {"J2K_pixelrep_mismatch.dcm"}
@@ -101,3 +106,17 @@ def test_twelve_bits_of_jpeg_are_decoded(name: str) -> None:
     samples = np.frombuffer(OURS[frame.syntax].decode(frame.data, frame.pixels).data, "<u2")
     assert frame.pixels.bits_stored == 12
     assert 255 < samples.max() < 4096
+
+
+def test_the_order_of_asking_is_the_one_that_the_clock_gives() -> None:
+    """What codecs tell of their cost is what `pacs codecs --measure` finds, about."""
+    registry = CodecRegistry()
+    registry.add(available(), plugin="ours")
+    registry.add(others(), plugin="theirs")
+    least: dict[str, float] = {}
+    for row in measured(registry):
+        if row.decode_seconds is not None:
+            syntax = row.provided.codec.transfer_syntax
+            before = least.setdefault(syntax, row.decode_seconds)
+            assert before < MOST_SLOWER * row.decode_seconds, (syntax, row.provided)
+    assert len(least) > 10

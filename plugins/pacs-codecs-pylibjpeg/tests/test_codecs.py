@@ -203,3 +203,30 @@ def test_a_sign_that_the_code_stream_has_wrong_is_that_of_the_header(signed: boo
         (value - given) % (1 << 12) == 0
         for value, given in zip(values, samples_of(frame), strict=True)
     )
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_jpeg_2000_loss_leaves_no_bits_beyond_bits_stored(signed: bool) -> None:
+    """Where the code stream says more bits, it overshoots into them; without loss all stay."""
+    sample = "i2" if signed else "u2"
+    extremes = (np.indices((64, 64)).sum(axis=0) % 7 < 3) * 4095 - (2048 if signed else 0)
+    pixels = PixelFormat(rows=64, columns=64, bits_allocated=16, bits_stored=16, signed=signed)
+    wide = Frame(extremes.astype(sample).tobytes(), pixels)
+    decoder, loss = codec(JPEG_2000, "pylibjpeg"), Loss(Measure.RATIO, 12)
+    told = replace(pixels, bits_stored=12)
+    lossy = decoder.encode_lossy(wide, loss).data
+    overshot = np.frombuffer(decoder.decode(lossy, pixels).data, sample)
+    drawn = np.frombuffer(decoder.decode(lossy, told).data, sample)
+    least, most = (-2048, 2047) if signed else (0, 4095)
+    assert overshot.max() > most
+    assert np.array_equal(drawn, overshot.clip(least, most))
+    lossless = codec("1.2.840.10008.1.2.4.90", "pylibjpeg").encode(noise(pixels)).data
+    assert decoder.decode(lossless, told).data == noise(pixels).data
+
+
+def test_a_jpeg_ls_image_without_its_end_costs_no_time() -> None:
+    """CharLS would take seconds to give up, for every frame."""
+    pixels = PixelFormat(rows=64, columns=64, bits_allocated=16, bits_stored=16)
+    data = codec(JPEG_LS, "pyjpegls").encode(noise(pixels)).data
+    with pytest.raises(UnreadableInstance, match="cut off: it has no end"):
+        codec(JPEG_LS, "pyjpegls").decode(data[:200], pixels)

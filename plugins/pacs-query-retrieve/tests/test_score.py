@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from nodes import CT, EXPLICIT, IMPLICIT, J2K, MR, RLE
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from pacs_framework.dicom.file_meta import InstanceKind
 from pacs_framework.dicom.identifier import decode_identifier
@@ -58,9 +58,10 @@ def test_each_kind_is_proposed_alone_and_uncompressed_ones_with_a_fallback():
         (CT, (EXPLICIT,)),
         (CT, (RLE,)),
         (CT, (IMPLICIT,)),
+        (CT, (DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)),
         (MR, (J2K,)),
     ]
-    assert [c.context_id for c in contexts] == [1, 3, 5, 7]
+    assert [c.context_id for c in contexts] == [1, 3, 5, 7, 9]
 
 
 def test_no_proposal_has_more_than_128_contexts_or_splits_a_class():

@@ -51,7 +51,7 @@ class EarlyConversions:
 
         None where nothing is to be decoded, or nothing early: then ``source`` is as it was.
         """
-        if not self.images or stored == target or stored in UNCOMPRESSED:
+        if not self.images or stored in UNCOMPRESSED or target not in UNCOMPRESSED:
             return None
         return EarlyConversion(
             self._transcoding, self._threads, self._room, (source, stored, target)

@@ -24,7 +24,7 @@ from pacs_framework.codecs.codec import Buffer, Frame
 from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
 from pacs_framework.codecs.registry import CodecRegistry
-from pacs_framework.codecs.worker import DECODE, ENCODE, receive, send
+from pacs_framework.codecs.worker import DECODE, ENCODE, Failed, receive, send
 from pacs_framework.errors import UnreadableInstance
 
 __all__ = ["IsolatedCodecs"]
@@ -93,7 +93,8 @@ class IsolatedCodecs:
             except _Lost as lost:
                 worker.kill()
                 _log.error("a codec was lost", task=task, syntax=transfer_syntax, why=str(lost))
-                raise UnreadableInstance(f"the {task}r was lost: {lost}") from None
+                first = f"{worker.said}; then " if worker.said else ""
+                raise UnreadableInstance(f"{first}the {task}r was lost: {lost}") from None
             except BaseException as error:
                 if not isinstance(error, UnreadableInstance):
                     worker.kill()  # in the middle of an answer
@@ -155,12 +156,15 @@ class _Worker:
         self._answers = select.poll()
         self._answers.register(self._reader, select.POLLIN)
         self._registry: CodecRegistry | None = registry
+        self.said = ""
+        """What the first codec that failed over the frame said of it."""
 
     def run(
         self, task: str, frame: Frame, transfer_syntax: str, loss: Loss | None, seconds: float
     ) -> Frame:
         """Raises `UnreadableInstance` where the process says so, and `_Lost`."""
         source = _Deadline(self._reader, self._answers, monotonic() + seconds, seconds)
+        self.said = ""
         try:
             if self._registry is not None:
                 send(self._writer, self._registry)
@@ -168,6 +172,9 @@ class _Worker:
             request = (task, transfer_syntax, frame.pixels, loss, len(frame.data))
             send(self._writer, request, frame.data)
             answer: Any = receive(source)
+            while isinstance(answer, Failed):
+                self.said = self.said or answer.text
+                answer = receive(source)
         except (EOFError, BrokenPipeError):
             raise _Lost(self._death()) from None
         if isinstance(answer, str):

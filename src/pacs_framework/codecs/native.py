@@ -21,7 +21,16 @@ from pacs_framework.dicom.rewrite import convert_uncompressed
 from pacs_framework.dicom.stream import PieceStream
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["NativeImage", "native_bytes", "native_frames", "native_image", "read_native"]
+__all__ = [
+    "NativeElement",
+    "NativeImage",
+    "native_bytes",
+    "native_element",
+    "native_frames",
+    "native_image",
+    "read_native",
+    "read_uncompressed",
+]
 
 _HEADER = 12  # bytes of the pixel data element's header in explicit VR
 
@@ -37,12 +46,20 @@ class NativeImage:
     rest: Iterator[bytes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeElement:
+    """The value of native pixel data: the next ``length`` bytes of ``stream``."""
+
+    length: int
+    stream: PieceStream
+
+
 def read_native(source: Readable, transfer_syntax: str) -> NativeImage | Dataset:
     """The image in ``source``, of an uncompressed transfer syntax; as `native_image`.
 
     Raises `UnreadableInstance`.
     """
-    return native_image(_opened(source, transfer_syntax))
+    return native_image(read_uncompressed(source, transfer_syntax))
 
 
 def native_bytes(source: Readable, transfer_syntax: str) -> Iterator[bytes]:
@@ -50,12 +67,16 @@ def native_bytes(source: Readable, transfer_syntax: str) -> Iterator[bytes]:
 
     Raises `UnreadableInstance`.
     """
-    stream = PieceStream(_opened(source, transfer_syntax).rest)
+    stream = PieceStream(read_uncompressed(source, transfer_syntax).rest)
     stream.read(_HEADER)
     return stream.rest()
 
 
-def _opened(source: Readable, transfer_syntax: str) -> OtherDataSet:
+def read_uncompressed(source: Readable, transfer_syntax: str) -> OtherDataSet:
+    """The data set in ``source`` up to its pixel data, in explicit VR little endian.
+
+    Raises `UnreadableInstance`.
+    """
     pieces = convert_uncompressed(source, transfer_syntax, EXPLICIT_VR)
     found = read_image(PieceStream(pieces), EXPLICIT_VR)
     if not isinstance(found, OtherDataSet):
@@ -69,15 +90,12 @@ def native_image(dataset: OtherDataSet) -> NativeImage | Dataset:
     Raises `UnreadableInstance`: for float pixel data, and where the element has another length
     than the header says.
     """
-    stream = PieceStream(dataset.rest)
-    element = stream.read(_HEADER)
-    if not element:
+    element = native_element(dataset)
+    if element is None:
         return dataset.header
-    if EXPLICIT.order.tag(EXPLICIT.order.length(element, 0)[0]) != PIXEL_DATA:
-        raise UnreadableInstance("float pixel data, which no codec is for")
     pixels, number = PixelFormat.of(dataset.header), frames_of(dataset.header)
     size = (number * pixels.frame_bits + 7) // 8
-    length = EXPLICIT.order.length(element, 8)[0]
+    length, stream = element.length, element.stream
     if length not in (size, size + size % 2):
         raise UnreadableInstance(
             f"{length} bytes of pixel data, where the header says {number} frames that take {size} "
@@ -90,6 +108,20 @@ def native_image(dataset: OtherDataSet) -> NativeImage | Dataset:
         frames=_padded(native_frames(stream, number, pixels.frame_bits), stream, length - size),
         rest=stream.rest(),
     )
+
+
+def native_element(dataset: OtherDataSet) -> NativeElement | None:
+    """The pixel data of a data set that is read up to them; None where it has none.
+
+    Raises `UnreadableInstance` for float pixel data.
+    """
+    stream = PieceStream(dataset.rest)
+    element = stream.read(_HEADER)
+    if not element:
+        return None
+    if EXPLICIT.order.tag(EXPLICIT.order.length(element, 0)[0]) != PIXEL_DATA:
+        raise UnreadableInstance("float pixel data, which no codec is for")
+    return NativeElement(length=EXPLICIT.order.length(element, 8)[0], stream=stream)
 
 
 def native_frames(stream: PieceStream, number: int, size: int) -> Iterator[bytes]:

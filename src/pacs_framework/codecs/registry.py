@@ -35,6 +35,8 @@ class CodecRegistry:
     def __init__(self, prefer: Sequence[str] = ()) -> None:
         self._rank = {name: rank for rank, name in enumerate(prefer)}
         self._by_syntax: dict[str, list[Provided]] = {}
+        self.on_failure: Callable[[UnreadableInstance], None] = _nobody
+        """Called with what a codec said, before the next one is asked."""
 
     def add(self, codecs: Iterable[Codec], *, plugin: str) -> None:
         """Offer ``codecs``, before the registry is used."""
@@ -78,7 +80,7 @@ class CodecRegistry:
     def _decode(self, frame: Buffer, transfer_syntax: str, pixels: PixelFormat) -> Frame:
         offered = self._by_syntax.get(transfer_syntax, ())
         willing = (each for each in offered if each.codec.can_decode(pixels))
-        made = _first(willing, lambda codec: _checked(codec.decode(frame, pixels), pixels))
+        made = self._first(willing, lambda codec: _checked(codec.decode(frame, pixels), pixels))
         if made is None:
             raise UnreadableInstance(f"no codec decodes {pixels.in_words} of {transfer_syntax}")
         return made
@@ -98,7 +100,7 @@ class CodecRegistry:
     def _encode(self, frame: Frame, transfer_syntax: str) -> Frame:
         offered = self._by_syntax.get(transfer_syntax, ())
         willing = (each for each in offered if each.codec.can_encode(frame.pixels))
-        made = _first(willing, lambda codec: codec.encode(frame))
+        made = self._first(willing, lambda codec: codec.encode(frame))
         if made is None:
             raise UnreadableInstance(
                 f"no codec encodes {frame.pixels.in_words} to {transfer_syntax}"
@@ -111,29 +113,33 @@ class CodecRegistry:
             raise UnreadableInstance("single bits are not compressed with loss: none is a shade")
         offered = self._by_syntax.get(transfer_syntax, ())
         willing = (each for each in offered if each.codec.can_encode_lossy(frame.pixels, loss))
-        made = _first(willing, lambda codec: codec.encode_lossy(frame, loss))
+        made = self._first(willing, lambda codec: codec.encode_lossy(frame, loss))
         if made is None:
             raise UnreadableInstance(
                 f"no codec encodes {frame.pixels.in_words} to {transfer_syntax} with {loss}"
             )
         return made
 
+    def _first(self, willing: Iterable[Provided], work: Callable[[Codec], Frame]) -> Frame | None:
+        """What comes of ``work`` with the first codec that does not fail; None where there is none.
 
-def _first(willing: Iterable[Provided], work: Callable[[Codec], Frame]) -> Frame | None:
-    """What comes of ``work`` with the first codec that does not fail; None where there is none.
+        Raises `UnreadableInstance`, as the first one did, where all of them fail.
+        """
+        failure: UnreadableInstance | None = None
+        for each in willing:
+            try:
+                return work(each.codec)
+            except UnreadableInstance as error:
+                _log.info("a codec failed", plugin=each.plugin, error=str(error))
+                failure = failure or error
+                self.on_failure(failure)
+        if failure is not None:
+            raise failure
+        return None
 
-    Raises `UnreadableInstance`, as the first one did, where all of them fail.
-    """
-    failure: UnreadableInstance | None = None
-    for each in willing:
-        try:
-            return work(each.codec)
-        except UnreadableInstance as error:
-            _log.info("a codec failed", plugin=each.plugin, error=str(error))
-            failure = failure or error
-    if failure is not None:
-        raise failure
-    return None
+
+def _nobody(_failure: UnreadableInstance) -> None:
+    """Nobody is waiting to hear of it; a function, so that a registry can be sent to a process."""
 
 
 def _checked(frame: Frame, asked: PixelFormat) -> Frame:

@@ -34,7 +34,7 @@ from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.native import NativeImage, native_image, read_native
 from pacs_framework.codecs.pixels import PixelFormat, header_value
 from pacs_framework.codecs.single_bits import joined
-from pacs_framework.codecs.syntaxes import LOSSY_METHODS, is_lossless, syntax_name
+from pacs_framework.codecs.syntaxes import LOSSY_METHODS, SHORT_NAMES, is_lossless, syntax_name
 from pacs_framework.codecs.whole import gathered_whole
 from pacs_framework.dicom.header import Readable, blocks_of
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES, convert_uncompressed, encode_header
@@ -59,6 +59,10 @@ _LARGEST_BESIDE = 32 << 20  # bytes of a frame; larger ones are decoded one afte
 _FIRST_ITEM = b"\xfe\xff\x00\xe0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"  # pydicom keeps the items of a value without it
 _NATIVE = (EXPLICIT_VR, IMPLICIT_VR, str(DeflatedExplicitVRLittleEndian), BIG_ENDIAN)
+# For receivers that take nothing else; those first that most viewers know.
+_COMPRESSED = tuple(
+    SHORT_NAMES[name] for name in ("jpeg-lossless", "jpeg2000", "jpeg-ls", "rle", "htj2k")
+)
 
 
 class Decoder(Protocol):
@@ -155,14 +159,17 @@ class Transcoding:
         return self._encoder
 
     def targets(self, stored: str) -> tuple[str, ...]:
-        """The native transfer syntaxes that a data set in ``stored`` can have, best first.
+        """The transfer syntaxes that a data set in ``stored`` can have without loss, best first.
 
-        For receivers: whoever takes pixel data at all takes native ones (PS3.5 10.1), and to
-        compress for each of them costs more than it saves.
+        For receivers: whoever takes pixel data should take native ones (PS3.5 10.1), and to
+        compress for each of them costs more than it saves. So compressed ones come last, for those
+        that take no others; not every kind of pixels fits each of them.
         """
-        if stored in UNCOMPRESSED or self._codecs.decodes(stored):
-            return tuple(syntax for syntax in _NATIVE if syntax != stored)
-        return ()
+        if stored not in UNCOMPRESSED and not self._codecs.decodes(stored):
+            return ()
+        encoder = self._encoder
+        compressed = () if encoder is None else filter(encoder.encodes, _COMPRESSED)
+        return tuple(syntax for syntax in (*_NATIVE, *compressed) if syntax != stored)
 
     def check_target(self, target: str) -> None:
         """Raises ValueError, with the reason, for a transfer syntax that is no target."""

@@ -4,7 +4,8 @@ It gets a pickled `CodecRegistry` first, then one request after the other, until
 each a pickled (task, transfer syntax, pixel format, loss, number of bytes) and so many bytes of a
 frame. The loss is that of a lossy encoding, else None.
 It answers with a pickled (pixel format, number of bytes) and the frame that was made, or with the
-text of the failure.
+text of the failure. Before that come `Failed`, one for each codec that failed: what is asked next
+may end the process.
 """
 
 from __future__ import annotations
@@ -13,18 +14,26 @@ import os
 import pickle
 import resource
 import sys
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
 from pacs_framework.codecs.codec import Frame
 from pacs_framework.codecs.registry import CodecRegistry
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["DECODE", "ENCODE", "main", "receive", "send"]
+__all__ = ["DECODE", "ENCODE", "Failed", "main", "receive", "send"]
 
 DECODE, ENCODE = "decode", "encode"
 """The tasks."""
 
 _LENGTH_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What the first codec said, while others are still to be asked."""
+
+    text: str
 
 
 def send(pipe: BinaryIO, value: object, data: bytes | bytearray | memoryview = b"") -> None:
@@ -64,6 +73,7 @@ def main() -> None:
         try:
             registry = receive(reader)
             assert isinstance(registry, CodecRegistry)
+            registry.on_failure = lambda failure: send(writer, Failed(str(failure)))
             while True:
                 _answer(registry, reader, writer)
         except (EOFError, BrokenPipeError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
 from pydicom.uid import (
@@ -105,8 +106,9 @@ def proposals(
     """The presentation contexts to propose for exactly these kinds of instances.
 
     Each kind has a context of its own, so that the receiver cannot choose one transfer syntax for
-    all; where one can be converted, another context offers the little endian transfer syntaxes. As
-    many proposals as it takes: none has more than 128 contexts, or splits a SOP class.
+    all; where one can be converted, further contexts offer what it can be made: the little endian
+    transfer syntaxes, the other uncompressed ones, compressed ones. As many proposals as it takes:
+    none has more than 128 contexts, or splits a SOP class.
     """
     syntaxes: dict[str, list[str]] = {}
     for kind in kinds:
@@ -123,10 +125,19 @@ def proposals(
 def _wishes(sop_class: str, stored: Collection[str], converter: Converter) -> Iterator[_Wish]:
     for syntax in sorted(stored):
         yield _Wish(sop_class, (syntax,))
-    possible = {target for syntax in stored for target in converter.targets(syntax)}
-    offered = tuple(each for each in _OFFERED if each in possible and each not in stored)
-    if offered:
-        yield _Wish(sop_class, offered)
+    targets = chain.from_iterable(converter.targets(syntax) for syntax in sorted(stored))
+    possible = dict.fromkeys(targets)  # in their order, which a set would not keep
+    for group in _groups(possible):
+        offered = tuple(each for each in group if each not in stored)
+        if offered:
+            yield _Wish(sop_class, offered)
+
+
+def _groups(possible: Collection[str]) -> Iterator[list[str]]:
+    """What is proposed together, for one of a group is as good to us as another."""
+    yield [each for each in _OFFERED if each in possible]
+    yield [each for each in _PREFERRED if each in possible and each not in _OFFERED]
+    yield [each for each in possible if each not in UNCOMPRESSED]
 
 
 def _numbered(wishes: Iterable[_Wish]) -> tuple[ProposedContext, ...]:

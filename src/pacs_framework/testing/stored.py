@@ -19,15 +19,12 @@ __all__ = ["copy_objects"]
 def copy_objects(config: Path, target: Path) -> None:
     """Write every object of the configured storage into ``target``, which is made."""
     target.mkdir(parents=True)
-    storage = configure(config, {}).open_storage()
-    try:
+    with configure(config, {}).opened_storage() as storage:
         for found in storage.list():
             with storage.open(found.key) as source:
                 data = source.read()
             uid = read_prefix(data).meta.sop_instance_uid
             (target / f"{uid}-{storage.version_of(found.key)}.dcm").write_bytes(data)
-    finally:
-        storage.close()
 
 
 if __name__ == "__main__":

@@ -92,6 +92,18 @@ class Mirror(Codec):
         return Frame(bytes(frame.data)[::-1] + MARKED, frame.pixels)
 
 
+class Fragile(Mirror):
+    """A mirror that is asked second, and dies of a bad frame."""
+
+    def __init__(self) -> None:
+        super().__init__(cost=2.0)
+
+    def decode(self, frame: Buffer, pixels: PixelFormat) -> Frame:
+        if bytes(frame).startswith(b"bad"):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().decode(frame, pixels)
+
+
 def mirrored(native: bytes) -> bytes:
     return native[::-1] + MARKED
 

@@ -23,6 +23,7 @@ from pacs_framework.codecs.image import CompressedImage, read_image
 from pacs_framework.codecs.registry import CodecRegistry
 from pacs_framework.codecs.transcoding import NoPixelData, Transcoding
 from pacs_framework.dicom.identifier import encode_identifier
+from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.errors import UnreadableInstance
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -244,8 +245,12 @@ def test_a_target_that_nobody_encodes_is_refused() -> None:
         Transcoding(CodecRegistry()).convert(io.BytesIO(), EXPLICIT, RLE)
 
 
-def test_targets_for_receivers_stay_native() -> None:
-    assert not {SYNTAX, RLE} & set(transcoding().targets(EXPLICIT))
+def test_receivers_get_native_pixels_before_compressed_ones() -> None:
+    """And those without loss that somebody encodes, never the one that is stored."""
+    *native, _, _ = made = transcoding().targets(EXPLICIT)
+    assert set(native) == UNCOMPRESSED - {EXPLICIT}
+    assert set(made) - UNCOMPRESSED == {SYNTAX, RLE}
+    assert RLE not in transcoding().targets(RLE)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from pacs_framework.errors import UnreadableInstance
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from encapsulating import NEAR, SYNTAX, Dimming, Mirror, mirrored
+from encapsulating import NEAR, SYNTAX, Dimming, Fragile, Mirror, mirrored
 
 HERE = str(Path(__file__).parent)
 PIXELS = PixelFormat(rows=2, columns=3, bits_allocated=16, bits_stored=12)
@@ -72,6 +72,17 @@ def test_a_decoder_that_dies_is_replaced(codecs: IsolatedCodecs, frame: bytes, t
     with pytest.raises(UnreadableInstance, match=told):
         decode(codecs, frame)
     assert decode(codecs) == NATIVE
+
+
+def test_where_the_second_dies_what_the_first_said_is_told_too(codecs: IsolatedCodecs) -> None:
+    """And of no later frame."""
+    codecs._registry.add([Fragile()], plugin="other")
+    told = "^mirror: a bad frame; then the decoder was lost: it died by SIGSEGV$"
+    with pytest.raises(UnreadableInstance, match=told):
+        decode(codecs, b"bad")
+    assert decode(codecs) == NATIVE
+    with pytest.raises(UnreadableInstance, match=r"^the decoder was lost"):
+        decode(codecs, b"die")
 
 
 def test_a_decoder_that_hangs_is_ended(codecs: IsolatedCodecs) -> None:

@@ -22,6 +22,7 @@ _END = b"\xff\xd9"
 _SIZ, _COD, _TLM, _START_OF_TILE = 0xFF51, 0xFF52, 0xFF55, 0xFF90
 _AFTER_THE_END = 64
 _PART_2 = 0x8000  # of Rsiz; OpenJPEG passes over what it does not know of them
+_LEAST_TILE_PART = 12  # bytes of its own header
 _MOST_TILES = 65535
 _FIRST_SSIZ = 42  # where the first component's precision and sign are
 _SIGNED = 0x80
@@ -120,11 +121,26 @@ def _segments(data: memoryview) -> dict[int, int]:
     while True:
         marker, length = struct.unpack_from(">2H", data, position)
         if marker == _START_OF_TILE:
+            _check_tile_parts(data, position)
             return found
         if marker < 0xFF00 or length < 2:
             raise UnreadableInstance("a JPEG 2000 code stream with a damaged header")
         found[marker] = position + 4
         position += 2 + length
+
+
+def _check_tile_parts(data: memoryview, position: int) -> None:
+    """Raises `UnreadableInstance` where tile-parts are longer than what there is (A.4.2).
+
+    OpenJPH fills what is not there with what it likes, if only the last marker is in its place.
+    """
+    while data[position : position + 2] == _START_OF_TILE.to_bytes(2, "big"):
+        (length,) = struct.unpack_from(">I", data, position + 6)
+        if position + length > len(data):
+            raise UnreadableInstance("the JPEG 2000 code stream is cut off inside a tile")
+        if length < _LEAST_TILE_PART:
+            return  # 0 is up to the end, for the last one
+        position += length
 
 
 def with_precision(data: bytes, bits: int, *, signed: bool) -> bytes:

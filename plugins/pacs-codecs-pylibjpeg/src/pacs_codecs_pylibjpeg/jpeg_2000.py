@@ -12,8 +12,8 @@ from pacs_codecs_pylibjpeg.pydicom_codec import (
     NOT_OF_THE_FRAME,
     PydicomCodec,
 )
-from pacs_codecs_pylibjpeg.samples import narrowed, with_sign
-from pacs_codecs_pylibjpeg.sizes import check_jpeg_2000
+from pacs_codecs_pylibjpeg.samples import clipped, narrowed, with_sign
+from pacs_codecs_pylibjpeg.sizes import check_jpeg_2000, is_irreversible
 from pacs_framework.codecs.codec import Buffer, Frame
 from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
@@ -45,15 +45,18 @@ class Jpeg2000Codec(PydicomCodec):
         )
 
     def decode(self, frame: Buffer, pixels: PixelFormat) -> Frame:
-        """With the sign that the header says, where the code stream says another one."""
+        """With the sign that the header says, and within Bits Stored after a loss."""
         from pydicom.pixels.utils import get_j2k_parameters  # noqa: PLC0415 - slow to import
 
         check_jpeg_2000(frame, pixels)
         decoded = super().decode(frame, pixels)
         told = get_j2k_parameters(bytes(frame))
-        if told and bool(told["is_signed"]) != pixels.signed:
-            return with_sign(decoded, min(told["precision"], pixels.bits_allocated))
-        return decoded
+        if not told:
+            return decoded
+        if bool(told["is_signed"]) != pixels.signed:
+            decoded = with_sign(decoded, min(told["precision"], pixels.bits_allocated))
+        overshoots = told["precision"] > pixels.bits_stored and is_irreversible(frame)
+        return clipped(decoded) if overshoots else decoded
 
     def encode_lossy(self, frame: Frame, loss: Loss) -> Frame:
         """With so many dB of signal to noise, or so much smaller; RGB becomes YBR_ICT."""

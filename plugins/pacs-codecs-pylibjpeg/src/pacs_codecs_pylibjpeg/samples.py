@@ -40,9 +40,7 @@ def bit_patterns(frame: Frame) -> bytes:
 
 
 def _narrowed(frame: Frame) -> NDArray[Any]:
-    pixels, samples = frame.pixels, _array(frame)
-    low = -(1 << pixels.bits_stored - 1) if pixels.signed else 0
-    high = low + (1 << pixels.bits_stored) - 1
+    pixels, samples, (low, high) = frame.pixels, _array(frame), _range(frame)
     if samples.min() < low or samples.max() > high:
         raise UnreadableInstance(
             f"samples use more than the {pixels.bits_stored} bits that Bits Stored says"
@@ -52,14 +50,21 @@ def _narrowed(frame: Frame) -> NDArray[Any]:
 
 
 def clipped(frame: Frame) -> Frame:
-    """``frame`` without the bits beyond Bits Stored that a loss has given to its unsigned samples.
+    """``frame`` without the bits beyond Bits Stored that a loss has given to its samples.
 
     Whoever looks at Bits Stored bits only would see a white that became a little whiter black.
     """
-    samples, most = _array(frame), (1 << frame.pixels.bits_stored) - 1
-    if samples.max() <= most:
+    samples, (low, high) = _array(frame), _range(frame)
+    if samples.min() >= low and samples.max() <= high:
         return frame
-    return Frame(samples.clip(max=most).tobytes(), frame.pixels)
+    return Frame(samples.clip(low, high).tobytes(), frame.pixels)
+
+
+def _range(frame: Frame) -> tuple[int, int]:
+    """The least and the largest number that Bits Stored holds."""
+    pixels = frame.pixels
+    low = -(1 << pixels.bits_stored - 1) if pixels.signed else 0
+    return low, low + (1 << pixels.bits_stored) - 1
 
 
 def with_sign(frame: Frame, bits: int) -> Frame:

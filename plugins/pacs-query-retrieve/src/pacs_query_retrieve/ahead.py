@@ -105,6 +105,10 @@ class Ahead:
             )
         return None
 
+    def again(self, due: Next) -> Next:
+        """The same instance opened anew, for who could not use what it has read of it."""
+        return Next(stored=due.stored, opened=self._open(due.stored))
+
     def rest(self) -> Iterable[StoredInstance]:
         """What is left, without opening any more of it. Raises `IndexUnavailable`."""
         return self._put_back()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pydicom.uid import UID
 from pynetdicom.presentation import AllStoragePresentationContexts
 
 from pacs_framework.archive.query_keys import Root
+from pacs_framework.codecs.syntaxes import syntax_name
 from pacs_framework.conformance.records import (
     Contribution,
     ExtendedNegotiation,
@@ -22,7 +24,7 @@ from pacs_query_retrieve.get import GetService
 from pacs_query_retrieve.models import answer_find, answer_retrieve
 from pacs_query_retrieve.move import MoveService
 from pacs_query_retrieve.query_keys import listed_keys, matching_by_vr
-from pacs_query_retrieve.settings import QueryRetrieveSettings
+from pacs_query_retrieve.settings import QueryRetrieveSettings, SendAs
 
 __all__ = ["contributions"]
 
@@ -30,8 +32,21 @@ _SENT_AS_STORED = (
     "An instance goes out byte for byte in the transfer syntax that it is stored in where the "
     "receiver accepted that one. It is else converted, without further loss, to an uncompressed "
     "one that was accepted: uncompressed ones always, compressed ones where a codec decodes them. "
-    "Others fail, one by one."
+    "Where no uncompressed one was accepted, images are compressed without loss to JPEG Lossless, "
+    "JPEG 2000, JPEG-LS, RLE Lossless or HTJ2K, as far as codecs are installed. Others fail, one "
+    "by one."
 )
+_BY_RULE = (
+    "Images {which}to the AE titles {aets} go out as {name} {how}, where the receiver accepted "
+    "that{when}; what cannot be encoded so goes out as to all others."
+)
+_WITHOUT_LOSS = "without loss"
+_WITH_LOSS = (
+    "with loss ({loss}), unless they had lost something before: as derived images with SOP "
+    "Instance UIDs of their own, Image Type DERIVED and the attributes of lossy image compression "
+    "(PS3.3 C.7.6.1.1.5)"
+)
+_PUBLISHED = ("relational", "patient_study_only", "pending_interval", "send_as")
 _PRIORITY = "The Priority (0000,0700) of a request is not looked at."
 
 
@@ -43,7 +58,7 @@ def contributions(settings: QueryRetrieveSettings) -> list[Contribution]:
         _retrieval(GetService.name, "C-GET", settings, _RETRIEVE_STATUSES, _GET_TEXT),
         _get_suboperations(),
         _move_suboperations(),
-        PublishedSettings(names=("relational", "patient_study_only", "pending_interval")),
+        PublishedSettings(names=_PUBLISHED if settings.send_as else _PUBLISHED[:-1]),
     ]
 
 
@@ -196,9 +211,26 @@ def _retrieval(
         service=service,
         role=Role.SCP,
         title=title,
-        behaviour=(*text, _SENT_AS_STORED, _hierarchy(settings), _PRIORITY),
+        behaviour=(
+            *text,
+            _SENT_AS_STORED,
+            *map(_by_rule, settings.send_as),
+            _hierarchy(settings),
+            _PRIORITY,
+        ),
         statuses=statuses,
         extended_negotiation=_options(_RETRIEVE_OPTIONS, answer_retrieve),
+    )
+
+
+def _by_rule(rule: SendAs) -> str:
+    classes = " or ".join(str(UID(uid).name) for uid in rule.sop_class)
+    return _BY_RULE.format(
+        which=f"of {classes} " if classes else "",
+        aets=" or ".join(rule.aet),
+        name=syntax_name(rule.to),
+        how=_WITHOUT_LOSS if rule.loss is None else _WITH_LOSS.format(loss=rule.loss),
+        when="" if rule.always else " and not the one that is stored",
     )
 
 
@@ -235,8 +267,10 @@ def _move_suboperations() -> Initiation:
         transfer_syntaxes=TRANSFER_SYNTAXES,
         proposal=(
             "one presentation context for each pair of SOP class and stored transfer syntax of the "
-            "instances, with one more for the uncompressed ones that they can be converted to; SOP "
-            "classes that are not in the list as well, should such be stored. Up to 128 contexts "
+            "instances, with one more for each group that they can be converted to without loss "
+            "(little endian, other uncompressed ones, compressed ones), and one for what a rule "
+            "for the destination wants; SOP classes that are not in the list as well, should such "
+            "be stored. Up to 128 contexts "
             "in an association, as many associations as that takes, one after the other. A "
             "receiver that drops one gets the rest on a second one, once"
         ),

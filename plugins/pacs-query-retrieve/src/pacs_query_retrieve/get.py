@@ -18,6 +18,7 @@ from pacs_framework.network.service import (
 )
 from pacs_query_retrieve.models import GET, answer_retrieve, offered
 from pacs_query_retrieve.retrieval import locate, recipient_of
+from pacs_query_retrieve.sending import Sending
 from pacs_query_retrieve.suboperations import Retrieval
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ class GetService(DimseService):
         """Send what the identifier names, each instance as a C-STORE request to the peer."""
         root = GET[request.context.abstract_syntax]
         located = locate(self._archive, request, root, self._settings)
+        recipient = recipient_of(request)
         retrieval = Retrieval(
             request,
             self._archive,
             located,
-            recipient=recipient_of(request),
+            recipient=recipient,
+            sending=Sending(self._settings.send_as, recipient.aet, self._archive.transcoding),
             pending_interval=self._settings.pending_interval,
         )
         retrieval.run(_SameAssociation(request.association, self._archive.transcoding))

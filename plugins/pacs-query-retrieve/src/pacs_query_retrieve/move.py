@@ -13,6 +13,7 @@ from pacs_framework.network.service import CommandField, DimseService, Request, 
 from pacs_query_retrieve.destination import Destination
 from pacs_query_retrieve.models import MOVE, answer_retrieve, offered
 from pacs_query_retrieve.retrieval import locate, recipient_of
+from pacs_query_retrieve.sending import Sending
 from pacs_query_retrieve.suboperations import Retrieval
 
 if TYPE_CHECKING:
@@ -56,15 +57,17 @@ class MoveService(DimseService):
             return
         root = MOVE[request.context.abstract_syntax]
         located = locate(self._archive, request, root, self._settings)
+        sending = Sending(self._settings.send_as, peer.aet, self._archive.transcoding)
         retrieval = Retrieval(
             request,
             self._archive,
             located,
             recipient=recipient_of(request, destination=peer.aet),
+            sending=sending,
             pending_interval=self._settings.pending_interval,
             elements=_originator(request),
         )
-        with Destination(peer, self._archive, located.kinds) as destination:
+        with Destination(peer, self._archive, sending.proposed(located.kinds)) as destination:
             retrieval.run(destination)
         retrieval.finish()
 

@@ -27,7 +27,10 @@ def dimse_services(archive: Archive, settings: QueryRetrieveSettings) -> Sequenc
     from pacs_query_retrieve.find import FindService  # noqa: PLC0415
     from pacs_query_retrieve.get import GetService  # noqa: PLC0415
     from pacs_query_retrieve.move import MoveService  # noqa: PLC0415
+    from pacs_query_retrieve.sending import check_rules  # noqa: PLC0415
 
+    if settings.send_as:
+        check_rules(settings.send_as, archive.transcoding)
     return [
         FindService(archive, settings),
         MoveService(archive, settings),

@@ -6,7 +6,26 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["QueryRetrieveSettings"]
+from pacs_framework.codecs.asked_for import AskedFor, SOPClasses, Words
+
+__all__ = ["QueryRetrieveSettings", "SendAs"]
+
+
+class SendAs(AskedFor):
+    """A transfer syntax that certain recipients get images in."""
+
+    aet: Words = Field(
+        min_length=1,
+        description='AE titles that receive, with * and ? as in "TABLET*"; "*" is all of them.',
+    )
+    sop_class: SOPClasses = Field(
+        default=(),
+        description='SOP Class UIDs or their keywords, such as "CTImageStorage"; empty: any.',
+    )
+    always: bool = Field(
+        default=False,
+        description="Also where the recipient takes the transfer syntax that is stored.",
+    )
 
 
 class QueryRetrieveSettings(BaseModel):
@@ -32,4 +51,12 @@ class QueryRetrieveSettings(BaseModel):
     patient_study_only: bool = Field(
         default=False,
         description="Also offer the retired Patient/Study Only model (PS3.4 C.6.3).",
+    )
+    send_as: tuple[SendAs, ...] = Field(
+        default=(),
+        description=(
+            "Rules for recipients of C-MOVE and C-GET, the first that matches counts; for example "
+            '[[plugin.query-retrieve.send_as]] with aet = "TABLET*", to = "jpeg", lossy = true and '
+            "quality = 90. Without a rule nothing is lost."
+        ),
     )

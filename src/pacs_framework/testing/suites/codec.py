@@ -18,7 +18,7 @@ import pickle
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations, islice, product
@@ -30,12 +30,15 @@ import pytest
 from pacs_framework.codecs.codec import Buffer, Codec, Frame
 from pacs_framework.codecs.comparing import largest_difference, same_kind, same_samples, samples_of
 from pacs_framework.codecs.image import CompressedImage, read_image
+from pacs_framework.codecs.isolated import IsolatedCodecs
 from pacs_framework.codecs.loss import Loss, Measure
 from pacs_framework.codecs.pixels import PixelFormat
+from pacs_framework.codecs.registry import CodecRegistry
 from pacs_framework.codecs.syntaxes import LOSSY_METHODS, is_lossless
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES, UNCOMPRESSED
 from pacs_framework.errors import UnreadableInstance
+from pacs_framework.testing.mutations import mutated
 from pacs_framework.testing.suites.suite import Suite
 from pacs_framework.testing.threads import run_in_threads
 
@@ -46,6 +49,7 @@ _BITS = ((8, 8), (8, 7), (16, 10), (16, 12), (16, 16))
 _LARGEST_SAMPLE = 1 << 18
 _MOST_SAMPLES = 6  # of one transfer syntax
 _THREADS = 8
+_MUTATIONS, _SECONDS = 20, 20.0  # of one frame, for one of them
 _LOSSY_TOLERANCE = 2  # decoders of one lossy stream may round differently
 _LARGE = (70, 90)  # rows and columns of an image in which there is something to lose
 _NEAR, _RATIO, _QUALITIES = (1, 3), 2.0, (30, 90)
@@ -185,6 +189,21 @@ class CodecSuite(Suite, suite=True):
                 except UnreadableInstance:
                     continue
                 assert len(decoded.data) == pixels.frame_bytes, codec.name
+
+    def test_damage_of_any_kind_is_an_image_or_unreadable_in_its_time(
+        self, codecs: Sequence[Codec]
+    ) -> None:
+        """In processes of their own, which may die of it: what comes behind is decoded."""
+        registry = CodecRegistry()
+        registry.add(codecs, plugin="suite")
+        # The last ones of a codec are its own, the others are of other encoders.
+        some = {codec: (data, pixels) for codec, data, pixels in _samples(codecs)}
+        with closing(IsolatedCodecs(registry, most=1, seconds=_SECONDS)) as isolated:
+            for codec, (data, pixels) in some.items():
+                for damaged in mutated(bytes(data), _MUTATIONS):
+                    told = _outcome(isolated, codec.transfer_syntax, damaged, pixels)
+                    assert "it took more than" not in told, (codec.name, damaged.hex())
+                assert _outcome(isolated, codec.transfer_syntax, data, pixels) == "", codec.name
 
     def test_a_header_that_lies_is_found_out(self, codecs: Sequence[Codec]) -> None:
         """Twice the rows make no image of what is there."""
@@ -414,6 +433,16 @@ def _damaged(data: Buffer) -> Iterator[bytes]:
     for position in range(len(noisy) // 3, len(noisy), max(1, len(noisy) // 20)):
         noisy[position] ^= 0x55
     yield bytes(noisy)
+
+
+def _outcome(codecs: IsolatedCodecs, syntax: str, data: Buffer, pixels: PixelFormat) -> str:
+    """What is said of a frame; nothing where it is decoded, to as many bytes as asked for."""
+    try:
+        decoded = codecs.decode(data, syntax, pixels)
+    except UnreadableInstance as error:
+        return str(error)
+    assert len(decoded.data) == pixels.frame_bytes, syntax
+    return ""
 
 
 def _distance(one: Frame, other: Frame) -> int:
