@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,16 @@ when = 'BurnedInAnnotation == "YES"'
 reason = "text is burned into its pixels"
 """
 
+PIXELS = """
+base = "basic"
+options = ["clean-pixel-data"]
+[[pixels]]
+blank = [[0, 0, 4, 4]]
+"""
+NO_PIXELS = """
+base = "basic"
+"""
+
 CONFIG = """
 [plugin.anonymize]
 key_file = "{folder}/key"
@@ -103,6 +114,8 @@ place = "{folder}/vault"
 key_file = "{folder}/vault.key"
 [plugin.anonymize.profiles.trial]
 file = "{folder}/trial.toml"
+[plugin.anonymize.profiles.pixels]
+file = "{folder}/pixels.toml"
 [[plugin.anonymize.on_store]]
 calling_aet = "TRIAL*"
 anonymizer = "trial"
@@ -110,7 +123,11 @@ anonymizer = "trial"
 calling_aet = "RESULTS"
 reidentify = true
 reason = "results of the trial"
+[[plugin.anonymize.on_store]]
+calling_aet = "PIXELS"
+anonymizer = "pixels"
 """
+RLE = "1.2.840.10008.1.2.5"
 
 interop = [
     pytest.mark.interop,
@@ -136,7 +153,18 @@ class Site:
     def send(self, instance: Dataset, calling_aet: str) -> str:
         file = self.folder / "sent.dcm"
         instance.save_as(file, enforce_file_format=True)
-        command = ["/usr/bin/storescu", "-v", "-R", "-aet", calling_aet, "-aec", self.archive.aet]
+        compressed = instance.file_meta.TransferSyntaxUID == RLE
+        more = ["-xr"] if compressed else []
+        command = [
+            "/usr/bin/storescu",
+            "-v",
+            "-R",
+            *more,
+            "-aet",
+            calling_aet,
+            "-aec",
+            self.archive.aet,
+        ]
         command += [self.archive.host, str(self.archive.port), str(file)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         said = (done.stdout + done.stderr).splitlines()
@@ -161,6 +189,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     for name in ("key", "vault.key"):
         write_new_key(folder / name)
     (folder / "trial.toml").write_text(PROFILE)
+    (folder / "pixels.toml").write_text(PIXELS)
     config = CONFIG.format(folder=folder)
     where = ["--map", folder / "vault", "--vault-key", folder / "vault.key"]
     assert pacs("vault", "create", *where).exit_code == 0
@@ -177,6 +206,19 @@ def identified(number: int, *, size: int = 0, **more: object) -> Dataset:
     if size:
         instance.Rows = instance.Columns = size
         instance.PixelData = bytes(range(256)) * (size * size * 2 // 256)
+    return instance
+
+
+def damaged_frames(number: int, size: int) -> Dataset:
+    """An image whose header is whole, and whose frame no codec decodes."""
+    instance = identified(number, Rows=size, Columns=size)
+    instance.BitsAllocated = instance.BitsStored = 8
+    instance.HighBit = 7
+    instance.PixelData = random.Random(number).randbytes(size * size)
+    instance["PixelData"].VR = "OB"
+    instance.compress(RLE, generate_instance_uid=False)
+    data = instance.PixelData
+    instance.PixelData = data[:20] + bytes(each ^ 0xFF for each in data[20:60]) + data[60:]
     return instance
 
 
@@ -221,6 +263,38 @@ class TestArchive:
         (kept,) = site.kept(number)
         assert kept.PatientIdentityRemoved == "YES"
         assert kept.PixelData == burned.PixelData
+
+    @pytest.mark.parametrize("size", [64, 1100], ids=["in memory", "staged"])
+    def test_damaged_frames_are_kept_as_they_came_and_taken_in_when_nobody_touches_them(
+        self, site: Site, size: int
+    ) -> None:
+        """The header was de-identified by then: what is put aside is the original all the same."""
+        number = 60 + size
+        damaged = damaged_frames(number, size)
+        assert size < 1000 or len(damaged.PixelData) > MIB
+        for _ in range(2):
+            assert "0x110" in site.send(damaged, "PIXELS").lower()
+        (entry,) = site.quarantined()
+        assert entry.times == 2
+        assert entry.case.reason.startswith("the pixels cannot be worked on: ")
+        assert (entry.case.anonymizer, entry.case.rule) == ("pixels", "on_store 3")
+        (file,) = (site.folder / "quarantine").glob("*.dcm")
+        assert pydicom.dcmread(file) == damaged
+
+        replay = ["quarantine", "replay", entry.id, "--config", site.config]
+        assert pacs(*replay).exit_code == 1
+        (entry,) = site.quarantined()
+        assert entry.times == 3
+        assert site.kept(number) == []
+
+        (site.folder / "pixels.toml").write_text(NO_PIXELS)
+        done = pacs(*replay)
+        (site.folder / "pixels.toml").write_text(PIXELS)
+        assert done.exit_code == 0, done.output
+        assert site.quarantined() == []
+        (kept,) = site.kept(number)
+        assert kept.PatientIdentityRemoved == "YES"
+        assert kept.PixelData == damaged.PixelData
 
     def test_what_no_rule_is_for_any_more_is_not_kept_as_it_came(self, site: Site) -> None:
         burned = identified(31, BurnedInAnnotation="YES")

@@ -88,6 +88,9 @@ def _black(pixels: PixelFormat, header: Dataset) -> tuple[int, ...]:
     if colours.startswith("YBR_FULL"):
         middle = 1 << pixels.bits_stored - 1
         return (0, middle, middle)
+    if colours.startswith("YBR_PARTIAL_4"):  # retired; ITU-R BT.601: black is 16 of 256
+        middle = 1 << pixels.bits_stored - 1
+        return (middle // 8, middle, middle)
     raise NotAnonymized(f"it is not known what is black in pixels that are {colours[:16]!r}")
 
 

@@ -18,6 +18,7 @@ import structlog
 from pydicom import Dataset
 
 from pacs_framework.anonymizers.changing import changed_frame
+from pacs_framework.anonymizers.native_pixels import NativePixels, native_pixels
 from pacs_framework.anonymizers.pictures import prepare
 from pacs_framework.anonymizers.pixel_work import PixelWork
 from pacs_framework.anonymizers.reencoding import GatheredFrames, NotEncoded, Reencoded
@@ -31,7 +32,7 @@ from pacs_framework.codecs.image import (
     OtherDataSet,
     read_image,
 )
-from pacs_framework.codecs.native import NativeImage, native_image, read_native
+from pacs_framework.codecs.native import read_uncompressed
 from pacs_framework.codecs.pixels import PixelFormat
 from pacs_framework.codecs.single_bits import joined
 from pacs_framework.codecs.syntaxes import is_lossless, syntax_name
@@ -76,13 +77,13 @@ def _redacted(
     source: Readable, stored: str, work: PixelWork, transcoding: Transcoding | None
 ) -> RedactedDataSet:
     if stored in UNCOMPRESSED:
-        pieces = _native(read_native(source, stored), work)
+        pieces = _native(native_pixels(read_uncompressed(source, stored)), work)
         if stored != EXPLICIT_VR:
             pieces = convert_uncompressed(PieceStream(pieces), EXPLICIT_VR, stored)
         return RedactedDataSet(stored, pieces)
     found = read_image(source, stored)
     if isinstance(found, OtherDataSet):
-        return RedactedDataSet(stored, _native(native_image(found), work))
+        return RedactedDataSet(stored, _native(native_pixels(found), work))
     if transcoding is None or not transcoding.decoder.decodes(stored):
         raise NotAnonymized(
             f"the pixels cannot be worked on: no installed codec decodes {syntax_name(stored)}; "
@@ -127,7 +128,7 @@ def _failed(error: Exception) -> NotAnonymized:
 # --- native pixel data ----------------------------------------------------------------------------
 
 
-def _native(image: NativeImage | Dataset, work: PixelWork) -> Iterator[bytes]:
+def _native(image: NativePixels | Dataset, work: PixelWork) -> Iterator[bytes]:
     """The data set in explicit VR little endian."""
     if isinstance(image, Dataset):
         if "Rows" in image:
@@ -139,11 +140,13 @@ def _native(image: NativeImage | Dataset, work: PixelWork) -> Iterator[bytes]:
     def frames() -> Iterator[bytes]:
         for number, data in enumerate(image.frames, start=1):
             if work.touches(number, pixels.columns, pixels.rows):
-                yield bytes(changed_frame(Frame(data, pixels), number, work, header).data)
+                yield bytes(image.changed(data, number, work))
             else:
                 yield data
 
-    return chain(_element(header, pixels, image.number_of_frames, frames()), image.rest)
+    made = joined(frames(), pixels.frame_bits) if pixels.bits_allocated == 1 else frames()
+    bits = image.number_of_frames * image.frame_bits
+    return chain(_element(header, pixels, bits, made), image.rest)
 
 
 def _decoded(
@@ -173,8 +176,10 @@ def _decoded(
     without_offset_tables(header)
     first.pixels.describe(header)
     pieces = _alike(first, made)
-    element = _element(header, first.pixels, image.number_of_frames, pieces)
-    return chain(element, image.rest)
+    if first.pixels.bits_allocated == 1:
+        pieces = joined(pieces, first.pixels.frame_bits)
+    bits = image.number_of_frames * first.pixels.frame_bits
+    return chain(_element(header, first.pixels, bits, pieces), image.rest)
 
 
 def _alike(first: Frame, others: Iterator[Frame]) -> Iterator[bytes]:
@@ -187,14 +192,12 @@ def _alike(first: Frame, others: Iterator[Frame]) -> Iterator[bytes]:
 
 
 def _element(
-    header: Dataset, pixels: PixelFormat, number: int, frames: Iterator[bytes]
+    header: Dataset, pixels: PixelFormat, bits: int, frames: Iterator[bytes]
 ) -> Iterator[bytes]:
-    """Header and native pixel data."""
-    size = (number * pixels.frame_bits + 7) // 8
+    """Header and native pixel data; ``bits`` of all the frames together."""
+    size = (bits + 7) // 8
     if size > _LARGEST_NATIVE:
         raise UnreadableInstance(f"{size} bytes of pixel data are too many to be native")
-    if pixels.bits_allocated == 1:
-        frames = joined(frames, pixels.frame_bits)
     vr = "OW" if pixels.bits_allocated > 8 else "OB"
     begin = (encode_header(header, EXPLICIT_VR), EXPLICIT.header(PIXEL_DATA, vr, size + size % 2))
     return chain(begin, frames, (b"\0",) if size % 2 else ())

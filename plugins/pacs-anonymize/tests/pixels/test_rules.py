@@ -117,6 +117,29 @@ def test_a_rule_that_cannot_be_is_told_with_its_place(rule: str, problem: str) -
         read_pixel_document(f"[[pixels]]\n{rule}", "site.toml")
 
 
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ("blank = [[640, 0, 10, 10], [0, 480, 10, 10]]", "none of the rectangles to make black"),
+        ("keep = [[700, 0, 10, 10]]", "none of the rectangles to keep is inside of the image"),
+        ("blank = [[0, 0, 10, 10]]\nframes = '4,9'", "for frames 4,9, and the image has 3"),
+    ],
+)
+def test_a_rule_that_names_nothing_of_an_image_is_not_taken_for_done(
+    rule: str, problem: str
+) -> None:
+    """The image would be said to be clean, or be black all over: the rule is for other images."""
+    with pytest.raises(NotAnonymized, match=problem):
+        work_for(image(NumberOfFrames=3), rules(f"[[pixels]]\n{rule}"))
+
+
+def test_what_of_a_rule_is_beyond_the_image_counts_for_nothing() -> None:
+    text = "[[pixels]]\nblank = [[630, 470, 100, 100], [900, 0, 10, 10]]\nframes = '3-9'"
+    _, work = work_for(image(NumberOfFrames=3), rules(text))
+    assert work is not None
+    assert [work.touches(frame, 640, 480) for frame in (2, 3)] == [False, True]
+
+
 # --- ultrasound regions ---------------------------------------------------------------------------
 
 
@@ -138,6 +161,37 @@ def test_the_standard_rules_keep_the_ultrasound_regions_with_their_corners() -> 
     assert work is not None
     black = sum(each.width * each.height for each in work.regions)
     assert black == 640 * 480 - 100 * 200 - 200 * 100
+
+
+@pytest.mark.parametrize(
+    ("right", "bottom", "taken"),
+    [(639, 400, True), (640, 400, True), (641, 400, False), (100, 482, False), (2**31, 9, False)],
+)
+def test_regions_that_reach_beyond_the_image_are_of_another_one(
+    right: int, bottom: int, taken: bool
+) -> None:
+    """But for the devices that count columns and rows from 1."""
+    dataset = image(SOPClassUID=US)
+    dataset.SequenceOfUltrasoundRegions = Sequence([region(1, 10, 2, right, bottom)])
+    if taken:
+        assert work_for(dataset, pixel_rules(()))[1] is not None
+        return
+    with pytest.raises(NotAnonymized, match="reaches beyond the 640 × 480 pixels"):
+        work_for(dataset, pixel_rules(()))
+
+
+def test_regions_that_are_the_whole_picture_do_not_tell_where_text_is() -> None:
+    """Unless the image says itself that there is none."""
+    dataset = image(SOPClassUID=US)
+    dataset.SequenceOfUltrasoundRegions = Sequence(
+        [region(1, 0, 0, 639, 199), region(3, 0, 200, 639, 479)]
+    )
+    with pytest.raises(NotAnonymized, match="are the whole picture"):
+        work_for(dataset, pixel_rules(()))
+    dataset.BurnedInAnnotation = "NO"
+    _, work = work_for(dataset, pixel_rules(()))
+    assert work is not None
+    assert work.regions == ()
 
 
 @pytest.mark.parametrize("regions", [[], [region(5, 0, 0, 9, 9)], [Dataset()]])

@@ -12,7 +12,7 @@ from pydicom import Dataset
 
 from pacs_anonymize.pixels.greys import greys_of, inverted, portable_greymap
 from pacs_anonymize.pixels.text import PROGRAM, TextFinder
-from pacs_framework.anonymizers.pixel_work import PixelWork
+from pacs_framework.anonymizers.pixel_work import PixelWork, Region
 from pacs_framework.anonymizers.redacting import redacted
 from pacs_framework.codecs.codec import Frame
 from pacs_framework.codecs.native import NativeImage, read_native
@@ -154,3 +154,27 @@ def test_colours_are_looked_at_by_their_brightest_sample() -> None:
         planar_configuration=1,
     )
     assert greys_of(Frame(b"\x00\xff\x00\x00\x00\x10", pixels)) == b"\x00\xff"
+
+
+@pytest.mark.parametrize(
+    ("word", "confidence", "counts"),
+    [
+        ("ZOE", 31.0, True),
+        ("ZOE", 29.0, False),
+        ("ZUCK", 6.0, True),
+        ("ZUCK", 4.0, False),
+        ("Z-K:1", 6.0, False),
+        ("=—_.", 90.0, False),
+    ],
+)
+def test_a_longer_word_counts_with_less_confidence(
+    word: str, confidence: float, counts: bool, tmp_path: Path
+) -> None:
+    """Letters of screens look like bad ones, and noise does not look like four of them."""
+    line = "\t".join(("5", *"11111", "10", "20", "8", "4", str(confidence), word))
+    finder = script(tmp_path, f"cat > /dev/null; echo head; echo '{line}'")
+    frame = Frame(b"\1\2" * 50, PixelFormat(rows=10, columns=10, bits_allocated=8, bits_stored=8))
+    found = list(finder(frame, 3))
+    # Once in each of the two pictures; in half the size that the program saw, with a margin.
+    region = Region(left=1, top=6, width=12, height=10, frames=frozenset({3}))
+    assert found == [region] * (2 if counts else 0)

@@ -6,6 +6,7 @@ import pickle
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -199,19 +200,99 @@ def test_an_entry_that_was_moved_does_not_open(tmp_path: Path) -> None:
 
 def by_hand(file: Path, statement: str) -> None:
     connection = sqlite3.connect(file)
-    connection.execute(statement)
+    connection.executescript(statement)
     connection.commit()
     connection.close()
 
 
+ONE_UID = """
+DELETE FROM pacs_vault_entry
+WHERE kind = 3 AND pseudonym = (SELECT max(pseudonym) FROM pacs_vault_entry WHERE kind = 3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("tampering", "told"),
+    [
+        (
+            ONE_UID,
+            r"1 of 4 entries of the vault are gone \(1 of kind UID\)",
+        ),
+        ("DELETE FROM pacs_vault_entry", r"4 of 4 entries .* \(1 of kind PATIENT, 3 of kind UID\)"),
+        ("DELETE FROM pacs_vault_tally WHERE part = 3", "a part of the vault's tally is gone"),
+        ("UPDATE pacs_vault_tally SET part = part + 20", "not what was written"),
+    ],
+    ids=["one entry", "all entries", "a part of the tally", "parts of the tally moved"],
+)
+def test_what_was_taken_out_is_missed(tmp_path: Path, tampering: str, told: str) -> None:
+    """By a check, and by who would encrypt what is left as if it were all."""
+    vault = create_vault(str(tmp_path / "vault"), KEY, ACT)
+    vault.keep([PATIENT, uid(1)])
+    vault.keep([uid(1), uid(2), uid(3)])
+    assert vault.check()[Kind.UID] == 3
+    by_hand(tmp_path / "vault", tampering)
+    for look in (vault.check, lambda: vault.change_key(OTHER, ACT)):
+        with pytest.raises(VaultDamaged, match=told):
+            look()
+    vault.open()
+    vault.close()
+    Vault(str(tmp_path / "vault"), KEY).lines()
+
+
+def test_an_entry_that_comes_again_does_not_hide_that_it_was_gone(tmp_path: Path) -> None:
+    """Its facts may be others: the vault is not what it was."""
+    vault = create_vault(str(tmp_path / "vault"), KEY, ACT)
+    vault.keep([PATIENT, uid(1)])
+    by_hand(tmp_path / "vault", "DELETE FROM pacs_vault_entry WHERE kind = 1")
+    vault.keep([PATIENT])
+    with pytest.raises(VaultDamaged, match="1 of 3 entries of the vault are gone"):
+        vault.check()
+    vault.close()
+
+
+def test_an_entry_in_the_place_of_another_one_is_seen(tmp_path: Path) -> None:
+    """Both were encrypted with the key, for the same pseudonym, in two copies of one vault."""
+    vault = create_vault(str(tmp_path / "vault"), KEY, ACT)
+    vault.close()
+    other = tmp_path / "other"
+    other.write_bytes((tmp_path / "vault").read_bytes())
+    copy = Vault(str(other), KEY)
+    for each in (vault, copy):
+        each.keep([uid(1)])
+    copy.close()
+    by_hand(
+        tmp_path / "vault",
+        f"ATTACH '{other}' AS other; DELETE FROM pacs_vault_entry; "
+        "INSERT INTO pacs_vault_entry SELECT * FROM other.pacs_vault_entry",
+    )
+    assert vault.by_pseudonym(Kind.UID, ["2.25.1"]) == {"2.25.1": uid(1)}
+    with pytest.raises(VaultDamaged, match="has 1 entries, which are not the 1 that were kept"):
+        vault.check()
+    vault.close()
+
+
+def test_many_that_keep_at_one_time_count_right(vault: Vault, place: str, opened) -> None:
+    """Also where they keep the same: what is there already, counts once."""
+
+    def keep(number: int, each: Vault) -> None:
+        for turn in range(8):
+            each.keep([uid(turn), uid(100 + 8 * number + turn), uid(50 - turn)])
+
+    vaults = [opened(place) for _ in range(4)]
+    with ThreadPoolExecutor(len(vaults)) as pool:
+        list(pool.map(keep, range(len(vaults)), vaults))
+    assert vault.check()[Kind.UID] == 16 + 8 * len(vaults)
+
+
 def test_another_key_takes_over_everything(vault: Vault, place: str, opened) -> None:
-    vault.keep([PATIENT, *map(uid, range(500))])
-    vault.note([ACT])
+    vault.keep([PATIENT, *map(uid, range(1100))])
+    vault.note([ACT] * 2100)
     before = vault.lines()
     vault.change_key(OTHER, Act(who="tester@here", action="change key"))
     for each in (vault, opened(place, OTHER)):
         assert each.by_pseudonym(Kind.PATIENT, ["CODE-1"]) == {"CODE-1": PATIENT}
-        assert each.counts()[Kind.UID] == 500
+        assert each.counts() == each.check()
+        assert each.counts()[Kind.UID] == 1100
         assert each.lines()[:-1] == before
         assert each.lines()[-1].act.action == "change key"
     with pytest.raises(VaultError, match="not the key"):

@@ -190,7 +190,8 @@ def audit_command(vault: VaultChoice, as_json: bool) -> None:
 def check_command(
     context: click.Context, vault: VaultChoice, head: str | None, as_json: bool
 ) -> None:
-    """Read every entry and the whole trail. Exit code 1 where something is not as it was written.
+    """Read every entry and the whole trail. Exit code 1 where something is not as it was written,
+    and where an entry is missing.
 
     Keep the head that it prints apart from the vault: with --head, a vault that was put back to an
     older copy is found too.
@@ -200,8 +201,7 @@ def check_command(
         pacs anonymize vault check --map trial-7.vault --vault-key vault.key
     """
     opened = vault.opened()
-    counts = {kind: sum(1 for _ in opened.all_of(kind)) for kind in Kind}
-    opened.lines()
+    counts = opened.check()
     now = opened.head()
     if head is not None and not opened.had(head):
         click.echo(f"the trail has no line {head}: the vault is an older copy", err=True)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from pydicom import Dataset
 
+from pacs_framework.anonymizers.native_pixels import NativePixels, native_pixels
 from pacs_framework.anonymizers.pixel_work import PixelWork, Region
 from pacs_framework.codecs.codec import Frame
-from pacs_framework.codecs.transcoding import Transcoding
+from pacs_framework.codecs.native import read_uncompressed
+from pacs_framework.codecs.transcoding import NativeFrames, Transcoding
+from pacs_framework.dicom.header import Readable
 from pacs_framework.dicom.part10 import read_prefix
+from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.errors import UnreadableInstance
 from pacs_framework.rendering.drawing import View, draw
 from pacs_framework.rendering.frames import wanted_frames
@@ -42,13 +46,27 @@ def _native_frame(path: Path, number: int, transcoding: Transcoding) -> Frame:
     with path.open("rb") as reader:
         prefix = read_prefix(reader)
         reader.seek(prefix.dataset_offset)
-        image = transcoding.native_frames(reader, prefix.meta.transfer_syntax_uid)
-        if isinstance(image, Dataset):
-            raise UnreadableInstance("there are no pixel data in it")
-        found = next(islice(image.frames, number - 1, None), None)
+        frames = _native_frames(reader, prefix.meta.transfer_syntax_uid, transcoding)
+        found = next(islice(frames, number - 1, None), None)
     if found is None:
         raise UnreadableInstance(f"there is no frame {number} in it")
     return found
+
+
+def _native_frames(
+    reader: Readable, transfer_syntax: str, transcoding: Transcoding
+) -> Iterator[Frame]:
+    """As those who look for regions are given them."""
+    image: NativePixels | NativeFrames | Dataset
+    if transfer_syntax in UNCOMPRESSED:
+        image = native_pixels(read_uncompressed(reader, transfer_syntax))
+        if isinstance(image, NativePixels):
+            return map(image.looked_at, image.frames)
+    else:
+        image = transcoding.native_frames(reader, transfer_syntax)
+        if isinstance(image, NativeFrames):
+            return iter(image.frames)
+    raise UnreadableInstance("there are no pixel data in it")
 
 
 def marked_picture(

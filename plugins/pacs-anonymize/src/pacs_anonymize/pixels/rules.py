@@ -14,6 +14,7 @@ from pacs_anonymize.pixels.text import TextFinder
 from pacs_anonymize.pixels.ultrasound import ultrasound_regions
 from pacs_framework.anonymizers.pixel_work import PixelWork, Region, outside
 from pacs_framework.codecs.codec import Frame
+from pacs_framework.codecs.pixels import frames_of
 from pacs_framework.errors import NotAnonymized
 
 __all__ = ["PixelRule", "rules_of", "work_for"]
@@ -39,18 +40,23 @@ class PixelRule:
         if entry.clean:
             return None
         columns, rows = _size(dataset)
-        regions = [*self._blank(), *self._around(dataset, columns, rows)]
+        regions = [*self._blank(dataset, columns, rows), *self._around(dataset, columns, rows)]
         find: Callable[[Frame, int], Iterable[Region]] | None = None
         if entry.detect_text:
             find = TextFinder.ready()
         return PixelWork(regions=tuple(regions), find=find, done=self._done(regions))
 
-    def _blank(self) -> list[Region]:
+    def _blank(self, dataset: Dataset, columns: int, rows: int) -> list[Region]:
         frames = self.entry.frame_numbers()
-        return [
-            Region(left=left, top=top, width=width, height=height, frames=frames)
-            for left, top, width, height in self.entry.blank
-        ]
+        regions = _rectangles(self.entry.blank, frames)
+        if regions and not _hits(regions, columns, rows):
+            raise _of_another_size("rectangles to make black", columns, rows)
+        if frames is not None and min(frames) > (number := frames_of(dataset)):
+            raise NotAnonymized(
+                f"the pixel rule is for frames {self.entry.frames}, and the image has {number}: it "
+                "would make nothing black"
+            )
+        return regions
 
     def _around(self, dataset: Dataset, columns: int, rows: int) -> tuple[Region, ...]:
         """What is made black because it is not kept."""
@@ -58,12 +64,11 @@ class PixelRule:
         if entry.blank_all:
             return outside((), columns, rows)
         if entry.keep_ultrasound_regions:
-            return outside(ultrasound_regions(dataset), columns, rows)
+            return outside(ultrasound_regions(dataset, columns, rows), columns, rows)
         if entry.keep:
-            kept = [
-                Region(left=left, top=top, width=width, height=height)
-                for left, top, width, height in entry.keep
-            ]
+            kept = _rectangles(entry.keep)
+            if not _hits(kept, columns, rows):
+                raise _of_another_size("rectangles to keep", columns, rows)
             return outside(kept, columns, rows)
         return ()
 
@@ -99,6 +104,26 @@ def work_for(dataset: Dataset, rules: Iterable[PixelRule]) -> tuple[PixelRule, P
     raise NotAnonymized(
         "no pixel rule is for this kind of image, so text may be burned into it: look at it, and "
         "write a rule that blanks the text or says that there is none (clean = true)"
+    )
+
+
+def _rectangles(
+    rectangles: Iterable[tuple[int, int, int, int]], frames: frozenset[int] | None = None
+) -> list[Region]:
+    return [
+        Region(left=left, top=top, width=width, height=height, frames=frames)
+        for left, top, width, height in rectangles
+    ]
+
+
+def _hits(regions: Iterable[Region], columns: int, rows: int) -> bool:
+    return any(each.cut(columns, rows) for each in regions)
+
+
+def _of_another_size(what: str, columns: int, rows: int) -> NotAnonymized:
+    return NotAnonymized(
+        f"none of the {what} is inside of the image, which has {columns} × {rows} pixels: the "
+        "pixel rule is for images of another size"
     )
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from pacs_anonymize.pixels.greys import greys_of, inverted, portable_greymap
@@ -24,6 +25,9 @@ PROGRAM = "tesseract"
 _SECONDS = 120
 _SPARSE_TEXT = "11"  # as much text as possible, in no order
 _LEAST_CONFIDENCE = 30.0  # per cent; below are edges and noise that look like letters
+# Noise hardly ever looks like a word of four letters or digits, and letters of screens, drawn with
+# few pixels, hardly ever like good ones: a word counts even where its letters were guessed.
+_LONG, _LEAST_CONFIDENCE_IN_LONG = 4, 5.0
 _MAGNIFIED = 2  # letters on screens are smaller than those that Tesseract was made for
 _LARGEST_MAGNIFIED = 4_000_000  # pixels; larger pictures have larger letters
 _MARGIN = 3  # pixels around a word, and a part of its height: letters have serifs and shadows
@@ -52,8 +56,11 @@ class TextFinder:
         columns = frame.pixels.columns
         greys = greys_of(frame)
         times = _MAGNIFIED if len(greys) <= _LARGEST_MAGNIFIED else 1
-        for picture in (greys, inverted(greys)):
-            table = self._read(portable_greymap(picture, columns, times))
+        pictures = (portable_greymap(each, columns, times) for each in (greys, inverted(greys)))
+        # The two beside each other, and no more: frames come one after the other.
+        with ThreadPoolExecutor(2, "text") as both:
+            tables = list(both.map(self._read, pictures))
+        for table in tables:
             for box in _words(table):
                 yield _region(box, times, number)
 
@@ -82,9 +89,11 @@ def _words(table: str) -> Iterator[tuple[int, int, int, int]]:
     """Left, top, width and height of each word that is one."""
     for line in table.splitlines()[1:]:
         fields = line.split("\t")
-        if len(fields) != _COLUMNS or not any(map(str.isalnum, fields[-1])):
+        letters = sum(map(str.isalnum, fields[-1])) if len(fields) == _COLUMNS else 0
+        if not letters:
             continue
-        if float(fields[-2]) >= _LEAST_CONFIDENCE:
+        least = _LEAST_CONFIDENCE if letters < _LONG else _LEAST_CONFIDENCE_IN_LONG
+        if float(fields[-2]) >= least:
             left, top, width, height = map(int, fields[6:10])
             yield left, top, width, height
 

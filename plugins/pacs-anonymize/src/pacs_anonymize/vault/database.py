@@ -55,9 +55,15 @@ class VaultDatabase:
         return Path(str(self.url.database))
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection to read from. Raises `VaultError`."""
+    def reading(self, *, at_one_time: bool = False) -> Iterator[Connection]:
+        """A connection to read from. Raises `VaultError`.
+
+        ``at_one_time``: whatever is read, is as it was when the first of it was read. On SQLite it
+        is so in any case.
+        """
         with self._failures(), self._engine.connect() as connection:
+            if at_one_time and self._file is None:
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager

@@ -29,6 +29,7 @@ class VaultKeys:
         self._sealing = AESGCM(_derived(key, vault_id, b"entries"))
         self._blinding = _derived(key, vault_id, b"look-ups")
         self._chaining = _derived(key, vault_id, b"trail")
+        self._marking = _derived(key, vault_id, b"tally")
         self.proof = hmac.digest(_derived(key, vault_id, b"proof"), b"this key", "sha256")
         """Kept in the vault: it tells the right key from others, and nothing about it."""
 
@@ -50,6 +51,10 @@ class VaultKeys:
     def blind(self, purpose: str, value: str) -> bytes:
         """By what ``value`` is found; without the key nobody can tell which value it is."""
         return hmac.digest(self._blinding, f"{purpose}\0{value}".encode(), "sha256")[:_BLIND_BYTES]
+
+    def mark(self, row: bytes) -> bytes:
+        """What an entry counts for in the tally; nobody without the key knows it."""
+        return hmac.digest(self._marking, row, "sha256")
 
     def link(self, before: bytes, number: int, sealed: bytes) -> bytes:
         """The seal of line ``number`` of the trail, which holds all ``before`` it too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-__all__ = ["ENTRY", "FORMAT", "METADATA", "TRAIL", "VAULT"]
+__all__ = ["ENTRY", "FORMAT", "METADATA", "TALLY", "TRAIL", "VAULT"]
 
 FORMAT = 1
 """Grows when older versions of this plugin could not read a vault any more."""
@@ -31,6 +31,13 @@ ENTRY = sa.Table(
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Index("pacs_vault_entry_original", "kind", "original"),
     sqlite_with_rowid=False,
+)
+
+TALLY = sa.Table(
+    "pacs_vault_tally",
+    METADATA,
+    sa.Column("part", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
 
 TRAIL = sa.Table(

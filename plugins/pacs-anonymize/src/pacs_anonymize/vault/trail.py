@@ -13,6 +13,7 @@ import json
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from pacs_anonymize.vault.errors import VaultDamaged
 from pacs_anonymize.vault.keys import VaultKeys
 from pacs_anonymize.vault.tables import TRAIL, VAULT
 
-__all__ = ["Act", "Head", "Line", "append", "read_lines", "this_user"]
+__all__ = ["Act", "Head", "Line", "append", "read_lines", "seal_anew", "this_user"]
 
 _AT_ONCE = 1000
 
@@ -66,32 +67,51 @@ def this_user() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def append(
-    connection: Connection, keys: VaultKeys, row: sa.Row[Any], acts: Sequence[Act], *, now: str = ""
-) -> Head:
-    """Add lines in a transaction that holds the ``row`` of the vault; the new head.
-
-    ``now`` is the time of lines that are written anew.
-    """
+def append(connection: Connection, keys: VaultKeys, row: sa.Row[Any], acts: Sequence[Act]) -> None:
+    """Add lines in a transaction that holds the ``row`` of the vault."""
     head = Head(row.last_line, row.last_link)
-    when = now or dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    lines = []
+    when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    rows = []
     for act in acts:
-        number = head.line + 1
-        sealed = keys.seal(json.dumps({"when": when, **asdict(act)}), _place(number))
-        head = Head(number, keys.link(head.link, number, sealed))
-        lines.append({"line": number, "sealed": sealed, "link": head.link})
-    if lines:
-        connection.execute(sa.insert(TRAIL), lines)
-        connection.execute(sa.update(VAULT).values(last_line=head.line, last_link=head.link))
-    return head
+        head, sealed = _sealed(keys, head, Line(line=head.line + 1, when=when, act=act))
+        rows.append({"line": head.line, "sealed": sealed, "link": head.link})
+    if rows:
+        connection.execute(sa.insert(TRAIL), rows)
+        _end_with(connection, head)
+
+
+def seal_anew(connection: Connection, old: VaultKeys, new: VaultKeys, row: sa.Row[Any]) -> None:
+    """Seal every line with ``new`` keys, in a transaction that holds the ``row`` of the vault.
+
+    Raises `VaultDamaged` where the chain is broken.
+    """
+    head = Head(0, b"")
+    change = sa.update(TRAIL).where(TRAIL.c.line == sa.bindparam("number"))
+    lines = read_lines(connection, old, row)
+    while some := list(islice(lines, _AT_ONCE)):
+        rows = []
+        for line in some:
+            head, sealed = _sealed(new, head, line)
+            rows.append({"number": head.line, "sealed": sealed, "link": head.link})
+        connection.execute(change, rows)
+    _end_with(connection, head)
+
+
+def _sealed(keys: VaultKeys, before: Head, line: Line) -> tuple[Head, bytes]:
+    """A line encrypted, and the head that it makes."""
+    text = json.dumps({"when": line.when, **asdict(line.act)})
+    sealed = keys.seal(text, _place(line.line))
+    return Head(line.line, keys.link(before.link, line.line, sealed)), sealed
+
+
+def _end_with(connection: Connection, head: Head) -> None:
+    connection.execute(sa.update(VAULT).values(last_line=head.line, last_link=head.link))
 
 
 def read_lines(connection: Connection, keys: VaultKeys, row: sa.Row[Any]) -> Iterator[Line]:
     """Every line, from the first on. Raises `VaultDamaged` where the chain is broken."""
     head = Head(0, b"")
-    query = sa.select(TRAIL).order_by(TRAIL.c.line).execution_options(yield_per=_AT_ONCE)
-    for found in connection.execute(query):
+    for found in _rows(connection):
         number = head.line + 1
         link = keys.link(head.link, number, found.sealed)
         if found.line != number or found.link != link:
@@ -101,6 +121,18 @@ def read_lines(connection: Connection, keys: VaultKeys, row: sa.Row[Any]) -> Ite
         yield Line(line=number, when=said.pop("when"), act=Act(**said))
     if (head.line, head.link) != (row.last_line, row.last_link):
         raise _broken(head.line + 1)
+
+
+def _rows(connection: Connection) -> Iterator[sa.Row[Any]]:
+    """In order, some at a time: whoever takes them may change those that it has taken."""
+    last = 0
+    while True:
+        query = sa.select(TRAIL).where(TRAIL.c.line > last).order_by(TRAIL.c.line).limit(_AT_ONCE)
+        page = connection.execute(query).all()
+        yield from page
+        if len(page) < _AT_ONCE:
+            return
+        last = page[-1].line
 
 
 def _place(number: int) -> bytes:

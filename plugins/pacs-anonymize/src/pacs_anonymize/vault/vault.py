@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -14,12 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from pacs_anonymize.vault import trail
+from pacs_anonymize.vault import tally, trail
 from pacs_anonymize.vault.database import VaultDatabase, discard_file
 from pacs_anonymize.vault.entries import Entry, Kind
 from pacs_anonymize.vault.errors import VaultConflict, VaultError
 from pacs_anonymize.vault.keys import VaultKeys
+from pacs_anonymize.vault.rekeying import encrypt_anew
+from pacs_anonymize.vault.rows import opened_entry, sealed_row
 from pacs_anonymize.vault.tables import ENTRY, FORMAT, METADATA, TRAIL, VAULT
+from pacs_anonymize.vault.tally import Tally
 from pacs_anonymize.vault.trail import Act, Head, Line
 
 __all__ = ["Vault", "create_vault"]
@@ -27,16 +29,6 @@ __all__ = ["Vault", "create_vault"]
 _AT_ONCE = 400
 """Values in one statement: SQLite of old has room for 999 parameters."""
 _ID_BYTES = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """An entry as it lies in the database."""
-
-    kind: int
-    pseudonym: bytes
-    original: bytes
-    sealed: bytes
 
 
 class Vault:
@@ -84,11 +76,17 @@ class Vault:
 
     def keep_in(self, connection: Connection, entries: Iterable[Entry]) -> None:
         """As `keep`, in a transaction of `writing`."""
-        rows = {(row.kind, row.pseudonym): row for row in map(self._sealed, entries)}
-        insert = _insert_of(connection)(ENTRY).on_conflict_do_nothing()
+        keys = self._keys
+        rows = {(row.kind, row.pseudonym): row for row in (sealed_row(keys, e) for e in entries)}
         if not rows:
             return
-        connection.execute(insert, [asdict(row) for row in rows.values()])
+        insert = _insert_of(connection)(ENTRY).on_conflict_do_nothing()
+        # In one order, so that no two transactions wait for each other.
+        values = [asdict(rows[place]) for place in sorted(rows)]
+        returning = insert.returning(ENTRY.c.kind, ENTRY.c.pseudonym)
+        new = connection.execute(returning, values).all()
+        if new:
+            tally.add(connection, keys, (rows[row.kind, row.pseudonym] for row in new))
         for kind in {kind for kind, _ in rows}:
             blind = [pseudonym for of, pseudonym in rows if of == kind]
             columns = (ENTRY.c.pseudonym, ENTRY.c.original)
@@ -120,21 +118,23 @@ class Vault:
         blind = {keys.blind(f"pseudonym {kind}", each): each for each in pseudonyms}
         with self._database.reading() as connection:
             found = list(_found(connection, kind, ENTRY.c.pseudonym, list(blind)))
-        return {blind[row.pseudonym]: self._opened(row) for row in found}
+        return {blind[row.pseudonym]: opened_entry(keys, row) for row in found}
 
     def by_original(self, kind: Kind, original: str) -> list[Entry]:
         """The entries of an original; several, where it was de-identified with several keys."""
-        blind = self._keys.blind(f"original {kind}", original)
+        keys = self._keys
+        blind = keys.blind(f"original {kind}", original)
         with self._database.reading() as connection:
             found = list(_found(connection, kind, ENTRY.c.original, [blind]))
-        return sorted(map(self._opened, found), key=lambda entry: entry.pseudonym)
+        entries = (opened_entry(keys, row) for row in found)
+        return sorted(entries, key=lambda entry: entry.pseudonym)
 
     def all_of(self, kind: Kind) -> Iterator[Entry]:
         """Every entry of a kind, in no order that means anything."""
         query = sa.select(ENTRY).where(ENTRY.c.kind == int(kind))
         with self._database.reading() as connection:
             for row in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
-                yield self._opened(row)
+                yield opened_entry(self._keys, row)
 
     def counts(self) -> dict[Kind, int]:
         """How many entries there are of each kind."""
@@ -142,6 +142,23 @@ class Vault:
         with self._database.reading() as connection:
             found = {Kind(kind): count for kind, count in connection.execute(query)}
         return {kind: found.get(kind, 0) for kind in Kind}
+
+    def check(self) -> dict[Kind, int]:
+        """Read everything, as it was at one time; how many entries there are of each kind.
+
+        Raises `VaultDamaged` where an entry or the trail is not as it was written, and where an
+        entry is gone that was kept.
+        """
+        query, there = sa.select(ENTRY), Tally()
+        with self._database.reading(at_one_time=True) as connection:
+            row, keys = _row_of(connection, self._database), self._keys
+            for found in connection.execute(query.execution_options(yield_per=_AT_ONCE)):
+                opened_entry(keys, found)
+                there.count(keys, found)
+            tally.read(connection, keys).check(there)
+            for _ in trail.read_lines(connection, keys, row):
+                pass
+        return {kind: there.counts[int(kind)] for kind in Kind}
 
     def lines(self) -> list[Line]:
         """The audit trail. Raises `VaultDamaged` where it is not whole."""
@@ -170,41 +187,19 @@ class Vault:
     def change_key(self, key: bytes, act: Act) -> None:
         """Encrypt everything with another key, in one transaction: all of it or nothing.
 
-        Raises `VaultDamaged` where an entry or the trail is not whole.
+        Raises `VaultDamaged` where not everything is as it was written.
         """
         with self._database.writing() as connection:
             row = self._locked(connection)
-            old, new = self._keys, VaultKeys(key, row.vault_id)
-            lines = list(trail.read_lines(connection, old, row))
-            entries = [self._opened(each) for each in connection.execute(sa.select(ENTRY))]
-            connection.execute(sa.delete(ENTRY))
-            connection.execute(sa.delete(TRAIL))
-            self._keys = new
-            try:
-                for at in range(0, len(entries), _AT_ONCE):
-                    rows = [asdict(self._sealed(entry)) for entry in entries[at : at + _AT_ONCE]]
-                    connection.execute(sa.insert(ENTRY), rows)
-                self._write_anew(connection, lines, act)
-            except BaseException:
-                self._keys = old
-                raise
-        self._key = key
-
-    def _write_anew(self, connection: Connection, lines: Sequence[Line], act: Act) -> None:
-        connection.execute(
-            sa.update(VAULT).values(proof=self._keys.proof, last_line=0, last_link=b"")
-        )
-        for line in lines:
-            row = self._locked(connection)
-            trail.append(connection, self._keys, row, [line.act], now=line.when)
-        trail.append(connection, self._keys, self._locked(connection), [act])
+            new = VaultKeys(key, row.vault_id)
+            encrypt_anew(connection, self._keys, new, row)
+            trail.append(connection, new, _row_of(connection, self._database), [act])
+        self._key, self._keys = key, new
 
     def close(self) -> None:
         """Close the database, if it was opened."""
         if "_database" in self.__dict__:
             self._database.close()
-
-    # --- rows -------------------------------------------------------------------------------------
 
     def _locked(self, connection: Connection, *, shared: bool = False) -> sa.Row[Any]:
         """The row of the vault, held by this transaction; its key may have been changed."""
@@ -214,22 +209,6 @@ class Vault:
         if row.proof != self._keys.proof:
             raise _wrong_key(self._database)
         return row
-
-    def _sealed(self, entry: Entry) -> _Row:
-        keys, kind = self._keys, int(entry.kind)
-        pseudonym = keys.blind(f"pseudonym {kind}", entry.pseudonym)
-        text = json.dumps([entry.pseudonym, entry.original, entry.facts])
-        return _Row(
-            kind=kind,
-            pseudonym=pseudonym,
-            original=keys.blind(f"original {kind}", entry.original),
-            sealed=keys.seal(text, _place(kind, pseudonym)),
-        )
-
-    def _opened(self, row: sa.Row[Any]) -> Entry:
-        text = self._keys.unseal(row.sealed, _place(row.kind, row.pseudonym))
-        pseudonym, original, facts = json.loads(text)
-        return Entry(kind=Kind(row.kind), pseudonym=pseudonym, original=original, facts=facts)
 
 
 def create_vault(place: str, key: bytes, act: Act) -> Vault:
@@ -245,6 +224,7 @@ def create_vault(place: str, key: bytes, act: Act) -> Vault:
             connection.execute(sa.insert(VAULT), [{**first, "last_line": 0, "last_link": b""}])
             row = database.lock(connection)
             assert row is not None
+            tally.begin(connection, keys)
             trail.append(connection, keys, row, [act])
     except BaseException:
         discard_file(database)
@@ -256,10 +236,6 @@ def create_vault(place: str, key: bytes, act: Act) -> Vault:
 def _check_none_here(connection: Connection, database: VaultDatabase) -> None:
     if sa.inspect(connection).has_table(VAULT.name):
         raise VaultError(f"{database.name!r} has a vault already; it is never overwritten")
-
-
-def _place(kind: int, pseudonym: bytes) -> bytes:
-    return kind.to_bytes(2) + pseudonym
 
 
 def _insert_of(connection: Connection) -> Any:
