@@ -23,7 +23,7 @@ import structlog
 
 from pacs_framework.anonymizers.registry import AnonymizerRegistry
 from pacs_framework.archive.archive import Archive
-from pacs_framework.archive.changes import Change
+from pacs_framework.archive.changes import ABOUT_INSTANCES, Change
 from pacs_framework.archive.feed import ChangeFeed
 from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
 from pacs_framework.archive.outgoing import OutgoingInstance, RetrieveAnswer
@@ -43,6 +43,7 @@ from pacs_framework.folders import make_folders
 from pacs_framework.health import check_health
 from pacs_framework.index.database import Database, open_database
 from pacs_framework.index.entry import DuplicatePolicy
+from pacs_framework.index.presence import Presence
 from pacs_framework.live import Endpoint, Health
 from pacs_framework.network.association import Association
 from pacs_framework.network.decisions import ProposedContext
@@ -55,7 +56,12 @@ from pacs_framework.network.service import DimseService
 from pacs_framework.network.tls import client_context, server_context
 from pacs_framework.plugins import PluginSet, load_plugins
 from pacs_framework.plugins.hosted import Order, PluginProcess
-from pacs_framework.storage import MissingStorage, StorageBackend, StorageRegistry
+from pacs_framework.storage import (
+    MissingStorage,
+    StorageBackend,
+    StorageRegistry,
+    Surroundings,
+)
 from pacs_framework.tables import OpenTables, PluginTables
 
 __all__ = [
@@ -166,8 +172,14 @@ class Configured:
         ):
             Router(self.services(archive))
 
-    def open_storage(self) -> StorageBackend:
-        """The configured backend.
+    @contextmanager
+    def opened_storage(self) -> Iterator[StorageBackend]:
+        """The configured backend without an archive around it, for a command."""
+        with self.open_tables() as tables, closing(self.open_storage(tables)) as storage:
+            yield storage
+
+    def open_storage(self, tables: OpenTables) -> StorageBackend:
+        """The configured backend; ``tables`` outlive it.
 
         Where nothing is configured and no plugin is there for the default, an archive without
         storage starts all the same and refuses each instance with A700H.
@@ -176,7 +188,8 @@ class Configured:
         if not self.settings.storage.url and not registry.provides(self.storage_url):
             log.warning("no storage plugin is active; every instance will be refused")
             return MissingStorage()
-        return registry.open(self.storage_url)
+        surroundings = Surroundings(backends=registry, tables=tables, data=self.data)
+        return registry.open(self.storage_url, surroundings)
 
 
 def configure(config: Path | None, overrides: Mapping[str, object]) -> Configured:
@@ -193,10 +206,13 @@ def configure_with(settings: Settings) -> Configured:
     Raises ConfigurationError or PluginError with everything that is wrong.
     """
     plugins = load_plugins(settings.plugins, settings.plugin.keys())
-    plugins.check()
-    models = plugins.config_models()
-    sections = validate_plugin_sections(settings, models, inactive=plugins.inactive)
-    plugins.bind_settings(sections)
+    with ExitStack() as undo:
+        undo.callback(plugins.close)
+        plugins.check()
+        models = plugins.config_models()
+        sections = validate_plugin_sections(settings, models, inactive=plugins.inactive)
+        plugins.bind_settings(sections)
+        undo.pop_all()
     return Configured(settings=settings, plugins=plugins)
 
 
@@ -258,19 +274,22 @@ class App:
     def _open(self) -> None:
         """Ground floor first; each thing that was opened adds how it is closed."""
         data = self._configured.data
+        self._configured.check_storage()  # it is opened behind the tables, which are made by then
         make_folders(data)
         self._started = dt.datetime.now(dt.UTC)
         self._undo.append(self.plugins.close)
-        storage = self._configured.open_storage()
-        self._undo.append(storage.close)
         database = open_database(self._configured.index_url)
         self._undo.append(database.close)
         self._database = database
+        if database.is_postgresql:
+            self._undo.append(Presence(database).close)
         tables = OpenTables(
             self._configured.table_definitions(), data=self._configured.data, index=database
         )
         self._undo.append(tables.close)
         tables.prepare()
+        storage = self._configured.open_storage(tables)
+        self._undo.append(storage.close)
         archive = self._open_archive(database, storage, tables)
         recover(archive)
         if self._with_feed:
@@ -278,6 +297,8 @@ class App:
         services = self._services(archive)
         if self._listen:
             self._start_listener(services)
+        if self._with_feed:
+            self._start_background(archive)
         if self._listen or self._with_feed:  # not a command beside the running archive
             self._start_endpoint()
 
@@ -332,6 +353,13 @@ class App:
         )
         feed.start()
         self._undo.append(feed.stop)
+
+    def _start_background(self, archive: Archive) -> None:
+        """What plugins run beside the wire; in one process of those that share the data folder."""
+        for _, each in self.plugins.register("background", archive=archive):
+            for work in each:
+                self._undo.append(work.stop)
+                work.start()
 
     def _process_of(self, plugin: str) -> PluginProcess:
         """Where a plugin that wants a process of its own is notified; started when it is needed."""
@@ -451,9 +479,13 @@ def empty_archive(
 ) -> Iterator[Archive]:
     """An archive without objects in ``folder``, to show services to.
 
-    It has the ``anonymizers``, and of ``plugins`` the tables, empty, and the hooks that they offer.
+    It has the ``anonymizers``, and of ``plugins`` the codecs, the tables, empty, and the hooks that
+    they offer.
     """
     plugins = plugins or PluginSet.with_local({})
+    codecs = CodecRegistry()
+    for plugin, provided in plugins.register("codecs"):
+        codecs.add(provided, plugin=plugin)
     with (
         closing(OpenTables(dict(plugins.register("tables")), data=folder)) as tables,
         closing(open_database(f"sqlite:///{folder / 'index.sqlite'}")) as database,
@@ -462,6 +494,8 @@ def empty_archive(
                 database=database,
                 storage=MissingStorage(),
                 data=folder,
+                codecs=codecs,
+                encoder=codecs,
                 anonymizers=anonymizers,
                 tables=tables,
             )
@@ -475,7 +509,13 @@ def empty_archive(
 def _bound_to(
     archive: Archive, consume: Callable[[Change, Archive], None]
 ) -> Callable[[Change], None]:
-    return lambda change: consume(change, archive)
+    """For consumers of instances: what happened to patients passes them by."""
+
+    def consume_instances(change: Change) -> None:
+        if change.kind in ABOUT_INSTANCES:
+            consume(change, archive)
+
+    return consume_instances
 
 
 def limits_of(network: NetworkSettings) -> Limits:

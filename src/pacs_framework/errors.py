@@ -11,6 +11,7 @@
     │   └── DuplicateInstance       the instance exists and the policy rejects a second one
     ├── RefusedByPolicy             a plugin or a rule said no
     ├── NotAnonymized               an instance could not be de-identified, so it stays here
+    ├── CorrectionRefused           a patient cannot be corrected like this
     ├── QueryError                  the identifier of a query or a retrieval is not usable
     ├── IndexUnavailable            the database is away or failed
     └── StorageError                the bytes cannot be kept or given back
@@ -29,6 +30,7 @@ from pacs_framework.dicom.status import Status
 
 __all__ = [
     "ConfigurationError",
+    "CorrectionRefused",
     "DuplicateInstance",
     "IndexUnavailable",
     "InstanceError",
@@ -105,6 +107,12 @@ class NotAnonymized(PacsError):
     """An instance could not be de-identified, so nothing of it may go on (0110H)."""
 
     http_status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class CorrectionRefused(PacsError):
+    """A correction of a patient contradicts what is there, or its values; nothing was changed."""
+
+    http_status = HTTPStatus.CONFLICT
 
 
 class QueryError(PacsError):

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pacs_framework.archive.changes import Change
     from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
     from pacs_framework.archive.outgoing import OutgoingInstance, RetrieveAnswer
+    from pacs_framework.background import Background
     from pacs_framework.codecs.codec import Codec
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
@@ -129,9 +130,11 @@ def idle_hooks(settings: Any) -> Collection[str]:
     """Name the hooks that have nothing to do with these settings; they are not called.
 
     Kind: REGISTER; called once the settings are known.
-    Returns: names of DECIDE and NOTIFY hooks that the plugin implements. Where no plugin has
-    anything to do, a hook costs nothing. A plugin whose NOTIFY hook is idle has no place in the
-    change feed: when it has something to do again, it begins at the end, like a new one.
+    Returns: names of DECIDE and NOTIFY hooks that the plugin implements, also of those that it
+    marks ``optionalhook`` and nobody offers. Where no plugin has anything to do, a hook costs
+    nothing. A plugin whose NOTIFY hook is idle has no place in the change feed: when it has
+    something to do again, it begins at the end, like a new one. With the index on PostgreSQL it
+    goes on where it stopped: on another node it may not be idle.
     """
     raise NotImplementedError
 
@@ -200,6 +203,19 @@ def dimse_services(archive: Archive, settings: Any) -> Sequence[DimseService]:
     archive: the use cases a service calls: receive, query, locate (see `Archive`).
     Returns: services. Two services that answer one command on one SOP class is an error naming
     both plugins.
+    """
+    raise NotImplementedError
+
+
+@hookspec(HookKind.REGISTER)
+def background(archive: Archive, settings: Any) -> Sequence[Background]:
+    """Run something beside the wire: a listener of another protocol, a queue that is sent.
+
+    Kind: REGISTER; called in the one process of an archive that runs the change feed, not by
+    commands. What is returned is started once everything else runs, and stopped first.
+    archive: the use cases that it calls, from threads of its own.
+    Returns: `Background` objects with names. An exception of ``start`` stops the start of the
+    archive; two of one name is an error naming both plugins.
     """
     raise NotImplementedError
 

@@ -21,24 +21,30 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 from urllib.parse import urlsplit
 
 from pacs_framework.errors import ConfigurationError, ObjectNotFound, OutOfResources
+
+if TYPE_CHECKING:
+    from pacs_framework.tables import OpenTables
 
 __all__ = [
     "BackendFactory",
     "ByteSource",
     "MissingStorage",
+    "ObjectCopy",
     "ObjectName",
+    "ObjectOpener",
     "ObjectStat",
     "ObjectWriter",
     "StorageBackend",
     "StorageRegistry",
+    "Surroundings",
     "Unsettled",
 ]
 
@@ -107,6 +113,13 @@ class ByteSource(Protocol):
     ) -> None: ...
 
 
+class ObjectOpener(Protocol):
+    """Opens objects for reading, as `StorageBackend.open` does."""
+
+    def open(self, key: str, *, offset: int = 0, length: int | None = None) -> ByteSource:
+        """Read ``length`` bytes from ``offset``. Raises `ObjectNotFound` and `StorageError`."""
+
+
 class ObjectWriter(ABC):
     """An object on its way in: ``write`` any number of times, then ``commit`` or ``abort``."""
 
@@ -173,6 +186,14 @@ class StorageBackend(ABC):
     def stat(self, key: str) -> ObjectStat:
         """Key, size and time of a committed object. Raises `ObjectNotFound`."""
 
+    def copies(self, key: str) -> Sequence[ObjectCopy]:
+        """Where each copy of an object should be; empty where there is but the one of `open`.
+
+        ``pacs verify`` reads all of them. Raises `ObjectNotFound` and `StorageError`.
+        """
+        del key
+        return ()
+
     @abstractmethod
     def delete(self, key: str) -> None:
         """Remove the object; a missing one is no error."""
@@ -220,6 +241,17 @@ class StorageBackend(ABC):
         """Give back what the backend holds open."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectCopy:
+    """One of several copies of an object: the place that has it, and its name for people.
+
+    ``source`` opens it by the key of the object. It raises `ObjectNotFound` where it is missing.
+    """
+
+    place: str
+    source: ObjectOpener
+
+
 class MissingStorage(StorageBackend):
     """Stands in where no storage plugin is active: nothing can be kept, and each try says why."""
 
@@ -262,10 +294,26 @@ class BackendFactory(Protocol):
 
     One that also has a method ``check(url)`` judges a URL without opening anything: ``pacs check``
     asks it, and so does every start. It raises ConfigurationError when the URL is not usable.
+
+    One for a backend over other backends has the methods ``open_among(url, surroundings)`` and
+    ``check_among(url, backends)`` besides, which are called instead: see `Surroundings`.
     """
 
     def __call__(self, url: str, /) -> StorageBackend:
         """Open the backend; raises ConfigurationError when the URL is not usable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a backend over other backends is opened with.
+
+    ``backends`` opens the others by their URLs. ``tables`` are those of the plugins, by name, and
+    outlive the backend. ``data`` is the folder of this archive's data.
+    """
+
+    backends: StorageRegistry
+    tables: OpenTables
+    data: Path
 
 
 class StorageRegistry:
@@ -301,11 +349,23 @@ class StorageRegistry:
                 f"storage url {url!r}: no active plugin provides the scheme "
                 f"{urlsplit(url).scheme!r} (provided: {known}); install a storage plugin for it"
             )
-        judge = getattr(self._factories[urlsplit(url).scheme][1], "check", None)
-        if judge is not None:
+        factory = self._factories[urlsplit(url).scheme][1]
+        judge_among = getattr(factory, "check_among", None)
+        judge = getattr(factory, "check", None)
+        if judge_among is not None:
+            judge_among(url, self)
+        elif judge is not None:
             judge(url)
 
-    def open(self, url: str) -> StorageBackend:
-        """The backend behind ``url``; raises `ConfigurationError` as `check` does."""
+    def open(self, url: str, surroundings: Surroundings | None = None) -> StorageBackend:
+        """The backend behind ``url``; raises `ConfigurationError` as `check` does.
+
+        Without ``surroundings`` none is opened that is over other backends.
+        """
         self.check(url)
-        return self._factories[urlsplit(url).scheme][1](url)
+        factory = self._factories[urlsplit(url).scheme][1]
+        open_among = getattr(factory, "open_among", None)
+        if open_among is None or surroundings is None:
+            return factory(url)
+        backend: StorageBackend = open_among(url, surroundings)
+        return backend

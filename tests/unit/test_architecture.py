@@ -17,6 +17,8 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 GROUND = {"errors", "dicom", "storage"}
 MAY_KNOW = {
     "hookspecs": set[str](),
+    "background": set[str](),
+    "waking": set[str](),
     "errors": {"dicom"},
     "storage": {"errors"},
     "dicom": {"errors"},
@@ -24,7 +26,14 @@ MAY_KNOW = {
     "logs": {"errors", "config"},
     "live": {"errors"},
     "network": {"errors", "dicom"},
-    "index": {"errors", "dicom", "folders", "archive.incoming", "archive.changes"},
+    "index": {
+        "errors",
+        "dicom",
+        "folders",
+        "archive.incoming",
+        "archive.changes",
+        "archive.corrections",
+    },
     "folders": set[str](),
     "tables": {"errors", "index.database"},
     "whole_file": {"folders"},

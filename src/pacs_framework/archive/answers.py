@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from pydicom import Dataset
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.tag import BaseTag
 
 from pacs_framework.archive.candidates import (
@@ -21,12 +22,14 @@ from pacs_framework.archive.candidates import (
     list_element,
     text_element,
 )
+from pacs_framework.archive.corrections import CORRECTABLE
 from pacs_framework.archive.query_keys import COUNTS, KeyPlan
 from pacs_framework.archive.stored_header import read_attributes
 from pacs_framework.dicom.attributes import Level
 from pacs_framework.errors import ObjectNotFound, UnreadableInstance
 from pacs_framework.index.aggregates import count_below, first_instances, values_below
 from pacs_framework.index.queries import LEVELS, TABLES, reading
+from pacs_framework.index.what_holds import what_holds
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
@@ -39,6 +42,8 @@ __all__ = ["Answers", "Candidate"]
 _LEVEL = BaseTag(0x00080052)
 _RETRIEVE_AET = BaseTag(0x00080054)
 _AVAILABILITY = BaseTag(0x00080056)
+
+_CORRECTABLE = {tag_for_keyword(keyword): keyword for keyword in CORRECTABLE}
 
 _log = structlog.get_logger(__name__)
 
@@ -132,7 +137,7 @@ class Answers:
             return Dataset()
         try:
             with self._storage.open(row.storage_key, offset=row.dataset_offset) as data:
-                return read_attributes(data, row.transfer_syntax_uid, self._plan.header)
+                found = read_attributes(data, row.transfer_syntax_uid, self._plan.header)
         except (ObjectNotFound, UnreadableInstance) as error:
             # One bad object must not end a query over a million others; `pacs verify` names it.
             _log.error(
@@ -141,6 +146,20 @@ class Answers:
                 error=str(error),
             )
             return Dataset()
+        self._correct(found, row.sop_instance_uid)
+        return found
+
+    def _correct(self, found: Dataset, sop_instance_uid: str) -> None:
+        """Corrected attributes of the patient take the place of those of the stored header."""
+        asked = {_CORRECTABLE[tag]: tag for tag in self._plan.header if tag in _CORRECTABLE}
+        if not asked:
+            return
+        with reading(self._database) as connection:
+            holds = what_holds(connection, sop_instance_uid)
+        corrected = holds.demographics if holds is not None else {}
+        for keyword, tag in asked.items():
+            if keyword in corrected:
+                found[tag] = text_element(tag, dictionary_VR(tag), corrected[keyword])
 
     def finish(self, candidate: Candidate, retrieve_aet: str) -> Dataset:
         """The whole answer: with the keys that are about the answer, and the unsupported empty."""

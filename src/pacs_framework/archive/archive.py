@@ -16,7 +16,9 @@ from pacs_framework.archive.incoming import Origin
 from pacs_framework.archive.ingest import Decision, Door, Reception, StoreOutcome
 from pacs_framework.archive.journal import Journal
 from pacs_framework.archive.objects import ObjectReader
+from pacs_framework.archive.patients import Patients
 from pacs_framework.archive.query import QueryService
+from pacs_framework.archive.recorded_values import FirstValues
 from pacs_framework.archive.retrieve import RetrieveService
 from pacs_framework.archive.settling import Settler
 from pacs_framework.archive.spool import spool_buffers
@@ -62,6 +64,7 @@ class Archive:
     ``data`` is the folder for what is staged and for the journal; all processes of an archive on
     one machine share it. Instances of up to ``spool`` bytes are kept in memory on their way in.
     ``query`` and ``retrieve`` answer queries and locate instances; ``lookup`` reads single rows;
+    ``patients`` corrects them;
     ``transcoding`` converts data sets with the ``codecs`` and the ``encoder``, ``early`` does so
     before they are due, within its limits; ``anonymizers`` has them by name; ``tables`` gives a
     plugin its own ones, by its name.
@@ -109,6 +112,7 @@ class Archive:
         self._settler = Settler(storage, self.writer.sync)
         self.lookup = Lookup(database)
         self.query = QueryService(database, storage)
+        self.patients = Patients(database, FirstValues(database, storage), self._bell.ring)
         self.retrieve = RetrieveService(database, storage, on_retrieve, self.transcoding)
         self.objects = self.object_reader(limit=spool)
         self._door = Door(

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pacs_framework.archive.incoming import Origin
 
-__all__ = ["Change", "ChangeKind"]
+__all__ = ["ABOUT_INSTANCES", "Change", "ChangeKind"]
 
 
 class ChangeKind(StrEnum):
@@ -16,6 +16,13 @@ class ChangeKind(StrEnum):
 
     STORED = "stored"
     REPLACED = "replaced"
+    PATIENT_UPDATED = "patient-updated"
+    PATIENT_MERGED = "patient-merged"
+    PATIENT_UNMERGED = "patient-unmerged"
+
+
+ABOUT_INSTANCES = frozenset({ChangeKind.STORED, ChangeKind.REPLACED})
+"""The kinds whose rows name an instance; those about patients have empty UIDs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

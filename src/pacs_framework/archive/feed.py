@@ -4,6 +4,9 @@ Every consumer has a thread and a cursor in the index. A change is handed over u
 returns; then the cursor moves, at least once a second, so after a crash what was consumed in the
 last second comes again. A consumer that raises holds up only itself. A new consumer begins at the
 end of the feed, at the moment the feed starts.
+
+Nodes that share a PostgreSQL share the consumers: each is served by one node at a time, and goes to
+another one when that ends (`pacs_framework.index.tenure`).
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from pacs_framework.errors import ConfigurationError, IndexUnavailable, PacsErro
 from pacs_framework.index.changes import ChangeReader
 from pacs_framework.index.database import Database
 from pacs_framework.index.notifications import CommitListener
+from pacs_framework.index.tenure import LEASE, OnlyTenure, ServerTenure, Tenure
 
 __all__ = ["BELL", "ChangeFeed"]
 
@@ -40,6 +44,8 @@ class ChangeFeed:
     """The running feed of one archive; one process runs it for all that share ``data``.
 
     Those that are ``idle`` lose their cursors: should they be consumers again, they are new ones.
+    Not so on PostgreSQL, where another node may serve them, or be about to: there they go on where
+    they stopped. ``lease`` is how many seconds a node there may be silent and keep its consumers.
     A failed hand-over is tried again after ``first_delay`` seconds, twice that, and so on up to
     ``longest_delay``; ``holds`` tells for a consumer how many seconds it is to be left alone
     instead, 0 for none. No change is handed over while the last one is still in hand.
@@ -55,7 +61,10 @@ class ChangeFeed:
         holds: Mapping[str, Callable[[], float]] | None = None,
         first_delay: float = 1.0,
         longest_delay: float = 300.0,
+        lease: float = LEASE,
     ) -> None:
+        self._database = database
+        self._lease = lease
         self._reader = ChangeReader(database)
         self._log = database.commit_log()
         self._consumers = dict(consumers)
@@ -68,6 +77,7 @@ class ChangeFeed:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._left_behind = False
+        self._tenures: dict[str, Tenure] = {}
         self._bell: BellListener | None = None
         self._nodes = CommitListener(database) if database.is_postgresql else None
         self._lock = -1
@@ -77,17 +87,22 @@ class ChangeFeed:
 
         Raises `ConfigurationError` when another process runs the feed of the same data folder.
         """
-        self._reader.forget(self._idle)
+        if not self._database.is_postgresql:
+            self._reader.forget(self._idle)
         if not self._consumers:
             return
         self._lock = _only_one(self._data / _LOCK)
         self._bell = BellListener(self._data / BELL)
-        cursors = {name: self._reader.register(name) for name in self._consumers}
+        for name in self._consumers:
+            self._reader.register(name)
+            self._tenures[name] = self._new_tenure(name)
         self._run("change-feed bell", self._listen)
         if self._nodes is not None:
             self._run("change-feed nodes", self._listen_to_nodes)
+            self._run("change-feed lease", self._keep_lease)
         for name, consume in self._consumers.items():
-            self._run(f"change-feed {name}", _Consumer(self, name, consume, cursors[name]).run)
+            consumer = _Consumer(self, name, consume, self._tenures[name])
+            self._run(f"change-feed {name}", consumer.run)
 
     def stop(self, grace: float = 5.0) -> None:
         """Stop every thread; those in the middle of a change have ``grace`` seconds to end."""
@@ -97,10 +112,13 @@ class ChangeFeed:
             self._bell.ring()
             if self._nodes is not None:
                 self._nodes.wake()
+            for tenure in self._tenures.values():
+                tenure.withdraw()
             self._wake()
             for thread in self._threads:
                 thread.join(max(0.0, deadline - monotonic()))
             self._left_behind = any(thread.is_alive() for thread in self._threads)
+            self._close_tenures()
             self._bell.close()
             os.close(self._lock)
         self._bell = None
@@ -108,6 +126,18 @@ class ChangeFeed:
             self._nodes.close()
         self._nodes = None
         self._log.close()
+
+    def _new_tenure(self, consumer: str) -> Tenure:
+        if self._database.is_postgresql:
+            return ServerTenure(self._database, self._reader, consumer, self._lease)
+        return OnlyTenure(self._reader, consumer)
+
+    def _close_tenures(self) -> None:
+        """One that may still be waited for is left to the end of the process."""
+        waiting = {thread.name for thread in self._threads if thread.is_alive()}
+        for name, tenure in self._tenures.items():
+            if f"change-feed {name}" not in waiting or tenure.held:
+                tenure.close()
 
     def _run(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, name=name, daemon=True)
@@ -138,6 +168,19 @@ class ChangeFeed:
                 self.pause(failures)
             self._wake()
 
+    def _keep_lease(self) -> None:
+        """Give the server signs of life, or it takes this node for dead.
+
+        A consumer that takes long over a change cannot give them itself.
+        """
+        while not self._stopping.wait(self._lease / 3):
+            for name, tenure in self._tenures.items():
+                try:
+                    tenure.confirm()
+                except IndexUnavailable as error:
+                    _log.warning("a consumer is lost", consumer=name, error=str(error))
+                    self._wake()  # whoever waits for news has to wait for the consumer instead
+
     def _wake(self) -> None:
         with self._rung:
             self._rings += 1
@@ -159,7 +202,7 @@ class ChangeFeed:
         Not for one that `stop` has left behind: the index is closed by then, and it comes again.
         """
         if not self._left_behind:
-            self._reader.advance(consumer, sequence)
+            self._tenures[consumer].advance(sequence)
 
     @property
     def rings(self) -> int:
@@ -195,13 +238,14 @@ class _Consumer:
     """One consumer on its way through the feed."""
 
     def __init__(
-        self, feed: ChangeFeed, name: str, consume: Callable[[Change], None], cursor: int
+        self, feed: ChangeFeed, name: str, consume: Callable[[Change], None], tenure: Tenure
     ) -> None:
         self._feed = feed
         self._name = name
         self._consume = consume
-        self._cursor = cursor
-        self._saved = cursor
+        self._tenure = tenure
+        self._cursor = 0
+        self._saved = 0
         self._due = 0.0  # when what is not saved is to be, by the monotonic clock
         self._failures = 0
 
@@ -210,7 +254,9 @@ class _Consumer:
         while not self._feed.stopping:
             rings = self._feed.rings
             try:
-                if not self._round():
+                if not self._tenure.held:
+                    self._take()
+                elif not self._round():
                     self._feed.wait_for_news(rings, self._time_left())
                     self._save_if_due()
             except PacsError as error:
@@ -218,12 +264,19 @@ class _Consumer:
         with suppress(PacsError):  # what it cannot save comes again
             self._save()
 
+    def _take(self) -> None:
+        """Wait until this process is to serve the consumer, and begin where the last one was."""
+        cursor = self._tenure.take()
+        if cursor is not None:
+            self._cursor = self._saved = cursor
+            _log.info("consumer served from here", consumer=self._name, cursor=cursor)
+
     def _round(self) -> bool:
         """Hand over the next few changes; whether there may be more."""
         changes = self._feed.after(self._cursor)
         for change in changes:
             self._feed.hold(self._name)
-            if self._feed.stopping:
+            if self._feed.stopping or not self._tenure.held:
                 break
             error = self._hand_over(change)
             if error is not None:
@@ -254,7 +307,8 @@ class _Consumer:
             self._save()
 
     def _save(self) -> None:
-        if self._cursor != self._saved:
+        # What another process has taken over is its own to save.
+        if self._cursor != self._saved and self._tenure.held:
             self._feed.save(self._name, self._cursor)
             self._saved = self._cursor
 

@@ -18,7 +18,7 @@ from pacs_framework.errors import UnreadableInstance
 from pacs_framework.index.entry import DuplicatePolicy, Entry
 
 if TYPE_CHECKING:
-    from pacs_framework.storage import StorageBackend
+    from pacs_framework.storage import ObjectOpener, StorageBackend
 
 __all__ = ["ObjectReader"]
 
@@ -38,12 +38,15 @@ class ObjectReader:
         self._buffers = spool_buffers(limit)
 
     @contextmanager
-    def read(self, key: str) -> Iterator[tuple[FileMeta, Spool]]:
-        """What is announced in the prefix of an object, and its bytes.
+    def read(
+        self, key: str, source: ObjectOpener | None = None
+    ) -> Iterator[tuple[FileMeta, Spool]]:
+        """What is announced in the prefix of an object, and its bytes; from ``source`` if given.
 
         Raises `StorageError`, and `UnreadableInstance` for what has no readable prefix.
         """
-        with self._storage.open(key, length=_LONGEST_PREFIX) as head:
+        opener = self._storage if source is None else source
+        with opener.open(key, length=_LONGEST_PREFIX) as head:
             start = head.read(_LONGEST_PREFIX)
         prefix = read_prefix(start)
         spool = Spool(
@@ -53,8 +56,8 @@ class ObjectReader:
             buffers=self._buffers,
         )
         try:
-            with self._storage.open(key, offset=prefix.dataset_offset) as source:
-                while block := source.read(_BLOCK):
+            with opener.open(key, offset=prefix.dataset_offset) as opened:
+                while block := opened.read(_BLOCK):
                     spool.write(block)
             yield prefix.meta, spool
         finally:

@@ -36,10 +36,11 @@ class Recipient:
 class OutgoingInstance:
     """What ``on_retrieve`` gets to see.
 
-    UIDs and transfer syntax are those that are stored. ``size`` counts the bytes of the stored
-    object. ``attributes`` maps the keywords of the indexed attributes to their decoded text
-    (multiple values joined by a backslash, empty when absent). It reads the stored header when it
-    is first looked into, as `dataset` does, so look at the other fields first.
+    UIDs and transfer syntax are those that are stored, the patient is as it was corrected last.
+    ``size`` counts the bytes of the stored object. ``attributes`` maps the keywords of the indexed
+    attributes to their decoded text (multiple values joined by a backslash, empty when absent). It
+    reads the stored header when it is first looked into, as `dataset` does, so look at the other
+    fields first.
     """
 
     recipient: Recipient

@@ -103,6 +103,8 @@ def _fill(
 
 def _add(rebuild: Rebuild, batch: dict[str, Entry]) -> list[Finding]:
     """Index a batch and empty it; a finding for each object that lost its UID to another."""
+    if not batch:  # an archive without objects, or the last batch was full
+        return []
     findings = []
     entries = list(batch.values())
     batch.clear()

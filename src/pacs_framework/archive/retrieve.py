@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import func, select
 
+from pacs_framework.archive.corrected import CorrectedInstances
 from pacs_framework.archive.narrowing import combine, one_of
 from pacs_framework.archive.query_keys import UNIQUE_KEYS, Root, check_unique_keys
 from pacs_framework.archive.viewing import RetrieveDecision, Views
@@ -21,6 +22,7 @@ from pacs_framework.dicom.file_meta import InstanceKind
 from pacs_framework.dicom.matching import values_of
 from pacs_framework.errors import ObjectNotFound
 from pacs_framework.index.conditions import bindable
+from pacs_framework.index.correction_book import Book
 from pacs_framework.index.queries import TABLES, conditioned, pages, reading
 from pacs_framework.index.schema import instance
 
@@ -42,6 +44,7 @@ _COLUMNS = (
     instance.c.storage_key,
     instance.c.dataset_offset,
     instance.c.size,
+    instance.c.series_fk,
 )
 _COLUMN_OF = {
     keyword: TABLES[INDEXED[keyword].level].c[INDEXED[keyword].column]
@@ -52,7 +55,7 @@ _COLUMN_OF = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredInstance:
     """One instance and where its object is. ``size`` is that of the object in bytes, the data set
-    begins at ``dataset_offset``.
+    begins at ``dataset_offset``. ``series_row`` is the row of its series, 0 where it is not known.
     """
 
     sop_class_uid: str
@@ -61,6 +64,7 @@ class StoredInstance:
     storage_key: str
     dataset_offset: int
     size: int
+    series_row: int = 0
 
     @property
     def kind(self) -> InstanceKind:
@@ -160,12 +164,17 @@ class RetrieveService:
     def opener(self, recipient: Recipient) -> InstanceOpener:
         """Opens instances as ``recipient`` may have them: what the ``on_retrieve`` hooks say holds.
 
-        Whoever sends instances to others opens them by this. Where no plugin has a say it costs
-        nothing.
+        Patients are as they were corrected by now, before any hook is asked. Whoever sends
+        instances to others opens them by this. Where nothing was corrected and no plugin has a say
+        it costs next to nothing. Raises `IndexUnavailable`.
         """
+        opener: InstanceOpener = self
+        with reading(self._database) as connection:
+            if not Book(connection).is_empty():
+                opener = CorrectedInstances(self._database, self.open)
         if self._on_retrieve is None:
-            return self
-        return Views(self.open, self._on_retrieve, recipient, self._transcoding)
+            return opener
+        return Views(opener.open, self._on_retrieve, recipient, self._transcoding)
 
     def open(self, stored: StoredInstance) -> OpenInstance:
         """The data set of an instance as it is stored, from its first byte to its last.
@@ -205,4 +214,5 @@ def _stored(row: Any) -> StoredInstance:
         storage_key=row.storage_key,
         dataset_offset=row.dataset_offset,
         size=row.size,
+        series_row=row.series_fk,
     )

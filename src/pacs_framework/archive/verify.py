@@ -7,8 +7,10 @@ living process is about to commit is no orphan.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pacs_framework.archive.spool import Spool
     from pacs_framework.dicom.file_meta import FileMeta
     from pacs_framework.index.lookup import IndexedInstance
+    from pacs_framework.storage import StorageBackend
 
 __all__ = ["Finding", "FindingKind", "verify"]
 
@@ -85,7 +88,7 @@ def _instance(archive: Archive, reader: ObjectReader, facts: IndexedInstance) ->
     """What is wrong with one instance, unless it was replaced while it was looked at."""
     findings: list[Finding] = []
     for _ in range(_TRIES):
-        findings = list(_findings(reader, facts))
+        findings = list(_all_copies(archive.storage, reader, _as_it_came(archive, facts)))
         if not findings:
             return []
         now = archive.lookup.instance(facts.sop_instance_uid)
@@ -97,23 +100,54 @@ def _instance(archive: Archive, reader: ObjectReader, facts: IndexedInstance) ->
     return findings
 
 
-def _findings(reader: ObjectReader, facts: IndexedInstance) -> Iterator[Finding]:
-    def finding(kind: FindingKind, detail: str = "") -> Finding:
-        return Finding(
-            kind=kind,
-            storage_key=facts.storage_key,
-            sop_instance_uid=facts.sop_instance_uid,
-            detail=detail,
-        )
+def _as_it_came(archive: Archive, facts: IndexedInstance) -> IndexedInstance:
+    """With the key that the instance itself carries: a merge of patients is no damage."""
+    carried = archive.patients.carried_by(facts.sop_instance_uid)
+    if carried is None:
+        return facts
+    return replace(facts, patient_id=carried.patient_id, issuer_of_patient_id=carried.issuer)
 
+
+def _all_copies(
+    storage: StorageBackend, reader: ObjectReader, facts: IndexedInstance
+) -> Iterator[Finding]:
+    """What is wrong with the object, or with any copy of it where there are several."""
     try:
-        with reader.read(facts.storage_key) as (meta, spool):
-            for kind, detail in _differences(meta, spool, facts):
-                yield finding(kind, detail)
+        copies = storage.copies(facts.storage_key)
     except ObjectNotFound:
-        yield finding(FindingKind.MISSING)
+        yield _finding(facts, FindingKind.MISSING)
+        return
+    except StorageError as error:
+        yield _finding(facts, FindingKind.UNREADABLE, str(error))
+        return
+    for copy in copies:
+        for found in _findings(partial(reader.read, facts.storage_key, copy.source), facts):
+            detail = f"copy in {copy.place!r}{': ' if found.detail else ''}{found.detail}"
+            yield replace(found, detail=detail)
+    if not copies:
+        yield from _findings(partial(reader.read, facts.storage_key), facts)
+
+
+def _finding(facts: IndexedInstance, kind: FindingKind, detail: str = "") -> Finding:
+    return Finding(
+        kind=kind,
+        storage_key=facts.storage_key,
+        sop_instance_uid=facts.sop_instance_uid,
+        detail=detail,
+    )
+
+
+def _findings(
+    read: Callable[[], AbstractContextManager[tuple[FileMeta, Spool]]], facts: IndexedInstance
+) -> Iterator[Finding]:
+    try:
+        with read() as (meta, spool):
+            for kind, detail in _differences(meta, spool, facts):
+                yield _finding(facts, kind, detail)
+    except ObjectNotFound:
+        yield _finding(facts, FindingKind.MISSING)
     except (InstanceError, StorageError) as error:
-        yield finding(FindingKind.UNREADABLE, str(error))
+        yield _finding(facts, FindingKind.UNREADABLE, str(error))
 
 
 def _differences(

@@ -33,7 +33,14 @@ if TYPE_CHECKING:
     from pacs_framework.codecs.transcoding import Transcoding
     from pacs_framework.storage import ByteSource
 
-__all__ = ["RetrieveDecision", "Views"]
+__all__ = [
+    "RetrieveDecision",
+    "StoredHeader",
+    "Views",
+    "as_stored",
+    "attributes_of",
+    "coerced",
+]
 
 RetrieveDecision = Callable[[OutgoingInstance], RetrieveAnswer]
 """What the ``on_retrieve`` hooks say together of an instance."""
@@ -71,7 +78,7 @@ class Views:
             raise
 
     def _view(self, opened: OpenInstance) -> OpenInstance:
-        header = _StoredHeader(opened)
+        header = StoredHeader(opened)
         try:
             answer = self._decide(_outgoing(opened.instance, self._recipient, header))
         finally:
@@ -79,11 +86,11 @@ class Views:
         if isinstance(answer, Refusal):
             raise RefusedByPolicy(answer.reason, status=answer.status)
         if answer is None:
-            return _as_stored(opened, header)
-        return _coerced(opened, header, answer, self._transcoding)
+            return as_stored(opened, header)
+        return coerced(opened, header, answer, self._transcoding)
 
 
-class _StoredHeader:
+class StoredHeader:
     """The header of an open instance, read when it is first wanted.
 
     A hook that runs over its time may still want it when the instance is on its way or closed;
@@ -99,13 +106,12 @@ class _StoredHeader:
         self._ended = False
 
     def dataset(self) -> Dataset:
+        """A fresh copy of the header. Raises as `read`."""
         return decode_header(self.read())
 
     def attributes(self) -> Mapping[str, str]:
-        split = self.read()
-        # As it is encoded in truth, and inflated.
-        little = IMPLICIT_VR if split.implicit else str(ExplicitVRLittleEndian)
-        return decode_attributes(scan_header(split.header, little if split.little else BIG_ENDIAN))
+        """The indexed attributes. Raises as `read`."""
+        return attributes_of(self.read())
 
     def read(self) -> SplitDataSet:
         """Raises `UnreadableInstance` and `StorageError`, each time it is asked."""
@@ -126,6 +132,7 @@ class _StoredHeader:
             self._failure = error
 
     def end(self) -> None:
+        """From now on, what was not read before is not to be had."""
         with self._lock:
             self._ended = True
 
@@ -135,10 +142,17 @@ class _StoredHeader:
         return self._split is not None or self._failure is not None
 
 
+def attributes_of(split: SplitDataSet) -> Mapping[str, str]:
+    """The indexed attributes of a data set that was taken apart (see `decode_attributes`)."""
+    # As it is encoded in truth, and inflated.
+    little = IMPLICIT_VR if split.implicit else str(ExplicitVRLittleEndian)
+    return decode_attributes(scan_header(split.header, little if split.little else BIG_ENDIAN))
+
+
 class _Attributes(Mapping[str, str]):
     """The indexed attributes of a header, read when somebody looks into them."""
 
-    def __init__(self, header: _StoredHeader) -> None:
+    def __init__(self, header: StoredHeader) -> None:
         self._header = header
         self._texts: Mapping[str, str] | None = None
 
@@ -183,7 +197,7 @@ class _PieceSource(PieceStream):
 
 
 def _outgoing(
-    stored: StoredInstance, recipient: Recipient, header: _StoredHeader
+    stored: StoredInstance, recipient: Recipient, header: StoredHeader
 ) -> OutgoingInstance:
     return OutgoingInstance(
         recipient=recipient,
@@ -196,7 +210,7 @@ def _outgoing(
     )
 
 
-def _as_stored(opened: OpenInstance, header: _StoredHeader) -> OpenInstance:
+def as_stored(opened: OpenInstance, header: StoredHeader) -> OpenInstance:
     """The instance from its start, whatever was read of it.
 
     It is not opened again: that might give another version than the one that was judged.
@@ -210,13 +224,16 @@ def _as_stored(opened: OpenInstance, header: _StoredHeader) -> OpenInstance:
     return replace(opened, data=_PieceSource(pieces, opened.data))
 
 
-def _coerced(
+def coerced(
     opened: OpenInstance,
-    header: _StoredHeader,
+    header: StoredHeader,
     coercion: Coercion,
     transcoding: Transcoding | None,
 ) -> OpenInstance:
-    """The instance with the data set of ``coercion`` in front of its pixel data."""
+    """The instance with the data set of ``coercion`` in front of its pixel data.
+
+    Raises `PluginError`, `UnreadableInstance` and `StorageError`.
+    """
     dataset = coercion.dataset
     _check_uids(dataset)
     # For a hook that made it without a look at the stored one, the header is read now.

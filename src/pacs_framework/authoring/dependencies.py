@@ -208,8 +208,13 @@ def _tests(target: Target, found: list[Import], owners: _Owners) -> Iterator[Fin
 
 
 def _siblings(target: Target, found: list[Import], owners: _Owners) -> Iterator[Finding]:
+    declared = _declared(target.distribution.requires or ()).always
     siblings = [
-        each for each in found if each.top not in target.packages and owners.plugins_of(each.top)
+        each
+        for each in found
+        if each.top not in target.packages
+        and owners.plugins_of(each.top)
+        and not _is_api(each, owners, declared)
     ]
     if siblings:
         places = ", ".join(f"{each.module} ({each.place})" for each in siblings)
@@ -220,3 +225,10 @@ def _siblings(target: Target, found: list[Import], owners: _Owners) -> Iterator[
         )
     else:
         yield fine("siblings", "imports no other plugin")
+
+
+def _is_api(found: Import, owners: _Owners, declared: frozenset[str]) -> bool:
+    """Whether it is the module ``api`` of a plugin that is declared: that one is there to be built
+    on, and installed with what is checked.
+    """
+    return found.module == f"{found.top}.api" and bool(owners.plugins_of(found.top) & declared)

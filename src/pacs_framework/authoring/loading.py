@@ -79,7 +79,8 @@ class Loaded:
     @property
     def reason(self) -> str:
         """Why it is out of service; empty while it is not."""
-        return next((row.reason for row in self.plugins.rows() if row.name == self.name), "")
+        rows = (row for row in self.plugins.rows() if row.name == self.name)
+        return next((row.reason for row in rows if row.state != "active"), "")
 
     @property
     def limits(self) -> PluginLimits:

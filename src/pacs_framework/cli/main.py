@@ -25,6 +25,7 @@ _OWN = {
     "extract": "pacs_framework.cli.extract",
     "health": "pacs_framework.cli.health",
     "import": "pacs_framework.cli.imports",
+    "patient": "pacs_framework.cli.patient",
     "plugin": "pacs_framework.cli.plugin",
     "plugins": "pacs_framework.cli.plugins",
     "reindex": "pacs_framework.cli.reindex",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import click
 
 from pacs_framework.archive.reindex import reindex
@@ -31,7 +29,7 @@ def command(context: click.Context, choice: ArchiveChoice, as_json: bool) -> Non
     """
     configured = choice.configured()
     duplicates = DuplicatePolicy(configured.settings.archive.duplicates)
-    with closing(configured.open_storage()) as storage, counted("indexing") as count:
+    with configured.opened_storage() as storage, counted("indexing") as count:
         findings = list(
             reindex(
                 configured.index_url,

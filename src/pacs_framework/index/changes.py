@@ -68,11 +68,15 @@ class ChangeReader:
         found = self.cursor(consumer)
         if found is not None:
             return found
-        # The sequence of the newest row, looked up inside the lock: nothing commits in between.
+        # The sequence of the newest row, looked up inside the lock: nothing commits in between, and
+        # of two nodes that start together the second one finds what the first one wrote.
+        column = schema.cursor.c
         with self._database.writing() as connection:
-            end = connection.scalar(sa.select(sa.func.max(schema.change.c.sequence))) or 0
-            connection.execute(sa.insert(schema.cursor).values(consumer=consumer, sequence=end))
-        return end
+            at = connection.scalar(sa.select(column.sequence).where(column.consumer == consumer))
+            if at is None:
+                at = connection.scalar(sa.select(sa.func.max(schema.change.c.sequence))) or 0
+                connection.execute(sa.insert(schema.cursor).values(consumer=consumer, sequence=at))
+        return at
 
     def forget(self, consumers: Iterable[str]) -> None:
         """Remove the cursors of ``consumers``: registered again, they begin at the end."""

@@ -21,16 +21,30 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from pacs_framework.errors import ConfigurationError, IndexUnavailable
 from pacs_framework.folders import make_folders
 from pacs_framework.index.commit_log import CommitLog, SqliteLog
+from pacs_framework.index.connecting import add_defaults
 from pacs_framework.index.migrate import migrate
 from pacs_framework.index.write_lock import FileWriteLock, NoWriteLock, WriteLock
 
 if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection
 
-__all__ = ["ADVISORY_LOCK", "WRITING", "Database", "open_database", "unavailable"]
+__all__ = [
+    "ADVISORY_LOCK",
+    "SILENT_WRITER",
+    "WRITING",
+    "Database",
+    "open_database",
+    "unavailable",
+]
 
 ADVISORY_LOCK = 0x5041_4353
 """Key of the advisory lock in PostgreSQL that every write transaction takes ("PACS")."""
+
+SILENT_WRITER = "15s"
+"""How long PostgreSQL waits for the next statement of a write transaction before it ends that.
+
+A node that stands still, or is cut off, in the middle of one would keep all others from writing.
+"""
 
 _SQLITE_PRAGMAS = (
     "PRAGMA busy_timeout = 30000",  # ms; only a foreign tool on the file makes us wait like this
@@ -88,9 +102,7 @@ class Database:
                     connection = bare.execution_options(**{WRITING: True})
                     with connection.begin():
                         if self.is_postgresql:
-                            connection.execute(
-                                sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK))
-                            )
+                            _lock_server(connection)
                         yield connection
             except DBAPIError as error:
                 raise unavailable(error.orig) from error
@@ -118,6 +130,12 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
         self.write_lock.close()
+
+
+def _lock_server(connection: Connection) -> None:
+    """The write lock of PostgreSQL, until the end of the transaction."""
+    patience = sa.func.set_config("idle_in_transaction_session_timeout", SILENT_WRITER, sa.true())
+    connection.execute(sa.select(patience, sa.func.pg_advisory_xact_lock(ADVISORY_LOCK)))
 
 
 def unavailable(cause: BaseException | None) -> IndexUnavailable:
@@ -178,7 +196,15 @@ def _open_sqlite(url: URL) -> Database:
 
 def _open_server(url: URL) -> Database:
     engine = sa.create_engine(url, pool_size=16, max_overflow=48, pool_pre_ping=True)
+    event.listen(engine, "do_connect", _prepare_server)
     return Database(engine, NoWriteLock())
+
+
+def _prepare_server(
+    _dialect: Dialect, _record: object, _arguments: object, options: dict[str, Any]
+) -> None:
+    """Every connection says whose it is; none waits for ever on a server that is away."""
+    add_defaults(options)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

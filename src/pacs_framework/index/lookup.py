@@ -97,6 +97,19 @@ class Lookup:
             )
         }
 
+    def present(self, sop_instance_uids: Iterable[str]) -> set[str]:
+        """Which of ``sop_instance_uids`` are in the index."""
+        uids = list(sop_instance_uids)
+        return {
+            row[0]
+            for start in range(0, len(uids), _PAGE)
+            for row in self._rows(
+                sa.select(_i.sop_instance_uid).where(
+                    _i.sop_instance_uid.in_(uids[start : start + _PAGE])
+                )
+            )
+        }
+
     def obsolete(self) -> list[str]:
         """Keys of objects that were replaced and perhaps not deleted yet."""
         return [row[0] for row in self._rows(sa.select(schema.obsolete.c.storage_key))]

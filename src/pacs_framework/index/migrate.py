@@ -22,10 +22,25 @@ from pacs_framework.index import schema
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["NEWEST", "migrate"]
+__all__ = ["NEWEST", "PRESENCE_LOCK", "migrate", "others_present"]
 
-NEWEST = frozenset({"kernel0001"})
+NEWEST = frozenset({"kernel0002"})
 """The revisions of an index of this version, one for each branch."""
+
+PRESENCE_LOCK = 0x5041_4354
+"""Key of the advisory lock in PostgreSQL that whoever works on the index shares ("PACT")."""
+
+_PRESENT = sa.text(
+    """
+    SELECT DISTINCT coalesce(a.application_name, '?') AS name,
+           coalesce(host(a.client_addr), 'the host of the database') AS address
+    FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+      AND l.classid = 0 AND l.objid = :lock
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ORDER BY name
+    """
+)
 
 # As Alembic makes it, which keeps it from then on.
 _REVISIONS = sa.Table(
@@ -41,8 +56,9 @@ _log = structlog.get_logger(__name__)
 def migrate(connection: Connection) -> None:
     """Make the tables, or run every migration that the database has not seen yet.
 
-    Raises `ConfigurationError` when the database was written by a newer version, or holds tables
-    that no migration made.
+    Raises `ConfigurationError` when the database was written by a newer version, holds tables that
+    no migration made, or is to be migrated while another process works on it (PostgreSQL; on SQLite
+    the write lock says nothing of readers, and the data folder is one machine's).
     """
     present = _present(connection)
     if present == NEWEST:
@@ -52,11 +68,30 @@ def migrate(connection: Connection) -> None:
             upgrade,
         )
 
+        if connection.dialect.name == "postgresql":
+            _keep_others_out(connection, present)
         upgrade(connection, present)
         _log.info("the index was migrated", was=sorted(present), now=sorted(NEWEST))
     else:
         _make(connection)
         _log.info("the index was made", now=sorted(NEWEST))
+
+
+def others_present(connection: Connection) -> str:
+    """Who works on the index, for an error message; PostgreSQL only."""
+    rows = connection.execute(_PRESENT, {"lock": PRESENCE_LOCK}).all()
+    who = ", ".join(f"{name} (from {address})" for name, address in rows)
+    return f"others work on this index: {who or 'they were gone a moment later'}"
+
+
+def _keep_others_out(connection: Connection, present: set[str]) -> None:
+    """Until the end of the transaction: an older version must not write to newer tables."""
+    free = connection.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(PRESENCE_LOCK)))
+    if not free:
+        raise ConfigurationError(
+            f"{others_present(connection)}; stop them before the index is migrated from "
+            f"{', '.join(sorted(present))} to {', '.join(sorted(NEWEST))}"
+        )
 
 
 def _present(connection: Connection) -> set[str]:

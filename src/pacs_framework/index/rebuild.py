@@ -2,7 +2,8 @@
 
 On SQLite a new file is made beside the old one and takes its name at the end; on PostgreSQL the
 rows are replaced in one transaction. Until then the old index is as it was. What the storage cannot
-tell is kept where the old index can still be read: the change feed, and its consumers' cursors.
+tell is kept where the old index can still be read: the corrections of patients, the change feed,
+and its consumers' cursors.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from pacs_framework.index import schema
 from pacs_framework.index.database import Database, open_database
 from pacs_framework.index.entry import Entry
 from pacs_framework.index.prepared import Cursor, Prepared
+from pacs_framework.index.presence import alone
 from pacs_framework.index.recorder import Outcome, Recorder
 from pacs_framework.index.session import WriteSession
 from pacs_framework.index.write_lock import FileWriteLock
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL, Dialect
+    from sqlalchemy import Table
+    from sqlalchemy.engine import URL, Dialect, Engine
 
 __all__ = ["Rebuild", "rebuilding"]
 
@@ -36,11 +39,22 @@ _log = structlog.get_logger(__name__)
 _PAGE = 500
 _BESIDE = ("", "-wal", "-shm")  # the files of an SQLite database
 _CHILDREN_FIRST = (
+    schema.recorded_patient,
     schema.instance,
     schema.series,
     schema.study,
     schema.patient,
     schema.obsolete,
+)
+_ONLY_HERE = (
+    (
+        (schema.change, schema.cursor),
+        "the change feed of the old index is lost, consumers begin anew",
+    ),
+    (
+        (schema.patient_correction, schema.corrected_patient),
+        "the corrections of patients in the old index are lost; restore it, or correct again",
+    ),
 )
 _found = sa.Table(
     "object_found",
@@ -88,8 +102,8 @@ class Rebuild:
 def rebuilding(url: str) -> Iterator[Rebuild]:
     """Make the index at ``url`` anew; on a clean exit it is in place, else the old one stays.
 
-    On SQLite no archive may be running on the index. Raises `ConfigurationError` and
-    `IndexUnavailable`.
+    On SQLite no archive may be running on the index. Raises `IndexUnavailable`, and
+    `ConfigurationError`: on PostgreSQL also while any process works on the index.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
@@ -98,7 +112,7 @@ def rebuilding(url: str) -> Iterator[Rebuild]:
         return
     database = open_database(url)
     try:
-        with _transaction(database) as cursor:
+        with alone(database, "the index is made anew"), _transaction(database) as cursor:
             for table in _CHILDREN_FIRST:
                 cursor.execute(str(sa.delete(table).compile(dialect=database.dialect)))
             yield Rebuild(cursor, database.dialect)
@@ -109,7 +123,7 @@ def rebuilding(url: str) -> Iterator[Rebuild]:
 @contextmanager
 def _transaction(database: Database) -> Iterator[Cursor]:
     """One write transaction. Raises `IndexUnavailable`."""
-    session = WriteSession(database)
+    session = WriteSession(database, patience="0")  # reading objects takes as long as it takes
     try:
         with session.transaction() as cursor:
             yield cursor
@@ -154,24 +168,30 @@ def _filled(new: URL, old: URL | None) -> Iterator[Rebuild]:
 
 
 def _carry_over(old: URL, cursor: Cursor, dialect: Dialect) -> None:
-    """The change feed and the cursors of the index that is replaced, as far as it is readable."""
+    """What only the index that is replaced knows, as far as it is readable."""
     engine = sa.create_engine(old)
     try:
-        with engine.connect() as connection:
-            for table in (schema.change, schema.cursor):
-                insert = Prepared(sa.insert(table).inline(), dialect, column_keys=table.c.keys())
-                rows = connection.execute(sa.select(table)).mappings()
-                for some in rows.partitions(_PAGE):
-                    insert.run_many(cursor, [dict(row) for row in some])
-    except DBAPIError as error:
-        _log.warning(
-            "the change feed of the old index is lost, consumers begin anew",
-            error=type(error.orig).__name__,
-        )
-        for table in (schema.change, schema.cursor):
-            cursor.execute(str(sa.delete(table)))
+        for tables, lost in _ONLY_HERE:
+            try:
+                _copy(engine, tables, cursor, dialect)
+            except DBAPIError as error:
+                _log.warning(lost, error=type(error.orig).__name__)
+                for table in reversed(tables):
+                    cursor.execute(str(sa.delete(table)))
     finally:
         engine.dispose()
+
+
+def _copy(engine: Engine, tables: Sequence[Table], cursor: Cursor, dialect: Dialect) -> None:
+    with engine.connect() as connection:
+        present = sa.inspect(connection).get_table_names()
+        for table in tables:
+            if table.name not in present:
+                continue  # an older version made that index
+            insert = Prepared(sa.insert(table).inline(), dialect, column_keys=table.c.keys())
+            rows = connection.execute(sa.select(table)).mappings()
+            for some in rows.partitions(_PAGE):
+                insert.run_many(cursor, [dict(row) for row in some])
 
 
 def _swap(new: Path, path: Path) -> None:

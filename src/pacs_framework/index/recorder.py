@@ -15,6 +15,7 @@ from pacs_framework.dicom.attributes import Level, indexed_at
 from pacs_framework.errors import DuplicateInstance
 from pacs_framework.index import schema
 from pacs_framework.index.entry import DuplicatePolicy, Entry, Stored, StoredAs
+from pacs_framework.index.filing import Filing
 from pacs_framework.index.parents import Parents
 from pacs_framework.index.prepared import Cursor, Prepared
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from pacs_framework.archive.incoming import Origin
 
-__all__ = ["LARGEST_BATCH", "Recorder"]
+__all__ = ["LARGEST_BATCH", "ORIGIN_COLUMNS", "Recorder", "origin_values"]
 
 
 def _getter(keywords: Iterable[str]) -> Callable[[Mapping[str, str]], tuple[str, ...]]:
@@ -56,8 +57,8 @@ _CHANGE_UIDS = (
     ("sop_instance_uid", "SOPInstanceUID"),
     ("sop_class_uid", "SOPClassUID"),
 )
-_ORIGIN_COLUMNS = ("door", "calling_aet", "called_aet", "address", "association_id", "tls_subject")
-_CHANGE_COLUMNS = ("kind", "at", *(column for column, _ in _CHANGE_UIDS), *_ORIGIN_COLUMNS)
+ORIGIN_COLUMNS = ("door", "calling_aet", "called_aet", "address", "association_id", "tls_subject")
+_CHANGE_COLUMNS = ("kind", "at", *(column for column, _ in _CHANGE_UIDS), *ORIGIN_COLUMNS)
 _image_values = _getter(attribute.keyword for attribute in indexed_at(Level.IMAGE))
 _change_uids = _getter(keyword for _, keyword in _CHANGE_UIDS)
 
@@ -73,6 +74,7 @@ class Recorder:
 
     def __init__(self, dialect: Dialect) -> None:
         self._parents = Parents(dialect)
+        self._filing = Filing(dialect)
         self._find = {size: _find_existing(size, dialect) for size in _BATCH_SIZES}
         self._insert = _insert(schema.instance, _INSTANCE_COLUMNS, dialect)
         self._insert_change = _insert(schema.change, _CHANGE_COLUMNS, dialect)
@@ -87,6 +89,9 @@ class Recorder:
         An outcome counts only when the transaction is committed; after a rollback call `forget`.
         ``announce=False`` writes no changes: for an index that is made anew.
         """
+        if self._filing.changed(cursor):
+            self._parents.forget()
+        entries, recorded = self._filing.file(cursor, entries)
         existing = self._existing(cursor, [e.attributes["SOPInstanceUID"] for e in entries])
         now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
         # Replacing removes parents that it empties, so it comes before anyone builds on them.
@@ -99,6 +104,9 @@ class Recorder:
             if outcome is _NEW or (isinstance(outcome, Stored) and outcome.superseded_key)
         ]
         self._insert.run_rows(cursor, [self._row(cursor, entry) for entry, _ in new])
+        if recorded:
+            uids = (entry.attributes["SOPInstanceUID"] for entry, _ in new)
+            self._filing.note(cursor, recorded, uids)
         if announce:
             change = self._insert_change.row
             rows = [change(_change_values(entry, outcome, now)) for entry, outcome in new]
@@ -108,6 +116,7 @@ class Recorder:
     def forget(self) -> None:
         """Believe nothing about the rows in the database."""
         self._parents.forget()
+        self._filing.forget()
 
     def _existing(self, cursor: Cursor, uids: list[str]) -> dict[str, Any]:
         """The rows that have one of ``uids``, by UID."""
@@ -218,15 +227,15 @@ def _delete_childless(
 def _change_values(entry: Entry, outcome: Outcome, now: dt.datetime) -> tuple[Any, ...]:
     """The row of the change feed that tells of a new or replaced instance."""
     kind = ChangeKind.STORED if outcome is _NEW else ChangeKind.REPLACED
-    return (kind.value, now, *_change_uids(entry.attributes), *_origin_values(entry.origin))
+    return (kind.value, now, *_change_uids(entry.attributes), *origin_values(entry.origin))
 
 
 @lru_cache(maxsize=1024)
-def _origin_values(origin: Origin) -> tuple[str, ...]:
+def origin_values(origin: Origin) -> tuple[str, ...]:
     """The columns of an origin, cut to what they hold; all instances of an association share it."""
     columns = schema.change.c
     values: list[str] = []
-    for name in _ORIGIN_COLUMNS:
+    for name in ORIGIN_COLUMNS:
         text = str(getattr(origin, name)).replace("\0", "\ufffd")
         values.append(text[: cast("sa.String", columns[name].type).length])
     return tuple(values)

@@ -26,7 +26,19 @@ from sqlalchemy import (
 
 from pacs_framework.dicom.attributes import Level, indexed_at
 
-__all__ = ["change", "cursor", "instance", "metadata", "obsolete", "patient", "series", "study"]
+__all__ = [
+    "change",
+    "corrected_patient",
+    "cursor",
+    "instance",
+    "metadata",
+    "obsolete",
+    "patient",
+    "patient_correction",
+    "recorded_patient",
+    "series",
+    "study",
+]
 
 metadata = MetaData(
     naming_convention={
@@ -154,4 +166,49 @@ cursor = Table(
     metadata,
     Column("consumer", String(128), primary_key=True),
     Column("sequence", _Id, nullable=False),
+)
+
+# The corrections of patients (see `pacs_framework.archive.patients`). They are nowhere but here: a
+# rebuild of the index keeps these two tables.
+patient_correction = Table(
+    "patient_correction",
+    metadata,
+    Column("sequence", _Id, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("patient_id", _Text, nullable=False),
+    Column("issuer_of_patient_id", _Text, nullable=False),
+    Column("into_patient_id", _Text),
+    Column("into_issuer_of_patient_id", _Text),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("before", Text, nullable=False),  # JSON: keyword to text
+    Column("after", Text, nullable=False),
+    Index(None, "patient_id"),
+    Index(None, "into_patient_id"),
+)
+
+# What holds of a patient now, by the key that instances carry. `demographics` are of no account
+# while it is merged into another.
+corrected_patient = Table(
+    "corrected_patient",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("patient_id", _Text, nullable=False),
+    Column("issuer_of_patient_id", _Text, nullable=False),
+    Column("into_patient_id", _Text),
+    Column("into_issuer_of_patient_id", _Text),
+    Column("demographics", Text, nullable=False),  # JSON: keyword to text
+    Column("sequence", _Id, ForeignKey("patient_correction.sequence"), nullable=False),
+    UniqueConstraint("patient_id", "issuer_of_patient_id"),
+    Index(None, "into_patient_id"),
+)
+
+# Instances that carry the key of a patient that was merged into the one they are filed under.
+recorded_patient = Table(
+    "recorded_patient",
+    metadata,
+    Column("instance_fk", _Id, ForeignKey("instance.id", ondelete="CASCADE"), primary_key=True),
+    Column("corrected_fk", _Id, ForeignKey("corrected_patient.id"), nullable=False),
+    Index(None, "corrected_fk"),
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy.exc import DBAPIError
 
 from pacs_framework.errors import PacsError
-from pacs_framework.index.database import ADVISORY_LOCK, Database, unavailable
+from pacs_framework.index.database import ADVISORY_LOCK, SILENT_WRITER, Database, unavailable
 from pacs_framework.index.prepared import Cursor
 
 if TYPE_CHECKING:
@@ -22,9 +22,12 @@ CHANNEL = "pacs_change"
 
 
 class WriteSession:
-    """Write transactions on a bare cursor. Used by one thread at a time, under the write lock."""
+    """Write transactions on a bare cursor. Used by one thread at a time, under the write lock.
 
-    def __init__(self, database: Database) -> None:
+    ``patience`` is how long PostgreSQL waits for the next statement of one, "0" for ever.
+    """
+
+    def __init__(self, database: Database, *, patience: str = SILENT_WRITER) -> None:
         self._database = database
         self._connection: PoolProxiedConnection | None = None
         self._cursor: Cursor | None = None
@@ -35,12 +38,13 @@ class WriteSession:
         self.outages: tuple[type[Exception], ...] = (
             driver.OperationalError,
             driver.InterfaceError,
+            driver.InternalError,  # the server ended the transaction
             DBAPIError,
         )
         self._settings = ["PRAGMA synchronous = NORMAL"]  # see pacs_framework.index.commit_log
         self._begin = ["BEGIN IMMEDIATE"]
         if database.is_postgresql:
-            self._settings = []
+            self._settings = [f"SET idle_in_transaction_session_timeout = '{patience}'"]
             self._begin = [
                 "BEGIN",
                 f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK}), pg_notify('{CHANNEL}', '')",

@@ -146,6 +146,7 @@ _WHAT = {
     "storage_backends": "storage scheme",
     "anonymizers": "anonymizer",
     "dimse_services": "DIMSE service",
+    "background": "background work",
     "cli_commands": "command",
     "tables": "table",
     "add_hookspecs": "hook",

@@ -47,6 +47,13 @@ class OfferedHooks:
         self._calls = calls
         self._helpers = helpers
 
+    def implementers(self, hook: str) -> tuple[str, ...]:
+        """The plugins that `decide` or `notify` would call, in order.
+
+        For one that keeps a note for each of them. Raises `PluginError` as those do.
+        """
+        return tuple(call.plugin.name for call in self._offered(hook)[1])
+
     def register(self, hook: str, **arguments: Any) -> list[tuple[str, Any]]:
         """What each plugin returns of a REGISTER hook, in order: (name of the plugin, result).
 
@@ -127,12 +134,16 @@ class OfferedHooks:
         return True
 
     def _of_kind(self, hook: str, kind: HookKind) -> Sequence[HookCall]:
+        actual, calls = self._offered(hook)
+        if actual is not kind:
+            raise PluginError(f"hook {hook!r} is of kind {actual.name}, not {kind.name}")
+        return calls
+
+    def _offered(self, hook: str) -> tuple[HookKind, Sequence[HookCall]]:
         known = self._contract.hooks.get(hook)
         if known is None or not known.offered_by:
             raise PluginError(f"no plugin offers a hook {hook!r}")
-        if known.kind is not kind:
-            raise PluginError(f"hook {hook!r} is of kind {known.kind.name}, not {kind.name}")
-        return self._calls(hook)
+        return known.kind, self._calls(hook)
 
 
 def _ask_all(

@@ -72,8 +72,12 @@ def load_plugins(
     candidates = discover(path=path)
     check_names(settings, configured, {candidate.name for candidate in candidates})
     contract, helpers = Contract(), Helpers()
-    plugins = load(candidates, contract, settings, configured, helpers)
-    check_processes(plugins)
+    try:
+        plugins = load(candidates, contract, settings, configured, helpers)
+        check_processes(plugins)
+    except BaseException:
+        helpers.close()
+        raise
     return PluginSet(plugins, contract, helpers)
 
 
@@ -246,7 +250,7 @@ class PluginSet:
             each.hook.name
             for each in plugin.implementations
             if each.hook.kind is not HookKind.REGISTER
-        }
+        } | set(plugin.unheard)  # settings do not know whether somebody offers them
         strange = sorted(set(names) - may_be_idle)
         if strange:
             plugin.fail(

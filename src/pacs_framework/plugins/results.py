@@ -87,7 +87,7 @@ def _contributions(result: object) -> tuple[str, ...]:
     return ()  # several plugins may document one SOP class, each in its own role
 
 
-# The next two by their shape: plugins stand beside the network and below the command line.
+# The next three by their shape: plugins stand beside the network and below the command line.
 
 
 def _services(result: object) -> tuple[str, ...]:
@@ -96,6 +96,14 @@ def _services(result: object) -> tuple[str, ...]:
         if not _is_named(service, "serve"):
             raise PluginError(f"dimse_services returned {_kind(service)}, not a DimseService")
     return tuple(service.name for service in services)
+
+
+def _background(result: object) -> tuple[str, ...]:
+    runs = _items("background", result)
+    for each in runs:
+        if not (_is_named(each, "start") and _is_named(each, "stop")):
+            raise PluginError(f"background returned {_kind(each)}, not a Background")
+    return tuple(each.name for each in runs)
 
 
 def _commands(result: object) -> tuple[str, ...]:
@@ -152,6 +160,7 @@ _NAMES: dict[str, Callable[[object], tuple[str, ...]]] = {
     "codecs": _codecs,
     "anonymizers": _anonymizers,
     "dimse_services": _services,
+    "background": _background,
     "cli_commands": _commands,
     "conformance": _contributions,
 }

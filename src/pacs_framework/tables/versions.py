@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSIONS", "bring_up_to_date", "refuse_newer"]
 
-_ADVISORY_LOCK = 0x5041_4354  # "PACT"; not the lock of the index, which every ingest takes
+# "PACB"; neither the lock that every ingest takes (PACS) nor that of presence (PACT).
+_ADVISORY_LOCK = 0x5041_4342
 
 VERSIONS = sa.Table(
     "plugin_tables",

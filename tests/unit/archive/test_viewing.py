@@ -13,9 +13,10 @@ import pytest
 from pydicom import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
+from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.incoming import Coercion, Refusal
 from pacs_framework.archive.outgoing import OutgoingInstance, Recipient, RetrieveAnswer
-from pacs_framework.archive.retrieve import OpenInstance, RetrieveService, StoredInstance
+from pacs_framework.archive.retrieve import OpenInstance, StoredInstance
 from pacs_framework.archive.viewing import Views
 from pacs_framework.config import PluginsSettings
 from pacs_framework.dicom.rewrite import encode_header
@@ -168,9 +169,10 @@ def test_a_hook_that_comes_late_gets_nothing_of_what_is_on_its_way() -> None:
     assert source.read_bytes == 0
 
 
-def test_without_a_plugin_that_has_a_say_it_costs_nothing() -> None:
-    service = RetrieveService(None, None)  # type: ignore[arg-type]
-    assert service.opener(RECIPIENT) is service
+def test_without_a_plugin_that_has_a_say_or_a_correction_it_costs_nothing(
+    archive: Archive,
+) -> None:
+    assert archive.retrieve.opener(RECIPIENT) is archive.retrieve
     idle = SimpleNamespace(
         idle_hooks=hookimpl(lambda: ("on_retrieve",)), on_retrieve=hookimpl(lambda: None)
     )

@@ -144,6 +144,14 @@ def test_a_sibling_is_not_imported_even_when_declared(site, check) -> None:
     assert detail.startswith("imports another plugin: pacs_brother.plugin (pacs_sound/plugin.py:1)")
 
 
+def test_the_api_of_a_sibling_is_built_on_when_declared(site, check) -> None:
+    site.install("brother", files={"pacs_brother/api.py": "x = 1"})
+    source = "from pacs_brother.api import x"
+    assert check(source, requires=(KERNEL, "pacs-brother")) == []
+    [(what, result, _)] = check(source, requires=(KERNEL,))
+    assert (what, result) == ("siblings", "failed")
+
+
 def test_suites_may_use_what_the_kit_brings_and_no_more(check) -> None:
     suite = "import pytest, hypothesis, yaml_of_nobody\n"
     [(_, result, detail)] = check(

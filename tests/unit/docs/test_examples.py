@@ -93,7 +93,7 @@ def unknown(line: str, page: Path) -> str:
             known = {opt for p in command.params for opt in p.opts} | {"--help"}
             if word.split("=")[0] not in known:
                 return word
-        elif isinstance(command, click.Group) and word.isalpha() and word.islower():
+        elif isinstance(command, click.Group) and word.isalnum() and word.islower():
             if f'@click.command("{word}")' in page.read_text("utf-8"):
                 return ""  # the page itself makes this command
             found = command.get_command(context, word)

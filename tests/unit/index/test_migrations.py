@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,13 @@ from alembic.script import ScriptDirectory
 
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.index.database import Database, open_database
+from pacs_framework.index.lookup import Lookup
 from pacs_framework.index.migrate import NEWEST
 from pacs_framework.index.schema import metadata
 from pacs_framework.index.upgrade import MIGRATIONS, upgrade
+from pacs_framework.index.writer import IndexWriter
+
+from .conftest import EntryMaker
 
 
 @pytest.fixture
@@ -84,8 +89,28 @@ def test_opening_again_changes_nothing(database: Database, index_url: str) -> No
     """An index of this version is opened as it is."""
     again = open_database(index_url)
     with again.reading() as connection:
-        assert MigrationContext.configure(connection).get_current_heads() == ("kernel0001",)
+        assert MigrationContext.configure(connection).get_current_heads() == tuple(NEWEST)
     again.close()
+
+
+def test_an_index_of_the_first_version_keeps_what_it_holds(
+    index_url: str, entry: EntryMaker
+) -> None:
+    """Its tables stay as they are; those for corrections are added."""
+    with closing(open_database(index_url)) as database:
+        with closing(IndexWriter(database)) as writer:
+            writer.store(entry(1))
+        with database.writing() as connection:
+            for table in ("recorded_patient", "corrected_patient", "patient_correction"):
+                connection.execute(sa.text(f"DROP TABLE {table}"))
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = 'kernel0001'"))
+    with closing(open_database(index_url)) as again, closing(IndexWriter(again)) as writer:
+        with again.reading() as connection:
+            context = MigrationContext.configure(connection)
+            assert context.get_current_heads() == tuple(NEWEST)
+            assert compare_metadata(context, metadata) == []
+        writer.store(entry(2))
+        assert Lookup(again).count() == 2
 
 
 def test_two_nodes_that_start_together_migrate_once(index_url: str) -> None:

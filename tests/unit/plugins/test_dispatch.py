@@ -117,6 +117,7 @@ def test_two_providers_of_one_scheme_are_both_named():
     [
         ("dimse_services", "DIMSE service", SimpleNamespace(name="x", serve=print)),
         ("cli_commands", "command", SimpleNamespace(name="x", invoke=print)),
+        ("background", "background work", SimpleNamespace(name="x", start=print, stop=print)),
     ],
 )
 def test_two_providers_of_one_service_or_command_are_both_named(hook, what, member):
@@ -144,6 +145,11 @@ def test_two_providers_of_one_service_or_command_are_both_named(hook, what, memb
         ),
         ("dimse_services", None, "dimse_services returned a 'NoneType', not a sequence"),
         ("dimse_services", ["x"], "dimse_services returned a 'str', not a DimseService"),
+        (
+            "background",
+            [print],
+            "background returned a 'builtin_function_or_method', not a Background",
+        ),
         (
             "cli_commands",
             [print],

@@ -177,6 +177,14 @@ def test_only_hooks_that_are_offered_are_called_and_by_their_kind(method, hook, 
         getattr(site().offered, method)(hook, dish="egg")
 
 
+def test_those_who_would_be_called_are_named_in_order():
+    hooks = site(two=plugin(on_served=nothing), one=plugin(on_served=broken, on_order=nothing))
+    assert hooks.offered.implementers("on_served") == ("two", "one")
+    assert hooks.offered.implementers("menus") == ()
+    with pytest.raises(PluginError, match="no plugin offers a hook 'on_store'"):
+        hooks.offered.implementers("on_store")
+
+
 def test_a_wrong_signature_is_told_like_that_of_a_hook_of_the_kernel():
     with pytest.raises(
         PluginError, match=r"on_order\(plate\), the hook is on_order\(dish, settings\)"
@@ -200,6 +208,19 @@ def test_an_optional_implementation_is_called_where_the_hook_is_offered():
     plugins = site(one=careful)
     assert plugins.offered.decide("on_order", dish="egg") == [("one", None)]
     assert [row.reason for row in plugins.rows()] == ["", ""]
+
+
+def test_an_optional_hook_may_be_idle_whether_it_is_offered_or_not():
+    """Settings cannot tell; and what is idle is not called, nor is a note kept for it."""
+    careful = SimpleNamespace(
+        on_order=hookimpl(optionalhook=True)(nothing),
+        idle_hooks=hookimpl(lambda: ("on_order",)),
+    )
+    (row,) = PluginSet.with_local({"one": careful}).rows()
+    assert (row.state, row.reason) == ("active", "no active plugin offers on_order")
+    offered = site(one=careful).offered
+    assert offered.implementers("on_order") == ()
+    assert offered.decide("on_order", dish="egg") == []
 
 
 def undocumented() -> SimpleNamespace:
