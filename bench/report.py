@@ -18,6 +18,7 @@ _TITLES = {
     "find": "C-FIND, time to the last answer unless stated (ms)",
     "hooks": "Cost of a hook by number of plugins (µs)",
     "worklist": "Modality worklist, time to the last of ten answers (ms)",
+    "mpps": "Performed procedure steps, N-CREATE and N-SET by turns (messages/s)",
     "codecs": "Codecs: native pixels of a CT slice on one core (MB/s)",
     "scaling": "Decoders in processes of their own, as the archive runs them (MB/s)",
 }
@@ -28,6 +29,7 @@ _RATIOS = {
     "find": (),
     "hooks": (),
     "worklist": (),
+    "mpps": (),
     "codecs": ("pydicom", "gdcm"),
     "scaling": (),
 }

@@ -20,10 +20,11 @@ from bench.client.process import ClientProcess
 from bench.peers import PEERS, Destinations, Peer
 from bench.peers.filled import SIZES, filled_peers
 from bench.results import Run
-from bench.rows import CODECS, FAMILIES, FIND, HOOKS, WORKLIST, Family
+from bench.rows import CODECS, FAMILIES, FIND, HOOKS, MPPS, WORKLIST, Family
 from bench.rows.base import Bench, Row
 from bench.rows.codecs import CODEC_ROWS, measure_codecs
 from bench.rows.hooks import measure_hooks
+from bench.rows.mpps import measure_mpps
 from bench.rows.query import query_rows
 from bench.rows.stock import MOVE_AET
 from bench.rows.worklist import measure_worklist
@@ -60,6 +61,7 @@ def measure(console: Console, wanted: Wanted, target: Path, scratch: Path | None
             session.family(family)
         session.hooks()
         session.worklist()
+        session.mpps()
         session.codecs()
         session.find()
         session.keep(start)
@@ -147,6 +149,12 @@ class _Session:
         if self.wanted.takes(WORKLIST):
             self.console.print(f"[bold]{WORKLIST}[/]")
             self.run.results.append(measure_worklist())
+
+    def mpps(self) -> None:
+        """No peer takes part: none of those here takes performed procedure steps."""
+        if self.wanted.takes(MPPS):
+            self.console.print(f"[bold]{MPPS}[/]")
+            self.run.results.append(measure_mpps())
 
     def codecs(self) -> None:
         """No peer takes part either, but libraries and tools."""

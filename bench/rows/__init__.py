@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from bench.rows import association, growth, idle, lifecycle, retrieve, stock, store, transcoding
 from bench.rows.base import Row
 
-__all__ = ["CODECS", "FAMILIES", "FIND", "HOOKS", "WORKLIST", "Family", "family_names"]
+__all__ = ["CODECS", "FAMILIES", "FIND", "HOOKS", "MPPS", "WORKLIST", "Family", "family_names"]
 
-CODECS, FIND, HOOKS, WORKLIST = "codecs", "find", "hooks", "worklist"
+CODECS, FIND, HOOKS, MPPS, WORKLIST = "codecs", "find", "hooks", "mpps", "worklist"
 """Families with a set-up of their own."""
 
 
@@ -38,4 +38,4 @@ FAMILIES = [
 
 def family_names() -> list[str]:
     """The names that ``--rows`` takes for whole families."""
-    return [*(family.name for family in FAMILIES), CODECS, FIND, HOOKS, WORKLIST]
+    return [*(family.name for family in FAMILIES), CODECS, FIND, HOOKS, MPPS, WORKLIST]

@@ -24,12 +24,12 @@ from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.postgres import PostgresMissing, PrivatePostgres
 from pacs_framework.testing.process import served
 from pacs_framework.testing.sockets import free_port
+from pacs_framework.waking import Waker
 from pacs_storage_commitment import plugin
 from pacs_storage_commitment.asking import ask_peer
 from pacs_storage_commitment.book import Book
 from pacs_storage_commitment.model import Reference, State
 from pacs_storage_commitment.tables import NAME
-from pacs_storage_commitment.waking import Waker
 
 sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not there
 

@@ -22,6 +22,7 @@ from pacs_framework.errors import InstanceError, PacsError, QueryError
 from pacs_framework.network.errors import AssociationError
 from pacs_framework.network.router import Router
 from pacs_framework.network.scu import n_action
+from pacs_framework.waking import Waker
 from pacs_storage_commitment.book import Book, Transaction
 from pacs_storage_commitment.datasets import request_dataset
 from pacs_storage_commitment.model import (
@@ -34,7 +35,6 @@ from pacs_storage_commitment.model import (
 )
 from pacs_storage_commitment.service import ReportReceiver, answer_bell
 from pacs_storage_commitment.tables import NAME
-from pacs_storage_commitment.waking import Waker
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive

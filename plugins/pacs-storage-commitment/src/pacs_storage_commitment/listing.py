@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from pacs_framework.cli.output import print_table
+from pacs_framework.waking import ring
 from pacs_storage_commitment.book import Book, Transaction
 from pacs_storage_commitment.model import FailureReason, Reference
 from pacs_storage_commitment.tables import NAME
-from pacs_storage_commitment.waking import ring
 from pacs_storage_commitment.worker import FOLDER, RETRY_BELL
 
 if TYPE_CHECKING:

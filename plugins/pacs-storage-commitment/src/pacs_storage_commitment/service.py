@@ -13,6 +13,7 @@ from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.network.errors import NormalizedFailure
 from pacs_framework.network.normalized import NormalizedService, Operation, Outcome
 from pacs_framework.network.service import CommandField, SupportedContext
+from pacs_framework.waking import ring
 from pacs_storage_commitment.book import Book
 from pacs_storage_commitment.datasets import read_report, read_request
 from pacs_storage_commitment.model import (
@@ -23,7 +24,6 @@ from pacs_storage_commitment.model import (
     WELL_KNOWN_INSTANCE,
 )
 from pacs_storage_commitment.tables import NAME
-from pacs_storage_commitment.waking import ring
 from pacs_storage_commitment.worker import FOLDER, Worker
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from pacs_framework.archive.claims import Claim, abandoned
 from pacs_framework.errors import PacsError
 from pacs_framework.network.association import outgoing_calls
 from pacs_framework.network.wire import Calls
+from pacs_framework.waking import Waker
 from pacs_storage_commitment.book import Book, Transaction, now
 from pacs_storage_commitment.checking import Interrupted, check
 from pacs_storage_commitment.model import FailureReason, Reference, State
 from pacs_storage_commitment.reporting import NotDelivered, report_anew, report_on
-from pacs_storage_commitment.waking import Waker
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive

@@ -40,7 +40,15 @@ if TYPE_CHECKING:
     from pacs_framework.tables import TableStore
     from pacs_worklist.query import WorklistQuery
 
-__all__ = ["Item", "ItemError", "State", "UnknownItem", "Worklist", "WrongState"]
+__all__ = [
+    "Item",
+    "ItemError",
+    "State",
+    "UnknownItem",
+    "Worklist",
+    "WrongState",
+    "completed",
+]
 
 _STATUS = "ScheduledProcedureStepStatus"
 _AT_ONCE = 200  # rows that are fetched together

@@ -1,0 +1,1 @@
+"""Unified Procedure Step for pacs-framework: a plugin."""

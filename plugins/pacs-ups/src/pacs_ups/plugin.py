@@ -1,0 +1,59 @@
+"""The hooks of pacs-ups: four services on one state, its tables, and ``pacs ups``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pacs_framework import hookimpl
+from pacs_ups.settings import UpsSettings
+
+if TYPE_CHECKING:
+    import click
+
+    from pacs_framework.archive.archive import Archive
+    from pacs_framework.conformance.records import Contribution
+    from pacs_framework.network.service import DimseService
+    from pacs_framework.tables import PluginTables
+
+
+@hookimpl
+def config_models() -> type[UpsSettings]:
+    """The section ``[plugin.ups]``."""
+    return UpsSettings
+
+
+@hookimpl
+def cli_commands() -> Sequence[click.Command]:
+    """``pacs ups``."""
+    from pacs_ups.commands import ups  # noqa: PLC0415 - only the command line asks
+
+    return [ups]
+
+
+# What follows imports SQLAlchemy or the wire where it is used, not above: a command that only asks
+# for plugins, such as `pacs echo`, needs neither.
+
+
+@hookimpl
+def tables() -> PluginTables:
+    """Steps, subscriptions, and the events that wait for subscribers."""
+    from pacs_ups.tables import TABLES  # noqa: PLC0415 - see above
+
+    return TABLES
+
+
+@hookimpl
+def dimse_services(archive: Archive, settings: UpsSettings) -> Sequence[DimseService]:
+    """UPS Push, Pull, Watch and Query; UPS Event on associations that we open."""
+    from pacs_ups.service import services  # noqa: PLC0415 - see above
+
+    return services(archive, settings)
+
+
+@hookimpl
+def conformance(settings: UpsSettings) -> Sequence[Contribution]:
+    """Document each SOP class, its keys and its statuses."""
+    from pacs_ups.conformance import contributions  # noqa: PLC0415 - see above
+
+    return contributions(settings)

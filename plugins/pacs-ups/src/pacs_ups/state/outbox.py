@@ -1,0 +1,220 @@
+"""What subscribers have not been told yet: kept in order, worked on by one process at a time.
+
+An event is written in the transaction that makes it happen. Whoever tells a subscriber owns it
+until it is ``due`` again; every change names the owner it expects, so that one who was too slow
+changes nothing any more.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from pacs_framework.tables import insert
+from pacs_ups.state.datasets import pack, unpack
+from pacs_ups.state.model import Event, EventType
+from pacs_ups.tables import event, subscriber
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from pacs_framework.tables import TableStore
+
+__all__ = ["Outbox", "Subscriber", "Waiting", "enqueue", "now"]
+
+_e, _s = event.c, subscriber.c
+
+
+def now() -> dt.datetime:
+    """The time, in UTC."""
+    return dt.datetime.now(dt.UTC)
+
+
+def enqueue(connection: Connection, told: Mapping[str, Sequence[Event]]) -> None:
+    """Have AE titles told of events, in this order, when the transaction commits."""
+    made = now()
+    rows = [
+        {
+            "aet": aet,
+            "uid": each.uid,
+            "type": int(each.type),
+            "information": pack(each.information),
+            "made": made,
+        }
+        for aet, events in told.items()
+        for each in events
+    ]
+    if not rows:
+        return
+    connection.execute(sa.insert(event), rows)
+    for aet in sorted(aet for aet, events in told.items() if events):  # in one order: no deadlock
+        row = insert(subscriber, connection).values(
+            aet=aet, due=made, owner="", rung=1, attempts=0, error=""
+        )
+        connection.execute(
+            row.on_conflict_do_update(
+                index_elements=["aet"],
+                # One that is being told, or put off, stays so: its events wait behind the others.
+                set_={"due": sa.func.coalesce(_s.due, row.excluded.due), "rung": _s.rung + 1},
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscriber:
+    """An AE with events that wait. ``error`` is why the last attempt failed, ``due`` in UTC."""
+
+    aet: str
+    due: dt.datetime | None
+    rung: int
+    attempts: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An event with its number; smaller ones go first."""
+
+    id: int
+    event: Event
+    made: dt.datetime
+
+
+class Outbox:
+    """The events of ``store`` that wait; safe to use from many threads."""
+
+    def __init__(self, store: TableStore) -> None:
+        self._store = store
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other nodes may work on it, of whose work nobody tells us."""
+        return self._store.is_postgresql
+
+    def claim(self, owner: str, until: dt.datetime) -> Subscriber | None:
+        """The subscriber that has been due for longest, if there is one, now ours."""
+        with self._store.begin() as connection:
+            row = connection.execute(
+                sa.select(subscriber)
+                .where(_s.due <= now())
+                .order_by(_s.due)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            ).one_or_none()
+            if row is None:
+                return None
+            connection.execute(
+                sa.update(subscriber).where(_s.aet == row.aet).values(owner=owner, due=until)
+            )
+            return _subscriber(row)
+
+    def waiting(self, aet: str, most: int) -> list[Waiting]:
+        """What it is to be told next."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                sa.select(event).where(_e.aet == aet).order_by(_e.id).limit(most)
+            )
+            return [
+                Waiting(
+                    id=row.id,
+                    event=Event(
+                        uid=row.uid,
+                        type=EventType(row.type),
+                        information=unpack(row.information),
+                    ),
+                    made=row.made,
+                )
+                for row in rows
+            ]
+
+    def renew(self, aet: str, owner: str, until: dt.datetime) -> bool:
+        """Stay the owner until then; False when somebody else is by now."""
+        return self._change(aet, owner, due=until)
+
+    def told(self, aet: str, owner: str, number: int, until: dt.datetime) -> bool:
+        """It has the event with this number; False when it is no longer ours to tell."""
+        with self._store.begin() as connection:
+            connection.execute(sa.delete(event).where(_e.id == number, _e.aet == aet))
+            ours = connection.execute(
+                sa.update(subscriber)
+                .where(_s.aet == aet, _s.owner == owner)
+                .values(due=until, attempts=0, error="")
+            )
+            return bool(ours.rowcount)
+
+    def finish(self, found: Subscriber, owner: str) -> None:
+        """There was nothing more, when ``found`` was read; else it is due again at once."""
+        with self._store.begin() as connection:
+            mine = (_s.aet == found.aet, _s.owner == owner)
+            quiet = connection.execute(
+                sa.update(subscriber)
+                .where(*mine, _s.rung == found.rung)
+                .values(due=None, owner="", attempts=0, error="")
+            )
+            if not quiet.rowcount:
+                connection.execute(sa.update(subscriber).where(*mine).values(due=now(), owner=""))
+
+    def put_off(self, aet: str, owner: str, error: str, until: dt.datetime) -> None:
+        """An attempt failed; the next one is due ``until`` then."""
+        self._change(aet, owner, due=until, owner="", attempts=_s.attempts + 1, error=error)
+
+    def drop(self, aet: str, before: dt.datetime) -> int:
+        """Give up what has waited since ``before``; how many events that were."""
+        with self._store.begin() as connection:
+            gone = connection.execute(sa.delete(event).where(_e.aet == aet, _e.made < before))
+            return int(gone.rowcount)
+
+    def release(self, owner: str) -> None:
+        """What ``owner``, who is gone, did not finish is due at once."""
+        with self._store.begin() as connection:
+            connection.execute(
+                sa.update(subscriber)
+                .where(_s.owner == owner, _s.due.is_not(None))
+                .values(owner="", due=now())
+            )
+
+    def next_due(self) -> dt.datetime | None:
+        """When somebody is to be told something."""
+        with self._store.reading() as connection:
+            due: dt.datetime | None = connection.execute(sa.select(sa.func.min(_s.due))).scalar()
+            return due
+
+    def retry(self, aets: Collection[str] = ()) -> int:
+        """Make those who wait due at once, all or ``aets``; how many that are."""
+        chosen = _s.aet.in_(aets) if aets else sa.true()
+        with self._store.begin() as connection:
+            done = connection.execute(
+                sa.update(subscriber)
+                .where(_s.due.is_not(None), _s.owner == "", chosen)
+                .values(due=now())
+            )
+            return int(done.rowcount)
+
+    def subscribers(self) -> Iterable[tuple[Subscriber, int]]:
+        """Everybody with events that wait, and how many."""
+        count = sa.func.count(_e.id)
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                sa.select(subscriber, count)
+                .join(event, _e.aet == _s.aet)
+                .group_by(*subscriber.c)
+                .order_by(_s.aet)
+            ).all()
+        return [(_subscriber(row), int(row[-1])) for row in rows]
+
+    def _change(self, aet: str, expected: str, **values: Any) -> bool:
+        with self._store.begin() as connection:
+            done = connection.execute(
+                sa.update(subscriber).where(_s.aet == aet, _s.owner == expected).values(**values)
+            )
+            return bool(done.rowcount)
+
+
+def _subscriber(row: sa.Row[Any]) -> Subscriber:
+    return Subscriber(
+        aet=row.aet, due=row.due, rung=row.rung, attempts=row.attempts, error=row.error
+    )
