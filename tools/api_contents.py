@@ -56,7 +56,14 @@ CONTENTS = (
             Part("archive.query_keys", ("Root",)),
             Part("dicom.attributes", ("Level",)),
             Part("archive.retrieve"),
+            Part("archive.patients", ("Patients",)),
+            Part("archive.corrections", ("Correction", "CorrectionKind", "PatientKey")),
         ),
+    ),
+    Section(
+        "Work beside the wire",
+        "What the hook `background` returns, and what a thread that waits is woken by.",
+        (Part("background"), Part("waking")),
     ),
     Section(
         "Tables of a plugin's own",
@@ -98,6 +105,9 @@ CONTENTS = (
                     "ObjectName",
                     "ObjectStat",
                     "ByteSource",
+                    "ObjectCopy",
+                    "ObjectOpener",
+                    "Surroundings",
                     "Unsettled",
                     "BackendFactory",
                 ),
@@ -112,6 +122,7 @@ CONTENTS = (
         (
             Part("codecs.codec", ("Codec", "Frame", "Buffer")),
             Part("codecs.pixels", ("PixelFormat",)),
+            Part("codecs.asked_for"),
         ),
     ),
     Section(
@@ -119,7 +130,13 @@ CONTENTS = (
         "[Write an anonymizer](../how-to/write-an-anonymizer.md) shows one.",
         (
             Part("anonymizers.anonymizer", ("Anonymizer",)),
-            Part("anonymizers.applying", ("anonymized", "anonymous_instance", "AnonymousInstance")),
+            Part(
+                "anonymizers.pixel_work", ("AnonymousDataSet", "PixelWork", "Region", "data_set_of")
+            ),
+            Part(
+                "anonymizers.applying",
+                ("anonymized", "anonymous_answer", "anonymous_instance", "AnonymousInstance"),
+            ),
             Part("anonymizers.files", ("anonymize_file",)),
             Part("dicom.rewrite", ("PYDICOM_FAILURES",)),
         ),
@@ -171,6 +188,7 @@ CONTENTS = (
             Part("testing.objects"),
             Part("testing.memory_storage"),
             Part("testing.samples"),
+            Part("testing.mutations"),
             Part("plugins", ("PluginSet",)),
             Part("testing.distributions"),
         ),

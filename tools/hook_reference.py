@@ -25,6 +25,7 @@ HOOK_TESTS = {
     "tables": "tests/unit/tables/test_tables.py",
     "codecs": "plugins/pacs-codecs-pylibjpeg/tests/test_retrieval.py",
     "anonymizers": "plugins/pacs-anonymize/tests/test_plugin.py",
+    "background": "tests/loopback/test_background.py",
     "dimse_services": "plugins/pacs-query-retrieve/tests/test_plugin.py",
     "conformance": "tests/services/test_conformance.py",
     "on_association": "tests/unit/plugins/test_dispatch.py",
