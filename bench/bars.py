@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.results import OURS, Run
 
-__all__ = ["BARS", "AtLeast", "AtMost", "Bar", "Verdict", "flatness", "judge"]
+__all__ = ["BARS", "AtLeast", "AtMost", "Bar", "Reaches", "Verdict", "flatness", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class AtMost:
 
 
 @dataclass(frozen=True, slots=True)
+class Reaches:
+    """Our figure is no less than ``limit``, in the unit of the row."""
+
+    row: str
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
 class Flat:
     """Our figures over several sizes lie within ``share`` of the smallest size's."""
 
@@ -47,7 +55,7 @@ class Flat:
     share: float = 0.2
 
 
-Bar = AtLeast | NotBelow | AtMost | Flat
+Bar = AtLeast | NotBelow | AtMost | Reaches | Flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,7 @@ BARS: tuple[Bar, ...] = (
     AtMost("growth-out", 64.0),
     AtMost("stop", 110.0),
     AtMost("worklist-day", 20.0),
+    Reaches("mpps-messages", 500.0),
     AtLeast("stock-storescu", "orthanc", 20.0),
     AtLeast("stock-getscu", "orthanc", 10.0),
     AtLeast("stock-movescu", "orthanc", 10.0),
@@ -127,6 +136,8 @@ def judge(run: Run) -> Iterator[Verdict]:
                 verdict = _not_below(run, bar)
             case AtMost():
                 verdict = _at_most(run, bar)
+            case Reaches():
+                verdict = _reaches(run, bar)
             case Flat():
                 verdict = _flat(run, bar)
         if verdict is not None:
@@ -169,6 +180,15 @@ def _at_most(run: Run, bar: AtMost) -> Verdict | None:
         return None
     worst = max(known)
     return Verdict(bar, f"≤ {bar.limit:g} {result.unit}", worst, worst <= bar.limit)
+
+
+def _reaches(run: Run, bar: Reaches) -> Verdict | None:
+    result = run.result(bar.row)
+    reached = result.columns[OURS].median if result and OURS in result.columns else None
+    if result is None or reached is None:
+        return None
+    text = f"≥ {bar.limit:g} {result.unit}"
+    return Verdict(bar, text, reached, reached >= bar.limit)
 
 
 def _flat(run: Run, bar: Flat) -> Verdict | None:

@@ -18,7 +18,7 @@ _TITLES = {
     "find": "C-FIND, time to the last answer unless stated (ms)",
     "hooks": "Cost of a hook by number of plugins (µs)",
     "worklist": "Modality worklist, time to the last of ten answers (ms)",
-    "mpps": "Performed procedure steps, N-CREATE and N-SET by turns (messages/s)",
+    "mpps": "Performed procedure steps, each an N-CREATE and an N-SET (1/s)",
     "codecs": "Codecs: native pixels of a CT slice on one core (MB/s)",
     "scaling": "Decoders in processes of their own, as the archive runs them (MB/s)",
 }

@@ -154,7 +154,7 @@ class _Session:
         """No peer takes part: none of those here takes performed procedure steps."""
         if self.wanted.takes(MPPS):
             self.console.print(f"[bold]{MPPS}[/]")
-            self.run.results.append(measure_mpps())
+            self.run.results += measure_mpps()
 
     def codecs(self) -> None:
         """No peer takes part either, but libraries and tools."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import statistics
 import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import structlog
 from pydicom import Dataset
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     ModalityPerformedProcedureStep,
 )
 
+from bench.client.process import ClientProcess
 from bench.results import OURS, Column, Result
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.dicom.status import Status
@@ -20,7 +24,9 @@ from pacs_framework.network.scu import n_create, n_set
 from pacs_framework.testing.running import RunningArchive, proposals, running_archive
 from pacs_mpps import plugin
 
-__all__ = ["measure_mpps"]
+__all__ = ["MPPS_ROWS", "measure_mpps"]
+
+MPPS_ROWS = ("mpps-messages", "mpps-steps")
 
 _MPPS = str(ModalityPerformedProcedureStep)
 _ASSOCIATIONS = 8
@@ -29,34 +35,58 @@ _INSTANCES = 20  # that a step lists
 _REPEATS = 5
 
 
-def measure_mpps(associations: int = _ASSOCIATIONS, steps: int = _STEPS) -> Result:
-    """The row: MPPS messages a second, an N-CREATE and an N-SET of each step being two of them."""
-    result = Result(
-        name="mpps",
-        title=f"MPPS messages, {associations} associations",
-        unit="messages/s",
-        higher_is_better=True,
-        table="mpps",
-    )
-    column = result.columns.setdefault(OURS, Column())
+def measure_mpps(associations: int = _ASSOCIATIONS, steps: int = _STEPS) -> list[Result]:
+    """The rows: messages a second, N-CREATE and N-SET counted each, and whole steps a second."""
     with (
         TemporaryDirectory(prefix="pacs-bench-") as folder,
         running_archive(Path(folder), {"mpps": plugin}) as running,
+        ClientProcess() as client,
     ):
-        for turn in range(_REPEATS + 1):
-            rate = _rate(running, turn, associations, steps)
-            if turn:  # the first one warms up
-                column.samples.append(rate)
-    return result
+        turns = [_turn(client, running, turn, associations, steps) for turn in range(_REPEATS + 1)][
+            1:
+        ]  # the first one warms up
+    share = statistics.median(busy / taken for taken, busy in turns)
+    rates = [associations * steps / taken for taken, _ in turns]
+    where = f"{associations} associations"
+    return [
+        _result(MPPS_ROWS[0], f"N-CREATE and N-SET, {where}", [2 * r for r in rates], share),
+        _result(MPPS_ROWS[1], f"whole steps, {where}", rates, share),
+    ]
 
 
-def _rate(running: RunningArchive, turn: int, associations: int, steps: int) -> float:
+def _result(name: str, title: str, rates: list[float], share: float) -> Result:
+    column = Column(samples=rates, client_share=share)
+    return Result(
+        name=name,
+        title=title,
+        unit="1/s",
+        higher_is_better=True,
+        table="mpps",
+        columns={OURS: column},
+    )
+
+
+def _turn(
+    client: ClientProcess, running: RunningArchive, turn: int, associations: int, steps: int
+) -> tuple[float, float]:
+    place = running.host, running.port, running.aet
+    return client.run(modalities, place, f"1.2.3.{turn}", associations, steps)
+
+
+def modalities(
+    place: tuple[str, int, str], root: str, associations: int, steps: int
+) -> tuple[float, float]:
+    """Seconds that ``steps`` of each association took, and CPU seconds of the client's process.
+
+    ``place`` is host, port and AE title of the archive. Raises what one of them raised.
+    """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     barrier = threading.Barrier(associations + 1)
     failures: list[BaseException] = []
 
     def work(number: int) -> None:
         try:
-            _modality(running, f"1.2.3.{turn}.{number}", steps, barrier)
+            _modality(place, f"{root}.{number}", steps, barrier)
         except BaseException as error:
             failures.append(error)
             barrier.abort()
@@ -65,23 +95,25 @@ def _rate(running: RunningArchive, turn: int, associations: int, steps: int) -> 
     threads = [threading.Thread(target=work, args=(each,)) for each in range(associations)]
     for thread in threads:
         thread.start()
-    barrier.wait()
-    start = time.perf_counter()
+    try:
+        barrier.wait()
+    except threading.BrokenBarrierError:
+        raise failures[0] from None
+    start, busy = time.perf_counter(), time.process_time()
     for thread in threads:
         thread.join()
-    taken = time.perf_counter() - start
+    taken, busy = time.perf_counter() - start, time.process_time() - busy
     if failures:
         raise failures[0]
-    return 2 * associations * steps / taken
+    return taken, busy
 
 
-def _modality(running: RunningArchive, root: str, steps: int, barrier: threading.Barrier) -> None:
+def _modality(
+    place: tuple[str, int, str], root: str, steps: int, barrier: threading.Barrier
+) -> None:
+    host, port, aet = place
     with connect(
-        running.host,
-        running.port,
-        calling_aet="BENCH",
-        called_aet=running.aet,
-        contexts=proposals((_MPPS,)),
+        host, port, calling_aet="BENCH", called_aet=aet, contexts=proposals((_MPPS,))
     ) as association:
         context = association.context_for(_MPPS)
         if context is None:
@@ -91,16 +123,14 @@ def _modality(running: RunningArchive, root: str, steps: int, barrier: threading
             encode_identifier(dataset, context.transfer_syntax)
             for dataset in (_begun(root), _ended(root))
         )
+        # A study for each step, as modalities have it; of the same length, so bytes can change.
+        own, any_study = root.encode(), f"{root}.9999".encode()
+        creations = [create.replace(any_study, b"%s.%d" % (own, n + 1000)) for n in range(steps)]
         barrier.wait()
-        for number in range(steps):
+        for number, creation in enumerate(creations):
             uid = f"{root}.{number}.1"
-            # A study for each step, as modalities have it; of the same length, so bytes can change.
-            study = f"{root}.{number + 1000}".encode()
             begun = n_create(
-                association,
-                context=context,
-                sop_instance_uid=uid,
-                attributes=create.replace(f"{root}.9999".encode(), study),
+                association, context=context, sop_instance_uid=uid, attributes=creation
             )
             ended = n_set(association, context=context, sop_instance_uid=uid, modifications=change)
             if (begun.status, ended.status) != (Status.SUCCESS, Status.SUCCESS):

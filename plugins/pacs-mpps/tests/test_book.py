@@ -15,6 +15,7 @@ from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.instances import make_instance
 from pacs_mpps.book import Book, Receivers
 from pacs_mpps.checking import check_creation
+from pacs_mpps.encoding import received
 from pacs_mpps.model import StepStatus
 from pacs_mpps.outbox import Kind, Outbox, now
 from pacs_mpps.tables import NAME, TABLES
@@ -35,9 +36,9 @@ def store(pacs_tables: Any, index_url: str) -> TableStore:
 
 def add(book: Book, study: str = "", **attributes: Any) -> str:
     """A step that begins."""
-    uid, dataset = str(generate_uid()), begun(study, **attributes)
-    check_creation(dataset, strict=False)
-    book.create(uid, dataset, "CT1")
+    uid, told = str(generate_uid()), received(begun(study, **attributes))
+    check_creation(told.kept, strict=False)
+    book.create(uid, told, "CT1")
     return uid
 
 
@@ -51,7 +52,7 @@ def test_steps_are_found_by_what_they_are_planned_as(store: TableStore) -> None:
     book = Book(store)
     first = add(book, "1.2.1", AccessionNumber="A1")
     second = add(book, "1.2.1", AccessionNumber="A2", PatientID="P2")
-    book.change(second, ended(), none_stored)
+    book.change(second, received(ended()), none_stored)
 
     def found(**wanted: Any) -> list[str]:
         return [each.step.sop_instance_uid for each in book.find(**wanted)]
@@ -68,7 +69,7 @@ def test_one_owner_has_a_row_until_its_lease_is_over(store: TableStore) -> None:
     """Nobody else gets it, nor what stands behind it in the lane."""
     book = Book(store, lambda: Receivers(forward_to=["PEER"]))
     uid = add(book)
-    book.change(uid, ended(), none_stored)
+    book.change(uid, received(ended()), none_stored)
     outbox = Outbox(store)
     (mine,) = outbox.claim(Kind.FORWARD, "PEER", "one", now() + LATER, 10)
     assert (mine.event, mine.lane) == ("N-CREATE", uid)
@@ -88,7 +89,7 @@ def test_what_is_given_up_blocks_its_lane_until_a_retry(store: TableStore) -> No
     """No N-SET goes to a peer that does not have the step."""
     book = Book(store, lambda: Receivers(forward_to=["PEER"]))
     uid = add(book)
-    book.change(uid, ended(), none_stored)
+    book.change(uid, received(ended()), none_stored)
     outbox = Outbox(store)
     (row,) = outbox.claim(Kind.FORWARD, "PEER", "one", now() + LATER, 10)
     assert outbox.put_off(row.id, "one", "refused", None)

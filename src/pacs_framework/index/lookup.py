@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pacs_framework.index import schema
 from pacs_framework.index.database import Database, unavailable
+from pacs_framework.index.prepared import Prepared
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Row
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["IndexedInstance", "Lookup"]
 
 _PAGE = 500
+_SIZES = (1, 32, _PAGE)  # how many UIDs a statement asks for, so that it is compiled once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class Lookup:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._with_uids: dict[int, Prepared] = {}
 
     def instance(self, sop_instance_uid: str) -> IndexedInstance | None:
         """The instance of this UID, if it is in the index."""
@@ -100,15 +103,23 @@ class Lookup:
     def present(self, sop_instance_uids: Iterable[str]) -> set[str]:
         """Which of ``sop_instance_uids`` are in the index."""
         uids = list(sop_instance_uids)
-        return {
-            row[0]
-            for start in range(0, len(uids), _PAGE)
-            for row in self._rows(
-                sa.select(_i.sop_instance_uid).where(
-                    _i.sop_instance_uid.in_(uids[start : start + _PAGE])
-                )
-            )
-        }
+        found: set[str] = set()
+        for start in range(0, len(uids), _PAGE):
+            found.update(self._present(uids[start : start + _PAGE]))
+        return found
+
+    def _present(self, uids: list[str]) -> list[str]:
+        size = next(each for each in _SIZES if each >= len(uids))
+        prepared = self._with_uids.get(size)
+        if prepared is None:
+            prepared = Prepared(_with_uids(size), self._database.dialect)
+            self._with_uids[size] = prepared
+        values = prepared.row(uids + uids[-1:] * (size - len(uids)))
+        try:
+            with self._database.reading() as connection:
+                return [row[0] for row in connection.exec_driver_sql(prepared.sql, values)]
+        except DBAPIError as error:
+            raise unavailable(error.orig) from error
 
     def obsolete(self) -> list[str]:
         """Keys of objects that were replaced and perhaps not deleted yet."""
@@ -120,6 +131,11 @@ class Lookup:
                 return list(connection.execute(statement))
         except DBAPIError as error:
             raise unavailable(error.orig) from error
+
+
+def _with_uids(number: int) -> sa.Select[Any]:
+    wanted: list[sa.BindParameter[str]] = [sa.bindparam(f"uid_{n}") for n in range(number)]
+    return sa.select(_i.sop_instance_uid).where(_i.sop_instance_uid.in_(wanted))
 
 
 def _instance(row: Row[Any]) -> IndexedInstance:

@@ -69,11 +69,11 @@ class Prepared:
 
     def run(self, cursor: Cursor, values: Mapping[str, Any]) -> None:
         """Execute with the parameters in ``values``; more than are needed do no harm."""
-        cursor.execute(self.sql, self._bind(values))
+        cursor.execute(self.sql, self.bind(values))
 
     def run_many(self, cursor: Cursor, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute once for each row, in one call of the driver."""
-        self.run_rows(cursor, [self._bind(row) for row in rows])
+        self.run_rows(cursor, [self.bind(row) for row in rows])
 
     def run_rows(self, cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> None:
         """As `run_many`; each row is as `row` makes it."""
@@ -89,7 +89,8 @@ class Prepared:
             row[place] = process(row[place])
         return tuple(row)
 
-    def _bind(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    def bind(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The parameters in ``values`` as `sql` takes them; more than are needed do no harm."""
         if self._processors or self._defaults:
             values = {**self._defaults, **values}
             for name, process in self._processors.items():

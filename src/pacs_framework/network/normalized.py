@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pydicom.uid import generate_uid
@@ -57,6 +57,8 @@ class Operation:
     ``sop_class_uid`` is one that the service takes. ``sop_instance_uid`` is a valid UID; N-CREATE
     may leave it to us, it is then a new one. ``type_id`` is Action Type ID or Event Type ID, -1 for
     other operations. ``wanted`` are the tags of N-GET, empty for all (PS3.7 10.1.2.1.5).
+    ``encoded`` is the data set as it came, in the transfer syntax of the request, and ``dataset``
+    that decoded, unless the service decodes by itself.
     """
 
     request: Request
@@ -65,7 +67,14 @@ class Operation:
     sop_instance_uid: str
     type_id: int
     wanted: tuple[int, ...]
-    dataset: Dataset | None
+    encoded: bytes | None = None
+    dataset: Dataset | None = None
+
+    def required_encoding(self) -> bytes:
+        """The data set as it came. Raises as `required_dataset`."""
+        if self.encoded is None:
+            raise _without_dataset(self.command)
+        return self.encoded
 
     def required_dataset(self) -> Dataset:
         """The data set: attributes, modifications, or information on an action or event.
@@ -73,9 +82,7 @@ class Operation:
         Raises `NormalizedFailure` where none came.
         """
         if self.dataset is None:
-            raise NormalizedFailure(
-                f"{_name(self.command)} without a data set", status=_no_dataset(self.command)
-            )
+            raise _without_dataset(self.command)
         return self.dataset
 
 
@@ -98,6 +105,9 @@ class NormalizedService(DimseService):
 
     largest_dataset: int = _LARGEST_DATASET
     """Bytes of the longest data set that is read; a longer one is 0213H, resource limitation."""
+
+    decodes_dataset: bool = True
+    """Whether ``perform`` gets the data set decoded. When False it gets the bytes, unchecked."""
 
     def sop_classes(self, abstract_syntax: str) -> Collection[str]:
         """The SOP classes that may be named on a context of ``abstract_syntax``: its own one,
@@ -131,15 +141,18 @@ class NormalizedService(DimseService):
 
     def _operation(self, request: Request) -> Operation:
         """The request, its command set and data set checked. Raises `NormalizedFailure`."""
-        return Operation(
+        named = Operation(
             request=request,
             command=request.field,
             sop_class_uid=self._sop_class(request),
             sop_instance_uid=_sop_instance(request),
             type_id=_type_id(request),
             wanted=_wanted(request),
-            dataset=_dataset(request, self.largest_dataset),
+            encoded=_encoded(request, self.largest_dataset),
         )
+        if named.encoded is None or not self.decodes_dataset:
+            return named
+        return replace(named, dataset=_decoded(request, named.encoded))
 
     def _sop_class(self, request: Request) -> str:
         uid = _element(request, "SOPClassUID")
@@ -169,8 +182,9 @@ def _mistyped(request: Request, what: str) -> NormalizedFailure:
     )
 
 
-def _no_dataset(command: CommandField) -> Status:
-    return _NO_DATASET.get(command, Status.PROCESSING_FAILURE)
+def _without_dataset(command: CommandField) -> NormalizedFailure:
+    status = _NO_DATASET.get(command, Status.PROCESSING_FAILURE)
+    return NormalizedFailure(f"{_name(command)} without a data set", status=status)
 
 
 def _sop_instance(request: Request) -> str:
@@ -203,7 +217,7 @@ def _wanted(request: Request) -> tuple[int, ...]:
     return tags if isinstance(tags, tuple) else ()
 
 
-def _dataset(request: Request, limit: int) -> Dataset | None:
+def _encoded(request: Request, limit: int) -> bytes | None:
     if not request.has_dataset or request.field in _WITHOUT_DATASET:
         return None
     collected = bytearray()
@@ -216,8 +230,12 @@ def _dataset(request: Request, limit: int) -> Dataset | None:
         collected.extend(piece)
 
     request.stream_dataset(collect)
+    return bytes(collected)
+
+
+def _decoded(request: Request, encoded: bytes) -> Dataset:
     try:
-        return decode_identifier(bytes(collected), request.context.transfer_syntax)
+        return decode_identifier(encoded, request.context.transfer_syntax)
     except QueryError as error:
         raise NormalizedFailure(
             str(error).replace("identifier: ", "data set: "), status=_BAD_DATASET[request.field]

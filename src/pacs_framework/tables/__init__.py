@@ -7,6 +7,7 @@ A plugin that keeps state describes its tables in a `PluginTables`, returns it f
 from pacs_framework.tables.columns import TEXT, TIME, insert, new_metadata
 from pacs_framework.tables.definition import PluginTables
 from pacs_framework.tables.opened import OpenTables
+from pacs_framework.tables.statement import Statement
 from pacs_framework.tables.store import TableStore
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "TIME",
     "OpenTables",
     "PluginTables",
+    "Statement",
     "TableStore",
     "insert",
     "new_metadata",

@@ -79,7 +79,10 @@ class OpenTables:
         """Close what was opened here. No transaction may be under way."""
         with self._lock:
             own, self._own = self._own, []
+            stores = list(self._stores.values())
             self._stores.clear()
+        for store in stores:
+            store.close()
         for database in own:
             database.close()
 
@@ -99,6 +102,7 @@ class OpenTables:
         try:
             bring_up_to_date(store, tables)
         except BaseException:
+            store.close()
             database.close()
             raise
         self._own.append(database)

@@ -1,21 +1,21 @@
 """The tables of one plugin, opened: transactions that write, connections that read.
 
 On SQLite they lie in a file of their own, so that they share no lock with the index, whose syncs
-are put off while instances come in; here every commit is synced. On PostgreSQL they lie in the
-database of the index, whose connections they share.
+are put off while instances come in; here every commit is synced before its transaction is over. On
+PostgreSQL they lie in the database of the index, whose connections they share.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from pacs_framework.errors import IndexUnavailable
-from pacs_framework.index.database import WRITING
+from pacs_framework.tables.committing import GroupCommit
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Dialect
@@ -31,6 +31,7 @@ class TableStore:
     def __init__(self, plugin: str, database: Database) -> None:
         self.plugin = plugin
         self._database = database
+        self._group = None if database.is_postgresql else GroupCommit(database)
         self._thread = threading.local()
 
     @property
@@ -47,22 +48,23 @@ class TableStore:
     def begin(self) -> Iterator[Connection]:
         """One write transaction: durable on a clean exit, rolled back on an exception.
 
-        On SQLite one transaction writes at a time, and the others wait for it. On PostgreSQL they
-        run side by side at READ COMMITTED: claim a row before you change it, by ``with_for_update``
-        (which SQLite needs not and ignores) or by an UPDATE that names the state it expects.
+        On SQLite one transaction writes at a time, and the others wait for it; those that end at
+        about the same time share a sync. On PostgreSQL they run side by side at READ COMMITTED:
+        claim a row before you change it, by ``with_for_update`` (which SQLite needs not and
+        ignores) or by an UPDATE that names the state it expects.
 
         Raises `IndexUnavailable` where the database fails, RuntimeError inside another one of the
-        same thread. An `IntegrityError` of SQLAlchemy is raised as it is.
+        same thread. An `IntegrityError` of SQLAlchemy is raised as it is. When SQLite's log cannot
+        be synced, the transaction is committed all the same, and the error says so: the same
+        request, made again, finds its own traces.
         """
         if getattr(self._thread, "writes", False):
             # On SQLite it would wait for the outer one, which waits for it.
             raise RuntimeError(f"a transaction of {self.plugin!r} within one of the same thread")
         self._thread.writes = True
         try:
-            with self._failures(), self._exclusively(), self._database.engine.connect() as bare:
-                connection = bare.execution_options(**{WRITING: True})
-                with connection.begin():
-                    yield connection
+            with self._failures(), self._transaction() as connection:
+                yield connection
         finally:
             self._thread.writes = False
 
@@ -70,16 +72,21 @@ class TableStore:
     def reading(self) -> Iterator[Connection]:
         """A connection that reads one consistent state (SQLite) or committed rows (PostgreSQL).
 
+        On SQLite it may see a commit of another thread a moment before that is durable. What is
+        told to others should follow from a `begin`, even if it is one that only claims.
+
         Raises `IndexUnavailable`.
         """
         with self._failures(), self._database.engine.connect() as connection:
             yield connection
 
-    @contextmanager
-    def _exclusively(self) -> Iterator[None]:
-        """SQLite tells a second writer to try again; this one waits for its turn instead."""
-        with self._database.write_lock:
-            yield
+    def close(self) -> None:
+        """Give back what is held for writing. No transaction may be under way."""
+        if self._group is not None:
+            self._group.close()
+
+    def _transaction(self) -> AbstractContextManager[Connection]:
+        return self._group.begin() if self._group else self._database.engine.begin()
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

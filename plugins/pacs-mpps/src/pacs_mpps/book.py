@@ -12,24 +12,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from pydicom import Dataset
 from sqlalchemy.exc import IntegrityError
 
 from pacs_framework.dicom.matching import normalise_datetime
 from pacs_framework.dicom.status import Status
 from pacs_framework.network.errors import NormalizedFailure
-from pacs_framework.tables import insert
-from pacs_mpps.checking import check_change, check_end
-from pacs_mpps.encoding import encoded, merged, pack, unpack
+from pacs_mpps import statements
+from pacs_mpps.attributes import Attributes, read
+from pacs_mpps.checking import check_change, check_end, fill_in
+from pacs_mpps.encoding import Received, unpack
 from pacs_mpps.model import (
     MAY_NO_LONGER_BE_UPDATED,
+    REFERENCES,
     CompletedStudy,
     EventType,
     ProcedureStep,
     StepStatus,
-    instances_of,
     step_of,
-    text_of,
 )
 from pacs_mpps.outbox import Kind, add, now
 from pacs_mpps.tables import instance, scheduled, step, study
@@ -94,24 +93,25 @@ class Book:
 
     # --- changing -------------------------------------------------------------------------------
 
-    def create(self, uid: str, dataset: Dataset, peer_aet: str) -> None:
-        """Note a step that begins; ``dataset`` is checked.
+    def create(self, uid: str, received: Received, peer_aet: str) -> None:
+        """Note a step that begins; what is to be kept of ``received`` is checked.
 
         Raises `NormalizedFailure`, 0111H when there is one of this UID.
         """
-        sent = self._passed_on(dataset)
-        data = pack(dataset)
-        columns = _columns(dataset) | {
+        attributes, moment = received.kept, now()
+        sent = self._passed_on(received)
+        data = attributes.encoded()
+        columns = _columns(attributes) | {
             "sop_instance_uid": uid,
             "peer_aet": peer_aet,
-            "created": now(),
-            "changed": now(),
+            "created": moment,
+            "changed": moment,
             "dataset": data,
         }
         try:
             with self._store.begin() as connection:
-                inserted = connection.execute(sa.insert(step).values(columns).returning(_step.id))
-                _schedule(connection, int(inserted.scalar_one()), dataset)
+                ((number,),) = statements.CREATE.run(connection, columns)
+                _schedule(connection, number, attributes)
                 self._tell(connection, uid, "N-CREATE", data, sent, StepStatus.IN_PROGRESS)
         except IntegrityError:
             raise NormalizedFailure(
@@ -119,40 +119,36 @@ class Book:
             ) from None
 
     def change(
-        self, uid: str, changes: Dataset, stored: Callable[[list[str]], set[str]]
+        self, uid: str, received: Received, stored: Callable[[list[str]], set[str]]
     ) -> list[str]:
-        """Change a step that is in progress, and end it if that is what ``changes`` say.
+        """Change a step that is in progress, and end it if that is what ``received`` says.
 
         ``stored`` tells which of some instances the archive has. The instances that the step awaits
         are returned: one may have come in just now, and not been seen, so look again and tell
         `arrived`. Raises `NormalizedFailure`; nothing is changed then.
         """
-        known = stored(listed) if (listed := instances_of(changes)) else set()
+        changes = received.kept
+        known = stored(listed) if (listed := _instances(changes)) else set()
         with self._store.begin() as connection:
-            row = connection.execute(
-                sa.select(_step.id, _step.status, _step.dataset)
-                .where(_step.sop_instance_uid == uid)
-                .with_for_update()
-            ).one_or_none()
-            before = _changeable(row, uid)
+            number, before = _changeable(statements.HOLD.run(connection, {"uid": uid}), uid)
             check_change(changes, before, strict=self._strict)
-            sent = self._passed_on(changes)
-            dataset = merged(before, changes)
-            after = step_of(uid, dataset)
-            if after.status.final:
-                check_end(dataset, changes, strict=self._strict)
-            data = pack(dataset)
-            assert row is not None
-            connection.execute(
-                sa.update(step)
-                .where(_step.id == row.id)
-                .values(_columns(dataset) | {"dataset": data, "changed": now()})
+            sent = self._passed_on(received)
+            after = before.merged(changes)
+            columns = _columns(after)
+            status = StepStatus(columns["status"])
+            if status.final:
+                check_end(after, changes, strict=self._strict)
+            data = after.encoded()
+            statements.CHANGE.run(
+                connection, columns | {"number": number, "dataset": data, "changed": now()}
             )
-            ended = after.status if after.status.final else None
-            self._tell(connection, uid, "N-SET", data, sent, ended)
-            awaited = _await(connection, row.id, after, known)
-            if ended:
-                self._complete(connection, {each.study_instance_uid for each in after.scheduled})
+            self._tell(connection, uid, "N-SET", data, sent, status if status.final else None)
+            if status is StepStatus.COMPLETED:
+                awaited = _await(connection, number, _instances(after), known)
+            else:
+                awaited = []
+            if status.final:
+                self._complete(connection, _studies(after))
         return awaited
 
     def arrived(self, uids: Iterable[str]) -> bool:
@@ -198,9 +194,13 @@ class Book:
             yield found
             last = found[-1]
 
-    def _passed_on(self, dataset: Dataset) -> bytes:
+    def _passed_on(self, received: Received) -> bytes:
         """What peers get: as it came, in the character set that it came in."""
-        return encoded(dataset) if self._receivers().forward_to else b""
+        if not self._receivers().forward_to:
+            return b""
+        if received.came is not received.kept:
+            fill_in(received.came, received.kept)
+        return received.came.encoded()
 
     def _tell(
         self,
@@ -226,11 +226,7 @@ class Book:
         """Whether a study is complete now that was not; who is to hear of it is noted."""
         news = False
         for uid in sorted(studies):  # in one order, so that two transactions never cross
-            completions = connection.execute(
-                sa.select(_study.completions)
-                .where(_study.study_instance_uid == uid)
-                .with_for_update()
-            ).scalar_one()
+            ((completions,),) = statements.HOLD_STUDY.run(connection, {"uid": uid})
             fresh = _fresh(connection, uid)
             if not fresh:
                 continue
@@ -315,84 +311,85 @@ class Book:
         )
 
 
-def _changeable(row: Row[Any, Any, Any] | None, uid: str) -> Dataset:
-    """The data set of a step that is in progress. Raises `NormalizedFailure`."""
-    if row is None:
+def _changeable(rows: Sequence[Any], uid: str) -> tuple[int, Attributes]:
+    """Row and attributes of a step that is in progress. Raises `NormalizedFailure`."""
+    if not rows:
         raise NormalizedFailure(f"there is no step {uid}", status=Status.NO_SUCH_SOP_INSTANCE)
-    if StepStatus(row.status).final:
+    ((number, status, data),) = rows
+    if StepStatus(status).final:
         raise NormalizedFailure(
             "Performed Procedure Step Object may no longer be updated",
             status=Status.PROCESSING_FAILURE,
             error_id=MAY_NO_LONGER_BE_UPDATED,
         )
-    return unpack(row.dataset)
+    return number, read(bytes(data)).attributes
 
 
-def _columns(dataset: Dataset) -> dict[str, Any]:
+def _columns(attributes: Attributes) -> dict[str, Any]:
     return {
-        "status": text_of(dataset, "PerformedProcedureStepStatus"),
-        "patient_id": text_of(dataset, "PatientID"),
-        "station_aet": text_of(dataset, "PerformedStationAETitle"),
-        "modality": text_of(dataset, "Modality"),
+        "status": attributes.text("PerformedProcedureStepStatus"),
+        "patient_id": attributes.text("PatientID"),
+        "station_aet": attributes.text("PerformedStationAETitle"),
+        "modality": attributes.text("Modality"),
         "start": normalise_datetime(
-            text_of(dataset, "PerformedProcedureStepStartDate"),
-            text_of(dataset, "PerformedProcedureStepStartTime"),
+            attributes.text("PerformedProcedureStepStartDate"),
+            attributes.text("PerformedProcedureStepStartTime"),
         ),
     }
 
 
-def _schedule(connection: Connection, number: int, dataset: Dataset) -> None:
+def _studies(attributes: Attributes) -> set[str]:
+    items = attributes.items("ScheduledStepAttributesSequence")
+    return {item.text("StudyInstanceUID") for item in items}
+
+
+def _instances(attributes: Attributes) -> list[str]:
+    """The SOP Instance UIDs in Performed Series Sequence (0040,0340), each once."""
+    return list(
+        dict.fromkeys(
+            reference.text("ReferencedSOPInstanceUID")
+            for series in attributes.items("PerformedSeriesSequence")
+            for keyword in REFERENCES
+            for reference in series.items(keyword)
+        )
+    )
+
+
+def _schedule(connection: Connection, number: int, attributes: Attributes) -> None:
     """The rows of what it was planned as, and of its studies."""
-    items = dataset.ScheduledStepAttributesSequence
     rows = [
         {
             "step_fk": number,
             "position": position,
-            "study_instance_uid": text_of(item, "StudyInstanceUID"),
-            "accession_number": text_of(item, "AccessionNumber"),
+            "study_instance_uid": item.text("StudyInstanceUID"),
+            "accession_number": item.text("AccessionNumber"),
             "completion": 0,
         }
-        for position, item in enumerate(items)
+        for position, item in enumerate(attributes.items("ScheduledStepAttributesSequence"))
     ]
-    connection.execute(sa.insert(scheduled), rows)
-    uids = sorted({str(row["study_instance_uid"]) for row in rows})
-    connection.execute(
-        insert(study, connection)
-        .values([{"study_instance_uid": uid, "completions": 0} for uid in uids])
-        .on_conflict_do_nothing()
-    )
+    statements.SCHEDULE.run_many(connection, rows)
+    studies = [
+        {"study_instance_uid": uid, "completions": 0} for uid in sorted(_studies(attributes))
+    ]
+    statements.KNOW_STUDY.run_many(connection, studies)
 
 
-def _await(connection: Connection, number: int, after: ProcedureStep, known: set[str]) -> list[str]:
+def _await(connection: Connection, number: int, listed: list[str], known: set[str]) -> list[str]:
     """Note what a COMPLETED step lists; what of that is not stored as far as is known."""
-    if after.status is not StepStatus.COMPLETED:
-        return []
-    rows = [
-        {"step_fk": number, "sop_instance_uid": uid, "stored": uid in known}
-        for uid in instances_of(after.dataset)
-    ]
-    if rows:
-        connection.execute(sa.insert(instance), rows)
-    return [str(row["sop_instance_uid"]) for row in rows if not row["stored"]]
+    rows = [{"step_fk": number, "sop_instance_uid": uid, "stored": uid in known} for uid in listed]
+    statements.AWAIT.run_many(connection, rows)
+    return [uid for uid in listed if uid not in known]
 
 
 def _fresh(connection: Connection, study_instance_uid: str) -> list[int]:
     """The COMPLETED steps that no completion has counted; none while the study is not complete."""
-    rows = connection.execute(
-        sa.select(_step.id, _step.status, _scheduled.completion)
-        .join(scheduled, _scheduled.step_fk == _step.id)
-        .where(_scheduled.study_instance_uid == study_instance_uid)
-    ).all()
-    if any(row.status == StepStatus.IN_PROGRESS for row in rows):
+    rows = statements.STEPS_OF.run(connection, {"uid": study_instance_uid})
+    if any(status == StepStatus.IN_PROGRESS for _, status, _, _ in rows):
         return []
-    completed = {row.id for row in rows if row.status == StepStatus.COMPLETED}
-    awaiting = sa.select(_instance.step_fk).where(
-        _instance.step_fk.in_(completed), ~_instance.stored
-    )
-    fresh = [row.id for row in rows if row.id in completed and not row.completion]
-    if not fresh or connection.execute(awaiting.limit(1)).first() is not None:
+    completed = [row for row in rows if row[1] == StepStatus.COMPLETED]
+    if any(awaiting for _, _, _, awaiting in completed):
         return []
-    return fresh
+    return [number for number, _, completion, _ in completed if not completion]
 
 
 def _recorded(row: Row[Any], awaited: tuple[str, ...] = ()) -> Recorded:

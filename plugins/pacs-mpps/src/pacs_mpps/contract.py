@@ -18,6 +18,7 @@ from pacs_framework.testing.samples import SampleRequest
 from pacs_framework.testing.suites.service import ServiceSuite
 from pacs_mpps import plugin as hooks
 from pacs_mpps.book import Book
+from pacs_mpps.encoding import received
 from pacs_mpps.tables import NAME
 
 __all__ = ["TestMpps"]
@@ -39,7 +40,7 @@ class TestMpps(ServiceSuite):
     @pytest.fixture(autouse=True)
     def step(self, running: RunningArchive) -> None:
         """A step to change and to look at."""
-        Book(running.archive.tables(NAME)).create(_STEP, _begun(), "CT1")
+        Book(running.archive.tables(NAME)).create(_STEP, received(_begun()), "CT1")
 
     def sample(self, command: CommandField, context: AcceptedContext) -> SampleRequest:
         """A step that begins, a change of one, and a look at one."""

@@ -6,7 +6,11 @@ check: a standard extended SOP class may send it, and it is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from pydicom.datadict import dictionary_VR
+
+from pacs_mpps.attributes import tag_of
 
 __all__ = ["TABLE", "Rule"]
 
@@ -24,6 +28,13 @@ class Rule:
     settable: bool = False
     needed_at_end: bool = False
     items: tuple[Rule, ...] = ()
+    tag: int = field(init=False)
+    vr: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Looked up once, as every request is held against every rule.
+        object.__setattr__(self, "tag", tag_of(self.keyword))
+        object.__setattr__(self, "vr", dictionary_VR(self.keyword))
 
 
 # Code Value is 1C, as codes may be long ones or URNs; a code without a meaning still says which one

@@ -13,9 +13,8 @@ from pydicom.errors import InvalidDicomError
 
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
 from pacs_framework.errors import QueryError
-from pacs_mpps.checking import status_of
 from pacs_mpps.iod import TABLE
-from pacs_mpps.model import StepStatus, text_of
+from pacs_mpps.model import StepStatus, known_status, text_of
 
 __all__ = ["Begun", "begun", "ended", "read_step", "series_of", "split"]
 
@@ -153,14 +152,14 @@ def read_step(path: Path) -> tuple[str, Dataset]:
             dataset, uid = dcmread(path, force=True), ""
     except PYDICOM_FAILURES as error:
         raise QueryError(f"{path}: neither DICOM nor JSON ({type(error).__name__})") from None
-    if status_of(dataset) is None:
+    if known_status(text_of(dataset, "PerformedProcedureStepStatus")) is None:
         raise QueryError(f"{path}: no performed procedure step: its status is missing or unknown")
     return str(uid or text_of(dataset, "SOPInstanceUID")), dataset
 
 
 def split(dataset: Dataset) -> tuple[Dataset, Dataset | None]:
     """The N-CREATE of a step, and the N-SET that takes it to where it is; None if that is there."""
-    status = status_of(dataset)
+    status = known_status(text_of(dataset, "PerformedProcedureStepStatus"))
     creation = Dataset()
     creation.update(dataset)
     for keyword in ("SOPClassUID", "SOPInstanceUID"):

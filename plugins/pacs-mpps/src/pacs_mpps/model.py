@@ -18,6 +18,7 @@ __all__ = [
     "MAY_NO_LONGER_BE_UPDATED",
     "MPPS",
     "NOTIFICATION",
+    "REFERENCES",
     "RETRIEVE",
     "CompletedStudy",
     "EventType",
@@ -25,6 +26,7 @@ __all__ = [
     "Scheduled",
     "StepStatus",
     "instances_of",
+    "known_status",
     "proposal",
     "step_of",
     "text_of",
@@ -53,6 +55,14 @@ class StepStatus(StrEnum):
     def final(self) -> bool:
         """Whether nothing can follow (PS3.4 Table F.1-4)."""
         return self is not StepStatus.IN_PROGRESS
+
+
+_KNOWN = frozenset(map(str, StepStatus))
+
+
+def known_status(text: str) -> StepStatus | None:
+    """The status that ``text`` names; None for one that the standard does not know."""
+    return StepStatus(text) if text in _KNOWN else None
 
 
 class EventType(IntEnum):
@@ -136,7 +146,8 @@ def _scheduled(dataset: Dataset) -> Iterator[Scheduled]:
         )
 
 
-_REFERENCES = ("ReferencedImageSequence", "ReferencedNonImageCompositeSOPInstanceSequence")
+REFERENCES = ("ReferencedImageSequence", "ReferencedNonImageCompositeSOPInstanceSequence")
+"""Where an item of Performed Series Sequence lists instances."""
 
 
 def instances_of(dataset: Dataset) -> list[str]:
@@ -145,7 +156,7 @@ def instances_of(dataset: Dataset) -> list[str]:
         dict.fromkeys(
             text_of(reference, "ReferencedSOPInstanceUID")
             for series in dataset.get("PerformedSeriesSequence") or ()
-            for keyword in _REFERENCES
+            for keyword in REFERENCES
             for reference in series.get(keyword) or ()
         )
     )

@@ -10,13 +10,15 @@ from pydicom import Dataset
 
 from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import UNCOMPRESSED
+from pacs_framework.errors import QueryError
 from pacs_framework.network.errors import NormalizedFailure
 from pacs_framework.network.normalized import NormalizedService, Operation, Outcome
 from pacs_framework.network.service import CommandField, SupportedContext
 from pacs_mpps.book import Book, Receivers
 from pacs_mpps.checking import check_creation, drop_unrecognised
 from pacs_mpps.crew import Crew
-from pacs_mpps.model import MPPS, RETRIEVE, text_of
+from pacs_mpps.encoding import Received, receive
+from pacs_mpps.model import MPPS, RETRIEVE
 from pacs_mpps.outbox import Outbox
 from pacs_mpps.tables import NAME
 from pacs_mpps.telling import listeners_of_steps, listeners_of_studies
@@ -46,6 +48,15 @@ def _context(abstract_syntax: str) -> list[SupportedContext]:
     return [SupportedContext(abstract_syntax=abstract_syntax, transfer_syntaxes=UNCOMPRESSED)]
 
 
+def _received(operation: Operation) -> Received:
+    """What came. Raises `NormalizedFailure`, as the kernel does where it reads the data set."""
+    try:
+        syntax = operation.request.context.transfer_syntax
+        return receive(operation.required_encoding(), syntax)
+    except QueryError as error:
+        raise NormalizedFailure(str(error), status=Status.INVALID_ATTRIBUTE_VALUE) from None
+
+
 class MppsService(NormalizedService):
     """Takes N-CREATE and N-SET (PS3.4 F.7)."""
 
@@ -54,6 +65,7 @@ class MppsService(NormalizedService):
         {CommandField.N_CREATE, CommandField.N_SET}
     )
     largest_dataset = _LARGEST
+    decodes_dataset = False
 
     def __init__(self, archive: Archive, settings: MppsSettings) -> None:
         store = archive.tables(NAME)
@@ -84,13 +96,13 @@ class MppsService(NormalizedService):
 
     def perform(self, operation: Operation) -> Outcome:
         """Note a step that begins, or a change of one, durably. Raises `NormalizedFailure`."""
-        dataset = operation.required_dataset()
-        ignored = drop_unrecognised(dataset)
-        status = text_of(dataset, "PerformedProcedureStepStatus")
+        received = _received(operation)
+        ignored = drop_unrecognised(received.kept)
+        status = received.kept.text("PerformedProcedureStepStatus")
         if operation.command is CommandField.N_CREATE:
-            self._create(operation, dataset)
+            self._create(operation, received)
         else:
-            self._change(operation, dataset)
+            self._change(operation, received)
         _log.info(
             "performed procedure step",
             operation=operation.command.name,
@@ -107,14 +119,14 @@ class MppsService(NormalizedService):
             )
         return Outcome()
 
-    def _create(self, operation: Operation, dataset: Dataset) -> None:
-        check_creation(dataset, strict=self._strict)
+    def _create(self, operation: Operation, received: Received) -> None:
+        check_creation(received.kept, strict=self._strict)
         peer = operation.request.association.peer
-        self._book.create(operation.sop_instance_uid, dataset, peer.calling_aet)
+        self._book.create(operation.sop_instance_uid, received, peer.calling_aet)
 
-    def _change(self, operation: Operation, dataset: Dataset) -> None:
+    def _change(self, operation: Operation, received: Received) -> None:
         awaited = self._book.change(
-            operation.sop_instance_uid, dataset, self._archive.lookup.present
+            operation.sop_instance_uid, received, self._archive.lookup.present
         )
         if awaited:
             self._crew.look_again(awaited)

@@ -1,47 +1,25 @@
-"""``pacs mpps``: see the steps that modalities told of, and tell peers of steps.
-
-Nothing is imported here but click: every ``pacs`` command asks for this group. What a subcommand
-needs, the database among it, is imported when it is run or listed.
-"""
+"""``pacs mpps``: see the steps that modalities told of, and tell peers of steps."""
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from pacs_framework.cli.lazy import LazyGroup
 
 __all__ = ["mpps"]
 
-_MODULES = {
-    "list": "looking",
-    "show": "looking",
-    "retry": "looking",
-    "create": "telling",
-    "complete": "telling",
-    "discontinue": "telling",
-    "send": "telling",
+_PLACES = {
+    "list": "pacs_mpps.commands.looking:list_",
+    "show": "pacs_mpps.commands.looking:show",
+    "retry": "pacs_mpps.commands.looking:retry",
+    "create": "pacs_mpps.commands.telling:create",
+    "complete": "pacs_mpps.commands.telling:complete",
+    "discontinue": "pacs_mpps.commands.telling:discontinue",
+    "send": "pacs_mpps.commands.telling:send",
 }
 
 
-class _Lazy(click.Group):
-    """Imports a subcommand when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Looking first."""
-        del ctx
-        return list(_MODULES)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The subcommand, or None where there is none of this name."""
-        del ctx
-        if cmd_name not in _MODULES:
-            return None
-        module = import_module(f"{__name__}.{_MODULES[cmd_name]}")
-        command: click.Command = module.COMMANDS[cmd_name]
-        return command
-
-
-@click.command("mpps", cls=_Lazy)
+@click.group("mpps", cls=LazyGroup, places=_PLACES)
 def mpps() -> None:
     """Performed procedure steps: what modalities have done.
 

@@ -16,7 +16,7 @@ from pacs_mpps.model import StepStatus, instances_of
 from pacs_mpps.outbox import Delivery, Outbox
 from pacs_mpps.tables import NAME
 
-__all__ = ["COMMANDS"]
+__all__ = ["list_", "retry", "show"]
 
 _COLUMNS = ("step", "status", "start", "station", "modality", "patient id", "accession", "study")
 
@@ -181,7 +181,3 @@ def _told(row: Delivery) -> dict[str, Any]:
         "due": row.due and row.due.isoformat(timespec="seconds"),
         "error": row.error,
     }
-
-
-COMMANDS = {"list": list_, "show": show, "retry": retry}
-"""The commands by name."""

@@ -19,7 +19,7 @@ from pacs_mpps.making import Begun, begun, ended, read_step, series_of, split
 from pacs_mpps.model import StepStatus, proposal
 from pacs_mpps.sending import send_change, send_creation
 
-__all__ = ["COMMANDS", "create"]
+__all__ = ["complete", "create", "discontinue", "send"]
 
 _PATHS = click.argument(
     "paths", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[PATHS]..."
@@ -195,7 +195,3 @@ def _print(uid: str, status: StepStatus, *, as_json: bool, **more: str) -> None:
         print_json({"sop_instance_uid": uid, "status": str(status), **more})
     else:
         click.echo(f"{uid}: {status}")
-
-
-COMMANDS = {"create": create, "complete": complete, "discontinue": discontinue, "send": send}
-"""The commands by name."""
