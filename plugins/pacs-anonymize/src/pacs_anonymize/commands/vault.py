@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from pacs_framework.cli.lazy import LazyGroup
 
 __all__ = ["command"]
 
-_COMMANDS = ("audit", "change-key", "check", "create", "export", "list", "show")
+_PLACES = {
+    name: f"pacs_anonymize.commands.vault_commands:{name.replace('-', '_')}_command"
+    for name in ("audit", "change-key", "check", "create", "export", "list", "show")
+}
 
 
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module("pacs_anonymize.commands.vault_commands")
-        command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
-        assert isinstance(command, click.Command)
-        return command
-
-
-@click.group("vault", cls=_Commands)
+@click.group("vault", cls=LazyGroup, places=_PLACES)
 def command() -> None:
     """Look after the vault, which leads from pseudonyms back to patients.
 

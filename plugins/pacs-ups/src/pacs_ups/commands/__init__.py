@@ -1,48 +1,26 @@
-"""``pacs ups``: unified procedure steps, by hand.
-
-Nothing is imported here but click: every ``pacs`` command asks for this group. What a subcommand
-needs, the database among it, is imported when it is run or listed.
-"""
+"""``pacs ups``: unified procedure steps, by hand."""
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from pacs_framework.cli.lazy import LazyGroup
 
 __all__ = ["ups"]
 
-_MODULES = {
-    "list": "looking",
-    "show": "looking",
-    "create": "changing",
-    "claim": "changing",
-    "set": "changing",
-    "complete": "changing",
-    "cancel": "changing",
-    "subscriptions": "watching",
+_PLACES = {
+    "list": "pacs_ups.commands.looking:list_",
+    "show": "pacs_ups.commands.looking:show",
+    "create": "pacs_ups.commands.changing:create",
+    "claim": "pacs_ups.commands.changing:claim",
+    "set": "pacs_ups.commands.changing:set_",
+    "complete": "pacs_ups.commands.changing:complete",
+    "cancel": "pacs_ups.commands.changing:cancel",
+    "subscriptions": "pacs_ups.commands.watching:subscriptions",
 }
 
 
-class _Lazy(click.Group):
-    """Imports a subcommand when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of a step's life."""
-        del ctx
-        return list(_MODULES)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The subcommand, or None where there is none of this name."""
-        del ctx
-        if cmd_name not in _MODULES:
-            return None
-        module = import_module(f"{__name__}.{_MODULES[cmd_name]}")
-        command: click.Command = module.COMMANDS[cmd_name]
-        return command
-
-
-@click.command("ups", cls=_Lazy)
+@click.group("ups", cls=LazyGroup, places=_PLACES)
 def ups() -> None:
     """Unified procedure steps: work items that somebody claims and completes.
 

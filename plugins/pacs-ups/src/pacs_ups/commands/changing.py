@@ -15,7 +15,7 @@ from pacs_ups.commands.printing import print_result
 from pacs_ups.state.making import completed, new_step
 from pacs_ups.state.model import State
 
-__all__ = ["COMMANDS"]
+__all__ = ["cancel", "claim", "complete", "create", "set_"]
 
 _LOCAL_AET = "LOCAL"  # who asks from the command line has no AE title of its own
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -195,7 +195,3 @@ def _locked(dataset: Dataset, transaction: str) -> Dataset:
     if transaction:
         dataset.TransactionUID = transaction
     return dataset
-
-
-COMMANDS = {"create": create, "claim": claim, "set": set_, "complete": complete, "cancel": cancel}
-"""The commands by name."""

@@ -10,7 +10,7 @@ from pacs_ups.commands.opening import Where, where_options
 from pacs_ups.commands.printing import COLUMNS, print_steps, step_as_json
 from pacs_ups.state.model import State
 
-__all__ = ["COMMANDS"]
+__all__ = ["list_", "show"]
 
 
 @click.command("list")
@@ -85,7 +85,3 @@ def show(where: Where, uid: str, as_json: bool) -> None:
     else:
         click.echo(f"step {step.uid}, {step.state}")
         click.echo(str(step.dataset))
-
-
-COMMANDS = {"list": list_, "show": show}
-"""The commands by name."""

@@ -13,7 +13,7 @@ from pacs_ups.commands.opening import opened
 from pacs_ups.state.model import FILTERED, GLOBAL, Subscription
 from pacs_ups.state.outbox import Subscriber
 
-__all__ = ["COMMANDS"]
+__all__ = ["subscriptions"]
 
 _SCOPES = {GLOBAL: "all steps", FILTERED: "steps that match"}
 
@@ -75,7 +75,3 @@ def _print(rows: list[dict[str, Any]], columns: Iterable[str], nothing: str) -> 
         for row in rows
     ]
     print_table([name.upper() for name in names], cells)
-
-
-COMMANDS = {"subscriptions": subscriptions}
-"""The commands by name."""

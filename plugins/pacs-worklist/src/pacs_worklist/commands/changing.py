@@ -16,7 +16,7 @@ from pacs_worklist.commands.values import ATTRIBUTE, MOMENT, number_argument, se
 from pacs_worklist.items import ItemError
 from pacs_worklist.steps import STEPS, step_of
 
-__all__ = ["COMMANDS"]
+__all__ = ["add", "cancel", "update"]
 
 _set_option = click.option(
     "--set",
@@ -151,7 +151,3 @@ def _tell(item: Item, done: str, *, as_json: bool) -> None:
         print_json(item_as_json(item))
     else:
         click.echo(f"{done}: step {item.id}, {item.state.value}")
-
-
-COMMANDS = {"add": add, "update": update, "cancel": cancel}
-"""The commands by name."""

@@ -15,7 +15,7 @@ from pacs_worklist.commands.opening import opened
 from pacs_worklist.items import completed
 from pacs_worklist.reading import SUFFIXES, read_items
 
-__all__ = ["COMMANDS"]
+__all__ = ["import_"]
 
 
 @click.command("import")
@@ -72,7 +72,3 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield from sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
         else:
             yield path
-
-
-COMMANDS = {"import": import_}
-"""The commands by name."""

@@ -12,7 +12,7 @@ from pacs_worklist.commands.printing import as_json as item_as_json
 from pacs_worklist.commands.printing import print_items
 from pacs_worklist.commands.values import DAYS, number_argument
 
-__all__ = ["COMMANDS"]
+__all__ = ["list_", "show"]
 
 
 @click.command("list")
@@ -95,7 +95,3 @@ def show(choice: ArchiveChoice, number: int, as_json: bool) -> None:
     else:
         click.echo(f"step {item.id}, {item.state.value}, order {item.order_key}")
         click.echo(str(item.dataset))
-
-
-COMMANDS = {"list": list_, "show": show}
-"""The commands by name."""
