@@ -35,7 +35,7 @@ MAY_KNOW = {
         "archive.corrections",
     },
     "folders": set[str](),
-    "tables": {"errors", "index.database"},
+    "tables": {"errors", "index.database", "index.prepared"},
     "whole_file": {"folders"},
     "codecs": {"errors", "dicom", "whole_file"},
     "anonymizers": {"errors", "dicom", "codecs", "whole_file"},

@@ -202,6 +202,19 @@ def test_the_queue_outlives_the_archive(site, receiver, tmp_path):
     assert len(his.wait_for(1)) == 1
 
 
+def test_what_was_being_sent_at_a_crash_is_sent_at_the_next_start(site, receiver, tmp_path):
+    """Nobody else could be at it, so its lease need not be waited for."""
+    his = receiver()
+    folder = tmp_path / "archive"
+    first = site(folder=folder)
+    message = b"MSH|^~\\&|||||||ORU^R01|X7|P|2.5.1\r"
+    assert first.outbox.put("his", "an event", "ORU^R01", "X7", message)
+    assert first.outbox.claim("his", 3600.0) is not None
+    first.archive.stop()
+    site(folder=folder, receivers={"his": to(his.port)})
+    assert len(his.wait_for(1)) == 1
+
+
 @pytest.mark.postgresql
 def test_two_nodes_send_each_message_once(site, receiver, postgres):
     his = receiver(None)

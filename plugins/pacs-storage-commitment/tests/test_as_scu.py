@@ -101,6 +101,18 @@ def test_a_report_is_waited_for_wherever_it_comes(
     assert shown(ours, told["transaction_uid"]) == told
 
 
+def test_an_archive_that_asks_itself_is_told_too(
+    ours: ServedArchive, instances: list[Dataset], tmp_path: Path
+) -> None:
+    """To try it out; there are two transactions then, of which this is the one that it asked."""
+    files = tmp_path / "files"
+    done = ours.run("import", "--config", ours.config, files)
+    assert done.returncode == 0, done.stderr
+    code, told = request(ours, ours, files)
+    assert (code, told["state"], told["asked"]) == (0, "committed", "by us"), told
+    assert len(told["results"]) == len(instances)
+
+
 def test_what_a_peer_does_not_have_is_told(
     ours: ServedArchive, pacs_archive: Archives, instances: list[Dataset], tmp_path: Path
 ) -> None:

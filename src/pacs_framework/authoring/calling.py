@@ -133,7 +133,7 @@ def check_notify(loaded: Loaded, implementation: Implementation, folder: Path) -
         yield _not_called(implementation.hook)
         return
     slowest = 0.0
-    with stored_archive(folder) as archive:
+    with stored_archive(folder, loaded.plugins) as archive:
         for turn in ("the first time", "a second time, which may happen to every change"):
             started = perf_counter()
             try:

@@ -20,7 +20,9 @@ from pacs_framework.archive.outgoing import OutgoingInstance, Recipient
 from pacs_framework.index.database import open_database
 from pacs_framework.network.decisions import AssociationRequest, ProposedContext, UserIdentity
 from pacs_framework.network.peers import PeerBook
+from pacs_framework.plugins import PluginSet
 from pacs_framework.plugins.coerced import indexed_text
+from pacs_framework.tables import OpenTables
 from pacs_framework.testing.arrivals import announced, encoded, mr_image, send
 from pacs_framework.testing.memory_storage import MemoryStorage
 
@@ -135,13 +137,17 @@ def _request(
 
 
 @contextmanager
-def stored_archive(folder: Path) -> Iterator[Archive]:
-    """An archive that holds the instance of which `change` tells."""
+def stored_archive(folder: Path, plugins: PluginSet) -> Iterator[Archive]:
+    """An archive with the instance that `change` tells of, and the tables of ``plugins``."""
     with (
+        closing(OpenTables(dict(plugins.register("tables")), data=folder)) as tables,
         closing(open_database(f"sqlite:///{folder / 'stored.sqlite'}")) as database,
-        closing(Archive(database=database, storage=MemoryStorage(), data=folder)) as archive,
+        closing(
+            Archive(database=database, storage=MemoryStorage(), data=folder, tables=tables)
+        ) as archive,
     ):
         archive.peers = PeerBook()
+        archive.hooks = plugins.offered
         send(archive, encoded(mr_image()), announced())
         yield archive
 

@@ -45,9 +45,11 @@ class ServedArchive:
         return self.process.wait(_STOP_SECONDS)
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Run any ``pacs`` command, such as ``store HOST PORT PATH``."""
+        """Run any ``pacs`` command, such as ``store HOST PORT PATH``, with the same plugins."""
         command = [*_PACS, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        return subprocess.run(  # noqa: S603 - our own command
+            command, capture_output=True, text=True, check=False, env=self.environment
+        )
 
     def command(self, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run a command on the same archive, such as ``verify --json``."""

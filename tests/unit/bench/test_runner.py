@@ -6,15 +6,17 @@ import signal
 from io import StringIO
 
 import pytest
-from bench.bars import BARS
+from bench.bars import BARS, judge
 from bench.client.process import ClientFailed
 from bench.peers import Destinations, Peer
 from bench.procfs import Usage
+from bench.results import Run
 from bench.rows import FAMILIES, family_names
 from bench.rows.base import Bench, Measured, NotMeasured, Row
 from bench.rows.codecs import CODEC_ROWS
 from bench.rows.hooks import measure_hooks
 from bench.rows.lifecycle import Stop
+from bench.rows.mpps import MPPS_ROWS, measure_mpps
 from bench.rows.query import query_rows
 from bench.rows.worklist import measure_worklist
 from bench.runner import Runner
@@ -171,7 +173,7 @@ def test_names_of_rows_are_unique():
 def test_bars_name_rows_that_there_are():
     """A bar on a misspelt row would never be missed."""
     names = {row.name for family in FAMILIES for row in family.rows}
-    names |= {row.name for row in query_rows(())} | {*CODEC_ROWS, "worklist-day"}
+    names |= {row.name for row in query_rows(())} | {*CODEC_ROWS, *MPPS_ROWS, "worklist-day"}
     assert {bar.row for bar in BARS} <= names
 
 
@@ -179,6 +181,20 @@ def test_cost_of_a_hook_is_measured_for_each_number_of_plugins():
     result = measure_hooks()
     assert list(result.columns) == ["0 plugins", "1 plugins", "10 plugins", "50 plugins"]
     assert all(column.median > 0 for column in result.columns.values())
+
+
+def test_performed_procedure_steps_are_counted_by_message_and_by_step():
+    """Each is answered with success, or the rows would raise; their bar is on messages."""
+    messages, steps = measure_mpps(associations=2, steps=3)
+    assert (messages.name, steps.name) == MPPS_ROWS
+    samples = messages.columns["ours"].samples
+    assert samples == [2 * sample for sample in steps.columns["ours"].samples]
+    assert messages.columns["ours"].client_share > 0
+    run = Run(started="", quick=True, machine={}, peers={}, missing={}, results=[messages, steps])
+    (verdict,) = judge(run)
+    assert verdict.met == (verdict.value >= 500)
+    samples[:] = [499.0]
+    assert [each.met for each in judge(run)] == [False]
 
 
 def test_a_worklist_is_asked_for_the_day_of_a_station():

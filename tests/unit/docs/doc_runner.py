@@ -32,10 +32,10 @@ from pacs_framework.testing.sockets import free_port, wait_for_listener
 
 __all__ = ["RUN", "PageRun", "commands"]
 
-RUN = frozenset({"console", "python", "toml", "ini", "json"})
-"""Languages of examples; ``ini`` and ``json`` only where the reader is told to save them."""
+RUN = frozenset({"console", "python", "toml", "ini", "json", "text"})
+"""Languages of examples; of the last three only what the reader is told to save."""
 
-_PORTS = re.compile(r"\b(104|1111[2-9]|4242|8042)\b")
+_PORTS = re.compile(r"\b(104|257[56]|1111[2-9]|4242|8042)\b")
 _PLACES = ("/opt/pacs", "/etc/pacs", "/var/lib/pacs", "/var/backups/pacs")
 _PEERS = frozenset({"echoscu", "findscu", "getscu", "movescu", "storescp", "storescu"})
 _LIVE = r"11112|pacs health|--top"  # only a running archive answers
@@ -171,7 +171,7 @@ class PageRun:
         if block.file:
             self._save(block)
 
-    _json = _ini
+    _json = _text = _ini
 
     def _python(self, block: Block) -> None:
         if block.file:

@@ -18,7 +18,15 @@ from pacs_framework import hookimpl
 from pacs_framework.errors import ConfigurationError, IndexUnavailable, PluginError
 from pacs_framework.index.database import open_database
 from pacs_framework.plugins import PluginSet
-from pacs_framework.tables import TEXT, TIME, OpenTables, PluginTables, insert, new_metadata
+from pacs_framework.tables import (
+    TEXT,
+    TIME,
+    OpenTables,
+    PluginTables,
+    Statement,
+    insert,
+    new_metadata,
+)
 from pacs_framework.testing.threads import run_in_threads
 
 
@@ -224,11 +232,24 @@ def test_a_process_that_is_killed_loses_nothing_that_was_committed(tmp_path):
     connection.close()
 
 
-def test_a_file_is_synced_at_every_commit(pacs_tables):
-    """The index puts its syncs off while instances come in; tables of plugins do not."""
-    with pacs_tables(notes(), "notes").reading() as connection:
-        assert connection.scalar(sa.text("PRAGMA synchronous")) == 2  # FULL
-        assert connection.scalar(sa.text("PRAGMA journal_mode")) == "wal"
+# That a commit is durable when its transaction is over: tests/faults/test_tables_power_cut.py
+
+
+def test_a_prepared_statement_takes_values_and_gives_rows(stores):
+    """On both engines, by the names of its parameters; moments go in as they do otherwise."""
+    store, own = stores(notes()), page(notes())
+    moment = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+    write = Statement(sa.insert(own), columns=["title", "at"])
+    find = Statement(sa.select(own.c.title).where(own.c.title > sa.bindparam("after")))
+    with store.begin() as connection:
+        assert write.run(connection, {"title": "a", "at": moment, "other": 1}) == ()
+        write.run_many(connection, [{"title": title, "at": None} for title in "bc"])
+        write.run_many(connection, [])
+        assert sorted(find.run(connection, {"after": "a"})) == [("b",), ("c",)]
+    with store.reading() as connection:
+        assert connection.scalar(sa.select(own.c.at).where(own.c.title == "a")) == moment
+    with pytest.raises(IntegrityError), store.begin() as connection:
+        write.run(connection, {"title": "a", "at": None})
 
 
 # --- what a plugin may say ----------------------------------------------------------------------

@@ -138,6 +138,16 @@ class Outbox:
         with self._store.reading() as connection:
             return [_outgoing(row) for row in connection.execute(selected)]
 
+    def resume(self) -> None:
+        """All that is queued is due now: whoever was sending some of it is gone.
+
+        Only for a start where no other node works on it.
+        """
+        with self._store.begin() as connection:
+            connection.execute(
+                sa.update(outgoing).where(outgoing.c.state == QUEUED).values(due=_now())
+            )
+
     def sweep(self, days: int) -> None:
         """Forget what was sent more than ``days`` ago."""
         before = _now() - dt.timedelta(days=days)

@@ -108,6 +108,8 @@ class Hl7(Background):
 
     def _senders(self, workers: ThreadPoolExecutor) -> list[Sender]:
         outbox = Outbox(self._archive.tables(NAME))
+        if not outbox.is_shared:
+            outbox.resume()
         if self._settings.keep_days:
             outbox.sweep(self._settings.keep_days)
         return [

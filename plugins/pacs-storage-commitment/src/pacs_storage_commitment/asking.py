@@ -109,8 +109,14 @@ def ask(
 
 
 def _state(book: Book, uid: str) -> Answer:
-    found = book.by_uid(uid)[0]
+    found = _asked(book, uid)
     return found, book.results(found.id)
+
+
+def _asked(book: Book, uid: str) -> Transaction:
+    """The transaction as we asked it; one more, asked of us, when we are the peer ourselves."""
+    (found,) = (each for each in book.by_uid(uid) if not each.asked_of_us)
+    return found
 
 
 def ask_peer(
@@ -129,7 +135,7 @@ def ask_peer(
 
     def answered() -> bool:
         waker.empty()
-        return book.by_uid(uid)[0].state is not State.ASKED
+        return _asked(book, uid).state is not State.ASKED
 
     receiver = Router([ReportReceiver(book, data, _MOST)])
     association = call.open(proposal(), receiver)

@@ -311,7 +311,9 @@ class Book:
             return [(Reference(row[0], row[1]), row[2]) for row in rows]
 
     def by_uid(self, uid: str) -> list[Transaction]:
-        """The transactions under a Transaction UID: one, unless there was a clash."""
+        """The transactions under a Transaction UID: one, unless there was a clash, or two where the
+        archive asked itself.
+        """
         return self._listed(_t.transaction_uid == uid)
 
     def latest(self, most: int, states: Iterable[State] = ()) -> list[Transaction]:

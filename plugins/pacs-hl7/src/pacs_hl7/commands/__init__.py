@@ -1,45 +1,23 @@
-"""``pacs hl7``: messages that came in, messages that go out, mapping files.
-
-Nothing is imported here but click: every ``pacs`` command asks for this group. What a subcommand
-needs, the database among it, is imported when it is run or listed.
-"""
+"""``pacs hl7``: messages that came in, messages that go out, mapping files."""
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from pacs_framework.cli.lazy import LazyGroup
 
 __all__ = ["hl7"]
 
-_MODULES = {
-    "messages": "messages",
-    "queue": "queue",
-    "send": "send",
-    "mapping": "mappings",
-    "check-mapping": "mappings",
+_PLACES = {
+    "messages": "pacs_hl7.commands.messages:messages",
+    "queue": "pacs_hl7.commands.queue:queue",
+    "send": "pacs_hl7.commands.send:send",
+    "mapping": "pacs_hl7.commands.mappings:mapping",
+    "check-mapping": "pacs_hl7.commands.mappings:check_mapping",
 }
 
 
-class _Lazy(click.Group):
-    """Imports a subcommand when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the table above."""
-        del ctx
-        return list(_MODULES)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The subcommand, or None where there is none of this name."""
-        del ctx
-        if cmd_name not in _MODULES:
-            return None
-        module = import_module(f"{__name__}.{_MODULES[cmd_name]}")
-        command: click.Command = module.COMMANDS[cmd_name]
-        return command
-
-
-@click.command("hl7", cls=_Lazy)
+@click.group("hl7", cls=LazyGroup, places=_PLACES)
 def hl7() -> None:
     """Look at HL7 messages that came in and go out, try them again, check mappings.
 

@@ -15,7 +15,7 @@ from pacs_hl7.message import read_message
 from pacs_hl7.orders import read_orders
 from pacs_hl7.patients import PatientChange, read_patients
 
-__all__ = ["COMMANDS"]
+__all__ = ["check_mapping", "mapping"]
 
 
 @click.command("mapping")
@@ -121,7 +121,3 @@ def _print(result: dict[str, Any]) -> None:
     for patient in result.get("patients", ()):
         for name, value in patient.items():
             click.echo(f"  {name}: {value}")
-
-
-COMMANDS = {"mapping": mapping, "check-mapping": check_mapping}
-"""The commands by name."""

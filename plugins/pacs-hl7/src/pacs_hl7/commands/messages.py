@@ -17,7 +17,7 @@ from pacs_hl7.journal import Entry, Journal
 from pacs_hl7.settings import Hl7Settings
 from pacs_hl7.tables import NAME
 
-__all__ = ["COMMANDS"]
+__all__ = ["messages"]
 
 _COLUMNS = ("ID", "RECEIVED", "CODE", "KIND", "CONTROL ID", "SENDER", "REASON")
 
@@ -148,7 +148,3 @@ def _row(entry: Entry) -> tuple[str, ...]:
         entry.arrival.sender,
         entry.outcome.reason,
     )
-
-
-COMMANDS = {"messages": messages}
-"""The commands by name."""

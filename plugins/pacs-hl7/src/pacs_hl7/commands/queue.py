@@ -13,7 +13,7 @@ from pacs_hl7.outbox import QUEUED, REFUSED, SENT, Outbox, Outgoing
 from pacs_hl7.tables import NAME
 from pacs_hl7.telling import bell_of, ring
 
-__all__ = ["COMMANDS"]
+__all__ = ["queue"]
 
 _COLUMNS = ("ID", "MADE", "RECEIVER", "STATE", "KIND", "CONTROL ID", "ATTEMPTS", "ERROR")
 
@@ -101,7 +101,3 @@ def _row(each: Outgoing) -> tuple[str, ...]:
     made = f"{each.made.astimezone():%Y-%m-%d %H:%M:%S}"
     state = (each.state, each.kind, each.control_id, str(each.attempts), each.error)
     return (str(each.id), made, each.receiver, *state)
-
-
-COMMANDS = {"queue": queue}
-"""The commands by name."""

@@ -12,7 +12,7 @@ from pacs_framework.cli.output import json_option, print_json
 from pacs_framework.network.tls import client_context
 from pacs_hl7.sending import NotDelivered, deliver
 
-__all__ = ["COMMANDS"]
+__all__ = ["send"]
 
 
 @click.command("send")
@@ -71,7 +71,3 @@ def send(
         print_json(results)
     if not all(result["accepted"] for result in results):
         context.exit(1)
-
-
-COMMANDS = {"send": send}
-"""The commands by name."""
