@@ -165,6 +165,7 @@ CONTENTS = (
         "[Write a command](../how-to/write-a-command.md) shows one.",
         (
             Part("app", ("App", "Configured", "configure")),
+            Part("cli.lazy"),
             Part("cli.options"),
             Part("cli.output"),
         ),

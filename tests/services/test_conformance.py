@@ -19,7 +19,6 @@ from pynetdicom.sop_class import (
     BasicFilmSession,
     CTImageStorage,
     MediaCreationManagement,
-    ModalityPerformedProcedureStep,
     MRImageStorage,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelMove,
@@ -116,7 +115,6 @@ def batches(sop_classes: Sequence[str]) -> Iterator[Sequence[str]]:
     "sop_class",
     [
         BasicFilmSession,
-        ModalityPerformedProcedureStep,
         MediaCreationManagement,
         "1.2.826.0.1.3680043.2.1143.98",
     ],

@@ -86,6 +86,7 @@ def test_a_damaged_copy_is_replaced_by_what_the_index_knows(tmp_path: Path) -> N
             storage.book.owe_repair(Key.parse(key), "test")
             wait_until(lambda: path.exists() and path.read_bytes() == data)
             wait_until(lambda: storage.book.counts() == {})
+            wait_until(lambda: "a copy was repaired" in [entry["event"] for entry in log])
         [told] = [e for e in log if e["event"] == "a copy was repaired"]
         assert (told["place"], told["source"], told["was"]) == ("one", "two", "damaged")
 
