@@ -12,11 +12,11 @@ from click.testing import CliRunner, Result
 from pydicom.uid import generate_uid
 from structlog.testing import capture_logs
 
+from pacs_framework.cli.main import main
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.process import ServedArchive
 from pacs_framework.testing.sockets import free_port
-from pacs_mpps.commands import mpps
 
 sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not there
 
@@ -32,7 +32,7 @@ def served(pacs_archive: Archives) -> ServedArchive:
 def run(*arguments: object) -> Result:
     """``pacs mpps …`` in this process, because that is quicker."""
     with capture_logs():
-        done = CliRunner().invoke(mpps, [*map(str, arguments)])
+        done = CliRunner().invoke(main, ["mpps", *map(str, arguments)])
     if isinstance(done.exception, Exception):
         raise done.exception
     return done

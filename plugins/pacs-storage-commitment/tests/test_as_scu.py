@@ -15,12 +15,12 @@ from pydicom.uid import CTImageStorage, generate_uid
 from pynetdicom import AE, build_role, evt
 from structlog.testing import capture_logs
 
+from pacs_framework.cli.main import main
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.process import ServedArchive, served
 from pacs_framework.testing.sockets import free_port
 from pacs_storage_commitment import plugin
-from pacs_storage_commitment.command import commitment as command
 from pacs_storage_commitment.datasets import report_dataset
 from pacs_storage_commitment.model import PUSH_MODEL, WELL_KNOWN_INSTANCE, Reference, Report
 from pacs_storage_commitment.tables import NAME
@@ -66,7 +66,9 @@ def request(ours: ServedArchive, peer: Any, *arguments: object) -> tuple[int, di
 def commitment(ours: ServedArchive, *arguments: object) -> Done:
     """``pacs commitment …`` on the archive that asks, in this process, because that is quicker."""
     with capture_logs():
-        done = CliRunner().invoke(command, [*map(str, arguments), "--config", str(ours.config)])
+        done = CliRunner().invoke(
+            main, ["commitment", *map(str, arguments), "--config", str(ours.config)]
+        )
     if isinstance(done.exception, Exception):
         raise done.exception
     return Done(done.exit_code, done.stdout, done.stderr)
