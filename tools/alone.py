@@ -4,9 +4,10 @@
 
 In the working environment every plugin and every tool is there, so an undeclared dependency or a
 file that the wheel lacks goes unnoticed. Here each plugin gets an environment of its own with its
-wheel, the kernel's wheel, what ``pacs-framework[testing]`` asks for and what the plugin's own group
-``test`` names (other plugins that its tests put into an archive), all in the locked versions. The
-tests run from a copy outside of the repository. At last all wheels are installed together.
+wheel, the kernel's wheel, what ``pacs-framework[postgresql,testing]`` asks for and what the
+plugin's own group ``test`` names (other plugins that its tests put into an archive, and their
+tools), all in the locked versions. The tests run from a copy outside of the repository. At last all
+wheels are installed together.
 """
 
 from __future__ import annotations
@@ -140,16 +141,18 @@ class Alone:
         """The interpreter of a new environment that has ``plugins`` and the kit for their tests."""
         self._checked("venv", "-q", "--python", sys.executable, str(venv))
         python = str(venv / "bin" / "python")
-        wheels = [
-            str(next(self._wheels.glob(f"{name.replace('-', '_')}-*.whl"))) for name in plugins
-        ]
+        wanted = [self._wheel_of(name) or name for name in plugins]
         kernel = next(self._wheels.glob("pacs_framework-*.whl"))
         self._checked(
             *("pip", "install", "-q", "--no-progress", "--python", python),
-            *("--constraint", str(self._constraints)),
-            *(f"pacs-framework[testing] @ {kernel.as_uri()}", *wheels),
+            *("--constraint", str(self._constraints), "--find-links", str(self._wheels)),
+            *(f"pacs-framework[postgresql,testing] @ {kernel.as_uri()}", *wanted),
         )
         return python
+
+    def _wheel_of(self, name: str) -> str:
+        """The wheel of one of ours; empty for what others publish."""
+        return next(map(str, self._wheels.glob(f"{name.replace('-', '_')}-*.whl")), "")
 
     def _checked(self, *arguments: str) -> None:
         done = _run(self._uv, *arguments, cwd=self._folder)
@@ -158,7 +161,7 @@ class Alone:
 
 
 def _needed_by_tests(plugin: str) -> list[str]:
-    """The plugins in the group ``test`` (PEP 735) of its project file."""
+    """The group ``test`` (PEP 735) of its project file."""
     project = tomllib.loads((ROOT / "plugins" / plugin / "pyproject.toml").read_text())
     group: list[str] = project.get("dependency-groups", {}).get("test", [])
     return group
