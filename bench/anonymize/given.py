@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pydicom
 from pydicom import Dataset
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
@@ -130,6 +130,8 @@ def _plant_table(dataset: Dataset, chain: tuple[str, ...], marks: Iterator[str])
     planted = []
     for tag, row in confidentiality_table().exact.items():
         if tag >> 16 < 8 or not row.keyword:
+            continue
+        if not dictionary_has_tag(tag):  # newer than pydicom: it could not be set by its name
             continue
         vr = dictionary_VR(tag)
         if vr not in _TEXTS:
