@@ -46,7 +46,11 @@ CONTENTS = (
     Section(
         "Associations", "What `on_association` gets and answers.", (Part("network.decisions"),)
     ),
-    Section("Changes", "What `on_stored` gets.", (Part("archive.changes"),)),
+    Section(
+        "Changes",
+        "What `on_stored` and `on_patient_changed` get.",
+        (Part("archive.changes"),),
+    ),
     Section(
         "The archive",
         "What services, hooks and commands work with.",
@@ -62,13 +66,18 @@ CONTENTS = (
     ),
     Section(
         "Work beside the wire",
-        "What the hook `background` returns, and what a thread that waits is woken by.",
-        (Part("background"), Part("waking")),
+        "What the hooks `background` and `doors` return, and what a thread that waits is woken by.",
+        (Part("background"), Part("doors"), Part("waking")),
     ),
     Section(
         "Tables of a plugin's own",
         "What the hook `tables` returns, and what `archive.tables(NAME)` gives.",
-        (Part("tables", ("PluginTables", "TableStore", "new_metadata", "insert")),),
+        (
+            Part("tables", ("PluginTables", "TableStore", "new_metadata", "insert")),
+            Part("tables.leases"),
+            Part("tables.pauses"),
+            Part("dicom.packed"),
+        ),
     ),
     Section(
         "Hooks of a plugin's own",
@@ -175,7 +184,8 @@ CONTENTS = (
         "[Test a plugin](../how-to/test-a-plugin.md) shows these in use. pytest finds the fixtures "
         "by itself: `pacs_archive` is an `Archives`, `pacs_association` an `Associations`, "
         "`pacs_instances` an `Instances`, `pacs_hooks` a `HookRecorder`, `pacs_clock` a `Clock`, "
-        "`pacs_faulty_disk` a `FaultyDisk`, `pacs_tables` a `TableStores`.",
+        "`pacs_faulty_disk` a `FaultyDisk`, `pacs_tables` a `TableStores`, `pacs_postgres` a "
+        "`PrivatePostgres`, `pacs_index_url` a `str`.",
         (
             Part("testing.factories"),
             Part("testing.running"),
@@ -185,6 +195,7 @@ CONTENTS = (
             Part("testing.clock"),
             Part("testing.faulty_disk"),
             Part("testing.tables"),
+            Part("testing.postgres"),
             Part("testing.arrivals"),
             Part("testing.objects"),
             Part("testing.memory_storage"),

@@ -9,7 +9,7 @@ import inspect
 import re
 import sys
 from abc import ABC
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -107,9 +107,17 @@ def _class(name: str, cls: type) -> Iterator[str]:
         yield _table("| member | value |", rows)
     elif dataclasses.is_dataclass(cls):
         yield _table("| field | type | default |", map(_field, dataclasses.fields(cls)))
-    elif (constants := list(_constants(cls))) and not issubclass(cls, Exception):
+    elif (constants := _of_parts(cls, _constants)) and not issubclass(cls, Exception):
         yield _table("| attribute | type | default | meaning |", constants)
-    yield _table("| method | |", _methods(cls))
+    yield _table("| method | |", _of_parts(cls, _methods))
+
+
+def _of_parts(cls: type, rows: Callable[[type], Iterator[str]]) -> list[str]:
+    """Of the class; of a contract suite also of the parts that it is put together of, because
+    whoever inherits it never names them.
+    """
+    parts = [each for each in cls.__mro__ if issubclass(each, Suite) and each is not Suite]
+    return [row for each in parts or [cls] for row in rows(each)]
 
 
 def _sort(cls: type) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pacs_framework.config import LogSettings
 
-__all__ = ["configure_logging"]
+__all__ = ["LIBRARIES", "configure_logging"]
 
 _Event = MutableMapping[str, Any]
 
@@ -40,6 +40,9 @@ _LEVELS = {
 _HEARD_AT_DEBUG_ONLY = ("py.warnings", "pydicom", "pynetdicom", "sqlalchemy.engine")
 # They tell their own housekeeping at level info.
 _HEARD_FROM_WARNING = ("alembic", "sqlalchemy")
+
+LIBRARIES = (*_HEARD_AT_DEBUG_ONLY, *_HEARD_FROM_WARNING)
+"""Loggers of other libraries whose level `configure_logging` sets."""
 
 
 def configure_logging(

@@ -42,6 +42,7 @@ class Modality:
     reports: queue.Queue[Told] = field(default_factory=queue.Queue)
     statuses: list[int] = field(default_factory=list)
     port: int = 0
+    _answered: threading.Event = field(default_factory=threading.Event)
 
     def handle(self, event: evt.Event) -> tuple[int, None]:
         if self.statuses:
@@ -64,6 +65,11 @@ class Modality:
         )
         return 0, None
 
+    def sent(self, event: evt.Event) -> None:
+        """What goes out after a report came in is the answer to it."""
+        if not self.reports.empty():
+            self._answered.set()
+
     def associate(self, archive: Any) -> Association:
         ae = AE(self.aet)
         ae.add_requested_context(PUSH_MODEL, SYNTAXES)
@@ -71,7 +77,10 @@ class Modality:
             archive.host,
             archive.port,
             ae_title=archive.aet,
-            evt_handlers=[(evt.EVT_N_EVENT_REPORT, self.handle)],
+            evt_handlers=[
+                (evt.EVT_N_EVENT_REPORT, self.handle),
+                (evt.EVT_DATA_SENT, self.sent),
+            ],
         )
         assert association.is_established
         return association
@@ -79,12 +88,12 @@ class Modality:
     def ask(
         self, archive: Any, uid: str, references: Iterable[Reference], *, stay: bool = False
     ) -> int:
-        """N-ACTION; its status. With ``stay`` the association is kept until a report came."""
+        """N-ACTION; its status. With ``stay`` the association is kept until a report was answered:
+        pynetdicom's reactor falls over an answer that is due while it releases."""
         association = self.associate(archive)
         status = self.ask_on(association, request_dataset(uid, references))
         if stay:
-            told = self.reports.get(timeout=NET)
-            self.reports.put(told)
+            assert self._answered.wait(NET)
         association.release()
         return status
 

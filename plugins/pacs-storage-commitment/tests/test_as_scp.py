@@ -176,7 +176,7 @@ def test_a_request_that_was_taken_is_worked_on_after_the_process_died(
     book = book_of(first)
     import datetime as dt  # noqa: PLC0415 - for this alone
 
-    from pacs_storage_commitment.book import now  # noqa: PLC0415 - the time of the lease
+    from pacs_framework.tables import now  # noqa: PLC0415 - the time of the lease
 
     dead = folder / "storage-commitment" / "0123456789abcdef"
     dead.mkdir(parents=True, exist_ok=True)

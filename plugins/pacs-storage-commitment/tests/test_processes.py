@@ -21,7 +21,7 @@ from pydicom.uid import CTImageStorage, generate_uid
 from pacs_framework.cli.peer import Call
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.instances import make_instance
-from pacs_framework.testing.postgres import PostgresMissing, PrivatePostgres
+from pacs_framework.testing.postgres import PrivatePostgres
 from pacs_framework.testing.process import served
 from pacs_framework.testing.sockets import free_port
 from pacs_framework.waking import Waker
@@ -71,23 +71,13 @@ def test_a_report_comes_though_the_archive_was_killed(
             ct1.reports.get(timeout=0.5)
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PrivatePostgres]:
-    """A server of our own."""
-    try:
-        server = PrivatePostgres()
-    except PostgresMissing as error:
-        pytest.skip(str(error))
-    with server:
-        yield server
-
-
+@pytest.mark.postgresql
 def test_two_nodes_report_once(
-    pacs_archive: Archives, postgres: PrivatePostgres, ct1: Modality
+    pacs_archive: Archives, pacs_postgres: PrivatePostgres, ct1: Modality
 ) -> None:
     """On one database, asked at both, failing at first: each transaction has one report."""
     settings = {
-        "index": {"url": postgres.new_database()},
+        "index": {"url": pacs_postgres.new_database()},
         "peers": {"ct1": {"aet": "CT1", "host": "127.0.0.1", "port": ct1.port}},
         "plugin": {NAME: {"retry_first": 0.05, "retry_longest": 0.05}},
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pacs_framework.tables import TableStore
-from pacs_framework.testing.postgres import PostgresMissing, PrivatePostgres
+from pacs_framework.testing.postgres import PrivatePostgres
 from pacs_framework.testing.tables import TableStores
 from pacs_ups.state.outbox import Outbox
 from pacs_ups.state.steps import Steps
@@ -22,21 +22,9 @@ from ups_peers import Listener, listener
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PrivatePostgres]:
-    """A private PostgreSQL for the whole run."""
-    try:
-        server = PrivatePostgres()
-        server.__enter__()
-    except PostgresMissing as missing:
-        pytest.skip(str(missing))
-    yield server
-    server.__exit__()
-
-
-@pytest.fixture(scope="session")
-def database_url(postgres: PrivatePostgres) -> str:
+def database_url(pacs_postgres: PrivatePostgres) -> str:
     """One database for all; making its tables takes longer than most tests."""
-    return postgres.new_database()
+    return pacs_postgres.new_database()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

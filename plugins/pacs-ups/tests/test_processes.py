@@ -55,11 +55,11 @@ def test_reports_come_though_the_archive_was_killed(
 
 @pytest.mark.postgresql
 def test_two_nodes_have_one_winner_and_report_once(
-    pacs_archive: Archives, postgres: PrivatePostgres, watcher: Listener
+    pacs_archive: Archives, pacs_postgres: PrivatePostgres, watcher: Listener
 ) -> None:
     """Claimed at both at once, while the subscriber fails at first: each step changes once."""
     settings = {
-        "index": {"url": postgres.new_database()},
+        "index": {"url": pacs_postgres.new_database()},
         "peers": {"watcher": watcher.settings},
         "plugin": {NAME: {"retry_first": 0.05, "retry_longest": 0.05}},
     }

@@ -10,11 +10,11 @@ import pytest
 from pydicom import Dataset
 from ups_peers import NET, code, results
 
-from pacs_framework.tables import TableStore
+from pacs_framework.tables import TableStore, now
 from pacs_ups.state.datasets import text_of
 from pacs_ups.state.making import new_step
 from pacs_ups.state.model import FILTERED, GLOBAL, Code, Result, State, StepError
-from pacs_ups.state.outbox import Outbox, now
+from pacs_ups.state.outbox import Outbox
 from pacs_ups.state.steps import Steps
 from pacs_ups.state.subscribing import Subscriptions
 

@@ -6,17 +6,23 @@ A plugin that keeps state describes its tables in a `PluginTables`, returns it f
 
 from pacs_framework.tables.columns import TEXT, TIME, insert, new_metadata
 from pacs_framework.tables.definition import PluginTables
+from pacs_framework.tables.leases import Leases, lease_columns, now
 from pacs_framework.tables.opened import OpenTables
+from pacs_framework.tables.pauses import Pauses
 from pacs_framework.tables.statement import Statement
 from pacs_framework.tables.store import TableStore
 
 __all__ = [
     "TEXT",
     "TIME",
+    "Leases",
     "OpenTables",
+    "Pauses",
     "PluginTables",
     "Statement",
     "TableStore",
     "insert",
+    "lease_columns",
     "new_metadata",
+    "now",
 ]

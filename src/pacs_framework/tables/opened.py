@@ -15,9 +15,14 @@ from pacs_framework.tables.versions import bring_up_to_date, refuse_newer
 if TYPE_CHECKING:
     from pacs_framework.tables.definition import PluginTables
 
-__all__ = ["OpenTables"]
+__all__ = ["OpenTables", "tables_file"]
 
 _FOLDER = "tables"  # in the folder of the archive's data
+
+
+def tables_file(data: Path, plugin: str) -> Path:
+    """Where the tables of ``plugin`` are on SQLite, in the folder of the archive's data."""
+    return data / _FOLDER / f"{plugin}.sqlite"
 
 
 class OpenTables:
@@ -36,7 +41,7 @@ class OpenTables:
         index: Database | None = None,
     ) -> None:
         self._definitions = dict(definitions or {})
-        self._folder = data / _FOLDER
+        self._data = data
         self._shared = index if index is not None and index.is_postgresql else None
         self._lock = threading.Lock()
         self._stores: dict[str, TableStore] = {}
@@ -109,7 +114,7 @@ class OpenTables:
         return store
 
     def _file(self, plugin: str) -> Path:
-        return self._folder / f"{plugin}.sqlite"
+        return tables_file(self._data, plugin)
 
     def _open_file(self, plugin: str) -> Database:
         return open_database(f"sqlite:///{self._file(plugin)}", migrated=False)

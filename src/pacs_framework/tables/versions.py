@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pacs_framework.tables.definition import PluginTables
     from pacs_framework.tables.store import TableStore
 
-__all__ = ["VERSIONS", "bring_up_to_date", "refuse_newer"]
+__all__ = ["VERSIONS", "bring_up_to_date", "mark", "refuse_newer"]
 
 # "PACB"; neither the lock that every ingest takes (PACS) nor that of presence (PACT).
 _ADVISORY_LOCK = 0x5041_4342
@@ -52,6 +52,13 @@ def bring_up_to_date(store: TableStore, tables: PluginTables) -> None:
             _make(connection, store, tables)
         else:
             _upgrade(connection, store, tables, present)
+
+
+def mark(connection: Connection, plugin: str, version: int) -> None:
+    """Put down which version the tables of ``plugin`` have that were made in this transaction."""
+    VERSIONS.create(connection, checkfirst=True)
+    connection.execute(sa.delete(VERSIONS).where(VERSIONS.c.plugin == plugin))
+    connection.execute(sa.insert(VERSIONS).values(plugin=plugin, version=version))
 
 
 def refuse_newer(store: TableStore, tables: PluginTables) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import pynetdicom
 
@@ -17,17 +15,18 @@ from pacs_framework.network.requestor import connect
 from pacs_framework.storage import StorageBackend
 from pacs_framework.testing.process import ServedArchive, served
 from pacs_framework.testing.running import RunningArchive, proposals, running_archive
+from pacs_framework.testing.stacked import Stacked
 
 __all__ = ["Archives", "Associations", "Reachable"]
 
 
-class Archives:
+class Archives(Stacked):
     """Runs archives and stops them at the end; each has a folder of its own below ``folder``."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._folder = folder
         self._numbers = count(1)
-        self._stack = ExitStack()
 
     def __call__(
         self,
@@ -59,17 +58,6 @@ class Archives:
     def _new_folder(self) -> Path:
         return self._folder / f"archive-{next(self._numbers)}"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.close()
-
 
 class Reachable(Protocol):
     """Anything that listens under an AE title: a `RunningArchive`, a `ServedArchive`."""
@@ -87,11 +75,8 @@ class Reachable(Protocol):
         """Its AE title."""
 
 
-class Associations:
+class Associations(Stacked):
     """Opens associations; those still open at the end are aborted."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
 
     def __call__(
         self,
@@ -135,17 +120,6 @@ class Associations:
         association = ae.associate(archive.host, archive.port, ae_title=archive.aet, **more)
         self._stack.callback(_abort, association)
         return association
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.close()
 
 
 def _abort(association: pynetdicom.association.Association) -> None:

@@ -17,7 +17,7 @@ __all__ = ["HOOKS", "HookCall", "HookRecorder"]
 
 _SECONDS = 30.0
 
-HOOKS = ("on_association", "on_store", "on_retrieve", "on_stored")
+HOOKS = ("on_association", "on_store", "on_retrieve", "on_stored", "on_patient_changed")
 """The hooks that a `HookRecorder` implements: all of kind DECIDE and NOTIFY."""
 
 
@@ -124,6 +124,11 @@ class HookRecorder:
     def on_stored(self, change: Change) -> None:
         """Record, and do as told."""
         self._called("on_stored", change=change)
+
+    @hookimpl
+    def on_patient_changed(self, change: Change) -> None:
+        """Record, and do as told."""
+        self._called("on_patient_changed", change=change)
 
     def _behave(self, hook: str, behaviour: Callable[[], object]) -> None:
         if hook not in HOOKS:

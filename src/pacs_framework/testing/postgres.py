@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import IO, Self
@@ -28,11 +29,17 @@ class PostgresMissing(Exception):
 class PrivatePostgres:
     """A server in a temporary folder that listens on a Unix socket there, and on no port.
 
-    A context manager. Raises `PostgresMissing` where there are no binaries, or no user to run them
-    (PostgreSQL does not run as root). Nothing it stores is durable: it is for tests.
+    A context manager. Raises `PostgresMissing` where there are no binaries, no user to run them
+    (PostgreSQL does not run as root), or no driver. Nothing it stores is ``durable`` unless that is
+    asked for: it is for tests.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
+        if find_spec("psycopg") is None:
+            raise PostgresMissing(
+                "psycopg is not installed: pip install pacs-framework[postgresql]"
+            )
         self._initdb = _binary("initdb")
         self._postgres = _binary("postgres")
         self._as_user = _as_user()
@@ -41,17 +48,15 @@ class PrivatePostgres:
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="pacs-pg-"))
         try:
-            self._start()
+            self._make()
+            self.start()
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._process.send_signal(signal.SIGINT)  # at once: clients are sent away
-        self._process.wait(_STOP_SECONDS)
-        self._drain.join(_STOP_SECONDS)
-        self._log.close()
+        self._end(signal.SIGINT)  # at once: clients are sent away
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def url(self, database: str = "postgres") -> str:
@@ -68,22 +73,21 @@ class PrivatePostgres:
             connection.execute(f'CREATE DATABASE "{name}"')
         return self.url(name)
 
-    def _start(self) -> None:
-        if self._as_user:
-            shutil.chown(self._folder, self._as_user)
-        data = self._folder / "data"
-        self._run(
-            [self._initdb, "-D", data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync"],
-        )
+    def crash(self) -> None:
+        """End it as ``pg_ctl stop -m immediate`` does: nothing is finished; `start` recovers."""
+        self._end(signal.SIGQUIT)
+
+    def start(self) -> None:
+        """Start it on what it has stored, and wait until it lets clients in."""
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self._folder),
-            "fsync": "off",
+            "fsync": "on" if self._durable else "off",
             "max_connections": "300",
         }
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         self._process = subprocess.Popen(  # noqa: S603 - PostgreSQL's own program
-            [self._postgres, "-D", data, *options],
+            [self._postgres, "-D", self._data, *options],
             stderr=subprocess.PIPE,
             text=True,
             user=self._as_user,
@@ -94,6 +98,24 @@ class PrivatePostgres:
         self._wait_until_ready(self._log)
         self._drain = threading.Thread(target=self._log.read, daemon=True)
         self._drain.start()
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def _make(self) -> None:
+        if self._as_user:
+            shutil.chown(self._folder, self._as_user)
+        self._run(
+            [self._initdb, "-D", self._data, "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync"],
+        )
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(how)
+            self._process.wait(_STOP_SECONDS)
+        self._drain.join(_STOP_SECONDS)
+        self._log.close()
 
     def _run(self, command: list[str | Path]) -> None:
         done = subprocess.run(  # noqa: S603 - PostgreSQL's own program

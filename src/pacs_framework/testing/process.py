@@ -17,6 +17,7 @@ from typing import IO
 __all__ = ["ServedArchive", "served"]
 
 _LISTENING = re.compile(r"listening on (\S+):(\d+)")
+_DOOR = re.compile(r"  (\S+) +(\w+://\S+)$")
 _STOP_SECONDS = 20
 
 
@@ -32,6 +33,8 @@ class ServedArchive:
     log: Path
     process: subprocess.Popen[str]
     environment: Mapping[str, str]
+    doors: Mapping[str, str]
+    """Where the doors of plugins are, by name: ``http://127.0.0.1:8042``."""
 
     def kill(self) -> None:
         """Kill it as a power cut would: no signal handler runs."""
@@ -102,7 +105,7 @@ def served(
     ):
         assert process.stdout is not None
         try:
-            host, port = _wait_until_listening(process.stdout, log)
+            host, port, doors = _wait_until_listening(process.stdout, log)
             yield ServedArchive(
                 host=host,
                 port=port,
@@ -112,6 +115,7 @@ def served(
                 log=log,
                 process=process,
                 environment=environment,
+                doors=doors,
             )
         finally:
             process.stdout.close()
@@ -119,10 +123,17 @@ def served(
                 process.terminate()
 
 
-def _wait_until_listening(output: IO[str], log: Path) -> tuple[str, int]:
+def _wait_until_listening(output: IO[str], log: Path) -> tuple[str, int, dict[str, str]]:
+    """Host, port and doors, as they are announced; doors follow upon the port."""
     said = []
+    found: re.Match[str] | None = None
+    doors: dict[str, str] = {}
     for line in output:
         said.append(line)
-        if found := _LISTENING.search(line):
-            return found[1], int(found[2])
+        if found is None:
+            found = _LISTENING.search(line)
+        elif door := _DOOR.match(line.rstrip()):
+            doors[door[1]] = door[2]
+        else:
+            return found[1], int(found[2]), doors
     raise RuntimeError(f"the archive did not start:\n{''.join(said)}\n{log.read_text('utf-8')}")

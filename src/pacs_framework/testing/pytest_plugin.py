@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from pacs_framework.testing.guards import Guard
     from pacs_framework.testing.hooks import HookRecorder
     from pacs_framework.testing.instances import Instances
+    from pacs_framework.testing.postgres import PrivatePostgres
     from pacs_framework.testing.tables import TableStores
 
 pytest.register_assert_rewrite("pacs_framework.testing.suites")
 
 _GUARDS = "pacs_guards"
+_POSTGRESQL = "postgresql"
 _GUARD: pytest.StashKey[Guard] = pytest.StashKey()
 
 
@@ -61,6 +63,34 @@ def pacs_tables(tmp_path: Path) -> Iterator[TableStores]:
 
     with TableStores(tmp_path) as stores:
         yield stores
+
+
+@pytest.fixture(scope="session")
+def pacs_postgres() -> Iterator[PrivatePostgres]:
+    """A private PostgreSQL for the whole run; skips with the reason where none can be started.
+
+    All tests share it. Who is to crash or stop one starts a `PrivatePostgres` of its own.
+    """
+    from pacs_framework.testing.postgres import (  # noqa: PLC0415 - see above
+        PostgresMissing,
+        PrivatePostgres,
+    )
+
+    try:
+        server = PrivatePostgres().__enter__()
+    except PostgresMissing as missing:
+        pytest.skip(str(missing))
+    yield server
+    server.__exit__()
+
+
+@pytest.fixture(params=["sqlite", pytest.param(_POSTGRESQL, marks=pytest.mark.postgresql)])
+def pacs_index_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty index, once on each engine: for ``[index] url`` and ``pacs_tables``."""
+    if request.param == _POSTGRESQL:
+        server: PrivatePostgres = request.getfixturevalue("pacs_postgres")
+        return server.new_database()
+    return f"sqlite:///{tmp_path / 'index.db'}"
 
 
 @pytest.fixture
@@ -104,7 +134,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marker that guards single tests, or with ``False`` leaves one out."""
+    """The markers: of tests on PostgreSQL, and to guard single tests or leave one out."""
+    config.addinivalue_line(
+        "markers",
+        f"{_POSTGRESQL}: a private PostgreSQL is started; skipped where its binaries are missing",
+    )
     config.addinivalue_line(
         "markers", f"{_GUARDS}(on=True): fail the test if it leaves anything behind; False does not"
     )
@@ -134,6 +168,16 @@ def pacs_guard(request: pytest.FixtureRequest) -> Iterator[None]:
     del request.node.stash[_GUARD]
     if problems:
         pytest.fail("the test left something behind:\n  " + "\n  ".join(problems), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def pacs_log() -> Iterator[None]:
+    """Puts the log back as it was before the test: a command run by one sets it up."""
+    from pacs_framework.testing.logging_state import LoggingState  # noqa: PLC0415 - see above
+
+    before = LoggingState.now()
+    yield
+    before.restore()
 
 
 @pytest.hookimpl(wrapper=True)

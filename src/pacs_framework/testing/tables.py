@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from pacs_framework.index.database import open_database
 from pacs_framework.tables import OpenTables, PluginTables, TableStore
+from pacs_framework.testing.stacked import Stacked
 
 __all__ = ["TableStores"]
 
 
-class TableStores:
+class TableStores(Stacked):
     """Opens tables and closes them at the end; files are in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._folder = folder
-        self._stack = ExitStack()
 
     def __call__(self, tables: PluginTables, plugin: str, *, index_url: str = "") -> TableStore:
         """The tables of ``plugin``, made or brought up to date; asked again, opened once more.
@@ -32,14 +31,3 @@ class TableStores:
             index = self._stack.enter_context(closing(database))
         opened = OpenTables({plugin: tables}, data=self._folder, index=index)
         return self._stack.enter_context(closing(opened))(plugin)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.close()

@@ -13,8 +13,6 @@ import structlog
 from pacs_framework.config import LogSettings
 from pacs_framework.logs import configure_logging
 
-LIBRARIES = ("alembic", "sqlalchemy", "sqlalchemy.engine", "pydicom", "pynetdicom", "py.warnings")
-
 
 class Terminal(io.StringIO):
     def isatty(self):
@@ -23,26 +21,14 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def configure():
-    """Configure logging to a stream, and put back what was before."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
-    shown = warnings.showwarning
+    """Configure logging to a stream; `pacs_log` puts back what was before."""
 
     def configure(stream=None, **settings):
         stream = io.StringIO() if stream is None else stream
         configure_logging(LogSettings(**settings), stream=stream, cache=False)
         return stream
 
-    yield configure
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    logging.captureWarnings(capture=False)
-    warnings.showwarning = shown
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, each in levels.items():
-        logging.getLogger(name).setLevel(each)
+    return configure
 
 
 def log(name="pacs_framework.test"):

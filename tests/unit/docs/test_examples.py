@@ -35,6 +35,7 @@ EXAMPLES = [
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 
 
+@pytest.mark.timeout(360)  # long pages start a dozen processes each, and machines may be busy
 @pytest.mark.parametrize("page", EXAMPLES, ids=relative)
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
     run = PageRun(page, tmp_path)

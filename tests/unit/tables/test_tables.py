@@ -68,9 +68,9 @@ def add(store, title: str) -> None:
 
 
 @pytest.fixture
-def stores(pacs_tables, index_url):
+def stores(pacs_tables, pacs_index_url):
     """Opens the tables of ``notes``, once on each engine; always the same ones."""
-    return lambda tables: pacs_tables(tables, "notes", index_url=index_url)
+    return lambda tables: pacs_tables(tables, "notes", index_url=pacs_index_url)
 
 
 def test_what_a_transaction_wrote_is_there_for_who_opens_next(stores):
@@ -119,8 +119,8 @@ def test_tables_of_a_newer_plugin_are_refused(stores):
         stores(notes())
 
 
-def test_a_table_of_somebody_else_is_not_taken_over(stores, index_url, tmp_path):
-    url = index_url
+def test_a_table_of_somebody_else_is_not_taken_over(stores, pacs_index_url, tmp_path):
+    url = pacs_index_url
     if url.startswith("sqlite"):
         url = f"sqlite:///{tmp_path / 'tables' / 'notes.sqlite'}"
     database = open_database(url, migrated=False)

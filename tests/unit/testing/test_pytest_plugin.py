@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 
 def test_it_imports_next_to_nothing_where_nobody_uses_it(run_pytest) -> None:
     """An empty project's pytest loads neither pydicom nor SQLAlchemy nor pynetdicom."""
@@ -18,6 +22,7 @@ def test_it_imports_next_to_nothing_where_nobody_uses_it(run_pytest) -> None:
             assert loaded <= {
                 "pacs_framework.hookspecs",
                 "pacs_framework.testing",
+                "pacs_framework.testing.logging_state",
                 "pacs_framework.testing.pytest_plugin",
             }
         """,
@@ -25,12 +30,18 @@ def test_it_imports_next_to_nothing_where_nobody_uses_it(run_pytest) -> None:
     assert report.of("passed") == {"test_what_is_loaded"}, report.text
 
 
+FIXTURES = {
+    "archive", "association", "clock", "faulty_disk", "guard", "hooks", "index_url", "instances",
+    "log", "postgres", "tables",
+}  # fmt: skip
+
+
 def test_every_fixture_is_listed_with_what_it_is_for(run_pytest) -> None:
     """By ``pytest --fixtures``."""
     text = run_pytest("--fixtures").text
-    for name in ("archive", "association", "instances", "hooks", "clock", "faulty_disk", "guard"):
-        assert f"pacs_{name} " in text
-    assert "no docstring available" not in text
+    ours = dict(re.findall(r"^pacs_(\w+) .*\n +(.*)", text, re.MULTILINE))
+    assert set(ours) == FIXTURES
+    assert "no docstring available" not in ours.values()
 
 
 GUARDED = """
@@ -139,3 +150,76 @@ def test_a_marker_guards_a_single_test(run_pytest) -> None:
     )
     assert report.of("error") == {"test_guarded"}, report.text
     assert report.of("passed") == {"test_free"}
+
+
+LOGGING = """
+    import logging
+
+    import structlog
+
+    from pacs_framework.config import LogSettings
+    from pacs_framework.logs import configure_logging
+
+    def test_a_command_sets_up_the_log():
+        configure_logging(LogSettings(level="error"), cache=False)
+        structlog.contextvars.bind_contextvars(association_id="a1")
+        assert logging.getLogger("pydicom").level > logging.CRITICAL
+
+    def test_the_next_one_finds_it_as_it_was():
+        assert not structlog.is_configured()
+        assert structlog.contextvars.get_contextvars() == {}
+        assert logging.getLogger("pydicom").level <= logging.WARNING
+        with structlog.testing.capture_logs() as logs:
+            structlog.get_logger().info("heard")
+        assert [each["event"] for each in logs] == ["heard"]
+"""
+
+
+def test_the_log_is_put_back_after_each_test(run_pytest) -> None:
+    """What ran before decides nothing; no option has to ask for it."""
+    assert run_pytest(test_logging=LOGGING).of("failed") == set()
+
+
+ENGINES = """
+    import sqlalchemy as sa
+
+    def test_an_index(pacs_index_url):
+        engine = sa.create_engine(pacs_index_url)
+        with engine.begin() as connection:
+            connection.execute(sa.text("CREATE TABLE only_mine (id INTEGER)"))
+        engine.dispose()
+
+    def test_another(pacs_index_url):
+        test_an_index(pacs_index_url)
+"""
+
+WITHOUT = """
+    import pytest
+    from pacs_framework.testing import postgres
+
+    def refuse(name):
+        raise postgres.PostgresMissing(f"PostgreSQL's {name!r} is not installed")
+
+    @pytest.fixture(autouse=True, scope="session")
+    def missing():
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(postgres, "_binary", refuse)
+            yield
+"""
+
+
+def test_each_test_has_an_empty_index_of_its_own_on_each_engine(run_pytest) -> None:
+    """The same table is made twice on each."""
+    report = run_pytest("-rs", test_engines=ENGINES)
+    if "is not installed" in report.text:
+        pytest.skip("PostgreSQL is not installed")
+    assert report.of("passed") == {"test_an_index", "test_another"}, report.text
+    assert "4 passed" in report.text
+
+
+def test_without_postgresql_tests_are_skipped_with_the_reason(run_pytest) -> None:
+    """The marker selects those that need it."""
+    report = run_pytest("-rs", "-m", "postgresql", conftest=WITHOUT, test_engines=ENGINES)
+    assert report.of("skipped") == {"test_an_index", "test_another"}, report.text
+    assert "2 skipped, 2 deselected" in report.text
+    assert "PostgreSQL's 'initdb' is not installed" in report.text

@@ -57,6 +57,15 @@ def test_an_overridden_law_is_an_error_that_names_law_and_class() -> None:
                 pass
 
 
+def test_the_suite_that_is_named_is_the_one_that_was_inherited() -> None:
+    """Not the part of it that brings the law, which its users never saw."""
+    with pytest.raises(BrokenSuite, match="Sly overrides the law 'test_one' of Wider"):
+
+        class Sly(Wider):
+            def test_one(self) -> None:
+                pass
+
+
 def test_a_mix_in_overrides_no_law_either() -> None:
     class MixIn:
         test_one = None

@@ -16,7 +16,7 @@ from pacs_anonymize.vault.errors import VaultConflict, VaultDamaged, VaultError
 from pacs_anonymize.vault.keeping import Keeper
 from pacs_anonymize.vault.trail import Act
 from pacs_anonymize.vault.vault import Vault, create_vault
-from pacs_framework.testing.postgres import PostgresMissing, PrivatePostgres
+from pacs_framework.testing.postgres import PrivatePostgres
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 ACT = Act(who="tester@here", action="show", subject="CODE", reason="a test")
@@ -28,24 +28,13 @@ PATIENT = Entry(
 )
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PrivatePostgres]:
-    """A server of its own, which nobody can reach by network."""
-    try:
-        server = PrivatePostgres()
-    except PostgresMissing as missing:
-        pytest.skip(str(missing))
-    with server:
-        yield server
-
-
 @pytest.fixture(
     params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
 )
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "vault")
-    server: PrivatePostgres = request.getfixturevalue("postgres")
+    server: PrivatePostgres = request.getfixturevalue("pacs_postgres")
     return server.new_database()
 
 

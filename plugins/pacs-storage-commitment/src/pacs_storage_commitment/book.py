@@ -1,8 +1,7 @@
 """The book of transactions: every step of one is a row that is durable before the next is taken.
 
-Several processes, on several nodes, work on one book. Who works on a transaction owns it until it
-is ``due`` again; every change names the owner it expects, so that one who was too slow changes
-nothing any more.
+Several processes, on several nodes, work on one book; a transaction has one of them at a time
+(`pacs_framework.tables.Leases`).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pacs_framework.tables import insert
+from pacs_framework.tables import Leases, insert, now
 from pacs_storage_commitment.model import FailureReason, Reference, Report, State
 from pacs_storage_commitment.tables import instance, transaction
 
@@ -24,18 +23,13 @@ if TYPE_CHECKING:
 
     from pacs_framework.tables import TableStore
 
-__all__ = ["Book", "Transaction", "now"]
+__all__ = ["Book", "Transaction"]
 
 _COMMITTED = 0
 _IN, _OUT = "in", "out"
 _UNDER_WAY = (State.CHECKING, State.REPORTING)
 _PAGE = 500
 _t, _i = transaction.c, instance.c
-
-
-def now() -> dt.datetime:
-    """The time, in UTC."""
-    return dt.datetime.now(dt.UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +60,7 @@ class Book:
 
     def __init__(self, store: TableStore) -> None:
         self._store = store
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether other nodes may work on it, of whose work nobody tells us."""
-        return self._store.is_postgresql
+        self._leases = Leases(store, transaction, _t.id)
 
     # --- what peers ask of us ---------------------------------------------------------------
 
@@ -134,47 +124,24 @@ class Book:
 
     def claim(self, owner: str, until: dt.datetime) -> Transaction | None:
         """The transaction that has been due for longest, if there is one, now ours."""
-        with self._store.begin() as connection:
-            row = connection.execute(
-                sa.select(transaction)
-                .where(_t.due <= now())
-                .order_by(_t.due)
-                .limit(1)
-                .with_for_update(skip_locked=True)
-            ).one_or_none()
-            if row is None:
-                return None
-            connection.execute(
-                sa.update(transaction).where(_t.id == row.id).values(owner=owner, due=until)
-            )
-            return _transaction(row)
+        return next(map(_transaction, self._leases.claim(owner, until)), None)
 
     def owned(self, number: int, owner: str) -> Transaction | None:
         """The transaction with the id ``number`` if it still belongs to ``owner``."""
-        with self._store.reading() as connection:
-            row = connection.execute(
-                sa.select(transaction).where(_t.id == number, _t.owner == owner)
-            ).one_or_none()
+        row = self._leases.owned(number, owner)
         return None if row is None else _transaction(row)
 
-    def next_due(self) -> dt.datetime | None:
-        """When somebody has to look at a transaction."""
-        with self._store.reading() as connection:
-            due: dt.datetime | None = connection.execute(sa.select(sa.func.min(_t.due))).scalar()
-            return due
+    def pause(self, lease: float) -> float | None:
+        """Seconds until somebody has to look at a transaction, None for not before there is one."""
+        return self._leases.pause(lease)
 
     def renew(self, number: int, owner: str, until: dt.datetime) -> bool:
         """Stay the owner until then; False when somebody else is by now."""
-        return self._change(number, owner, due=until)
+        return self._leases.renew(number, owner, until)
 
     def release(self, owner: str) -> None:
         """What ``owner``, who is gone, did not finish is due at once."""
-        with self._store.begin() as connection:
-            connection.execute(
-                sa.update(transaction)
-                .where(_t.owner == owner, _t.due.is_not(None))
-                .values(owner="", due=now())
-            )
+        self._leases.release(owner)
 
     def settle(
         self, number: int, owner: str, reasons: Sequence[int | None], until: dt.datetime
@@ -198,35 +165,28 @@ class Book:
     def reported(self, number: int, owner: str) -> bool:
         """The peer has its report."""
         ended = {"state": State.REPORTED, "ended": now(), "error": ""}
-        return self._change(number, owner, due=None, **ended)
+        return self._leases.change(number, owner, due=None, **ended)
 
     def put_off(self, number: int, owner: str, error: str, until: dt.datetime) -> bool:
         """An attempt failed; the next one is due ``until`` then."""
-        more = {"attempts": _t.attempts + 1, "error": error}
-        return self._change(number, owner, due=until, **more)
+        return self._leases.put_off(number, owner, error, until)
 
     def give_up(self, number: int, owner: str, error: str) -> bool:
         """No attempt follows by itself."""
-        ended = {"state": State.GIVEN_UP, "ended": now(), "error": error}
-        return self._change(number, owner, due=None, attempts=_t.attempts + 1, **ended)
-
-    def _change(self, number: int, owner: str, **values: Any) -> bool:
-        with self._store.begin() as connection:
-            done = connection.execute(
-                sa.update(transaction).where(_t.id == number, _t.owner == owner).values(**values)
-            )
-            return bool(done.rowcount)
+        ended = {"state": State.GIVEN_UP, "ended": now()}
+        return self._leases.put_off(number, owner, error, None, **ended)
 
     def retry(self, uid: str) -> int:
         """Have reports to peers sent again, at once; how many transactions that are."""
-        with self._store.begin() as connection:
-            done = connection.execute(
-                sa.update(transaction)
-                .where(_t.direction == _IN, _t.transaction_uid == uid)
-                .where(_t.state.in_((State.REPORTING, State.REPORTED, State.GIVEN_UP)))
-                .values(state=State.REPORTING, owner="", due=now(), begun=now(), attempts=0)
-            )
-            return int(done.rowcount)
+        reportable = _t.state.in_((State.REPORTING, State.REPORTED, State.GIVEN_UP))
+        return self._leases.hurry(
+            _t.direction == _IN,
+            _t.transaction_uid == uid,
+            reportable,
+            state=State.REPORTING,
+            begun=now(),
+            attempts=0,
+        )
 
     # --- what we ask of peers ---------------------------------------------------------------
 

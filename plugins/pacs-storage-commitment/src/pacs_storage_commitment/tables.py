@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from pacs_framework.tables import TEXT, TIME, PluginTables, new_metadata
+from pacs_framework.tables import TEXT, TIME, PluginTables, lease_columns, new_metadata
 
 __all__ = ["NAME", "TABLES", "instance", "transaction"]
 
@@ -28,11 +28,7 @@ transaction = sa.Table(
     sa.Column("failed", sa.Integer, nullable=False),
     sa.Column("begun", TIME, nullable=False),
     sa.Column("ended", TIME),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("error", TEXT, nullable=False),
-    # When somebody has to look at it. Whoever does puts it off for as long as that may take.
-    sa.Column("due", TIME),
-    sa.Column("owner", TEXT, nullable=False),
+    *lease_columns(),
     sa.UniqueConstraint("direction", "transaction_uid", "digest"),
     sa.Index(None, "due"),
     sa.Index(None, "begun"),

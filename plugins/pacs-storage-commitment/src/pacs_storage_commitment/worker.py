@@ -13,8 +13,9 @@ from pacs_framework.archive.claims import Claim, abandoned
 from pacs_framework.errors import PacsError
 from pacs_framework.network.association import outgoing_calls
 from pacs_framework.network.wire import Calls
+from pacs_framework.tables import Pauses, now
 from pacs_framework.waking import Waker
-from pacs_storage_commitment.book import Book, Transaction, now
+from pacs_storage_commitment.book import Book, Transaction
 from pacs_storage_commitment.checking import Interrupted, check
 from pacs_storage_commitment.model import FailureReason, Reference, State
 from pacs_storage_commitment.reporting import NotDelivered, report_anew, report_on
@@ -56,6 +57,11 @@ class Worker:
         self._asked: deque[int] = deque()
         self._associations: dict[int, Association] = {}
         self._lease = _LEASE + 2 * settings.report_timeout
+        self._pauses = Pauses(
+            first=settings.retry_first,
+            longest=settings.retry_longest,
+            give_up_after=settings.give_up_after,
+        )
         self._renewed = now()
 
     def start(self) -> None:
@@ -133,12 +139,7 @@ class Worker:
         return self._book.claim(self.owner, self.until())
 
     def _wait(self) -> None:
-        due = self._book.next_due()
-        seconds = None if due is None else (due - now()).total_seconds()
-        if self._book.is_shared:
-            # Another node may have been asked, and died: look when its lease would be over.
-            seconds = self._lease if seconds is None else min(seconds, self._lease)
-        self._bell.wait(seconds, self._retry_bell)
+        self._bell.wait(self._book.pause(self._lease), self._retry_bell)
 
     def _step(self, found: Transaction) -> None:
         """Check, report; a failure puts it off. Nothing is raised but failures of the tables."""
@@ -158,13 +159,10 @@ class Worker:
         log.info("storage commitment reported")
 
     def _put_off(self, found: Transaction, error: str) -> None:
-        settings = self._settings
-        if (now() - found.begun).total_seconds() > settings.give_up_after:
+        if self._pauses.gives_up(found.begun):
             self._book.give_up(found.id, self.owner, error)
-            return
-        pause = settings.retry_first * 2.0 ** min(found.attempts, 32)
-        due = now() + dt.timedelta(seconds=min(pause, settings.retry_longest))
-        self._book.put_off(found.id, self.owner, error, due)
+        else:
+            self._book.put_off(found.id, self.owner, error, self._pauses.until(found.attempts))
 
     # --- checking ---------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydicom import Dataset
 
-from pacs_ups.state.datasets import copy_of, text_of
+from pacs_framework.dicom.packed import deep_copy
+from pacs_ups.state.datasets import text_of
 from pacs_ups.state.model import Code, Result, StepError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _receiving_aet(information: Dataset) -> str:
 
 def _keys(information: Dataset) -> Dataset:
     """What is left of a subscription are the keys of a filtered one."""
-    keys = copy_of(information)
+    keys = deep_copy(information)
     for keyword in ("ReceivingAE", "DeletionLock", "SpecificCharacterSet"):
         keys.pop(keyword, None)
     return keys

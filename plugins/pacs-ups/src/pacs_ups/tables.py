@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from pacs_framework.tables import TEXT, TIME, PluginTables, new_metadata
+from pacs_framework.tables import TEXT, TIME, PluginTables, lease_columns, new_metadata
 
 __all__ = ["NAME", "TABLES", "event", "global_subscription", "step", "subscriber", "subscription"]
 
@@ -90,13 +90,9 @@ subscriber = sa.Table(
     "ups_subscriber",
     _metadata,
     sa.Column("aet", TEXT, primary_key=True),
-    # When somebody has to tell it something. Whoever does puts it off for as long as that may take.
-    sa.Column("due", TIME),
-    _text("owner"),
     # Counts up with each event, so that one which comes while the last is sent is not overlooked.
     sa.Column("rung", _ID, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    _text("error"),
+    *lease_columns(),
     sa.Index(None, "due"),
 )
 

@@ -17,9 +17,10 @@ from pacs_framework.archive.claims import Claim, abandoned, living
 from pacs_framework.errors import PacsError
 from pacs_framework.network.association import outgoing_calls
 from pacs_framework.network.wire import Calls
+from pacs_framework.tables import Pauses, now
 from pacs_framework.waking import Waker
 from pacs_ups.reporting import Line, NotTold, line_to
-from pacs_ups.state.outbox import Outbox, Subscriber, now
+from pacs_ups.state.outbox import Outbox, Subscriber
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,28 +142,26 @@ class Tellers:
             if number == 0:
                 self._take_over()
                 self._delete_ended()
-            due = self._outbox.next_due()
-            past = due is not None and due <= now()
-            found = self._outbox.claim(self.owner, self._until()) if past else None
+            found = self._outbox.claim(self.owner, self._until())
             if found is not None:
                 self._tell(found)
             elif number:
-                self._alarms[number].wait(self._seconds(due))
-            elif self._bell in self._alarms[0].wait(self._seconds(self._earlier(due)), self._bell):
+                self._alarms[number].wait(self._until_due())
+            elif self._bell in self._alarms[0].wait(self._until_due_or_deleted(), self._bell):
                 self.ring()
 
-    def _earlier(self, due: dt.datetime | None) -> dt.datetime | None:
-        """That, or when the next step is to be deleted."""
-        ended = self._steps.first_end()
-        deletion = None if ended is None else ended + self._kept
-        return min(filter(None, (due, deletion)), default=None)
+    def _until_due(self) -> float | None:
+        seconds = self._outbox.pause(self._lease)
+        return None if seconds is None else max(seconds, _SHORTEST)
 
-    def _seconds(self, due: dt.datetime | None) -> float | None:
-        seconds = None if due is None else max((due - now()).total_seconds(), _SHORTEST)
-        if self._outbox.is_shared:
-            # Another node may have had something to tell, and died: look when its lease is over.
-            seconds = self._lease if seconds is None else min(seconds, self._lease)
-        return seconds
+    def _until_due_or_deleted(self) -> float | None:
+        """Seconds until then, or until the next step is to be deleted."""
+        ended = self._steps.first_end()
+        if ended is None:
+            return self._until_due()
+        deletion = max((ended + self._kept - now()).total_seconds(), _SHORTEST)
+        due = self._until_due()
+        return deletion if due is None else min(due, deletion)
 
     @property
     def _kept(self) -> dt.timedelta:
@@ -220,9 +219,8 @@ class Tellers:
         dropped = self._outbox.drop(found.aet, before)
         if dropped:
             _log.warning("reports given up", aet=found.aet, events=dropped)
-        pause = settings.retry_first * 2.0 ** min(found.attempts, 32)
-        due = now() + dt.timedelta(seconds=min(pause, settings.retry_longest))
-        self._outbox.put_off(found.aet, self.owner, error, due)
+        pauses = Pauses(first=settings.retry_first, longest=settings.retry_longest)
+        self._outbox.put_off(found.aet, self.owner, error, pauses.until(found.attempts))
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from pacs_framework.storage import StorageBackend
 from pacs_framework.testing.objects import content, key_of
 
@@ -128,4 +130,6 @@ def _nothing() -> None:
 
 
 if __name__ == "__main__":
+    # What is told goes to stdout; what a backend logs must not get among it.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     _run(pickle.load(sys.stdin.buffer))  # noqa: S301 - from our own parent

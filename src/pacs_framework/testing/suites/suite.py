@@ -62,13 +62,10 @@ class Suite:
     def laws(cls) -> dict[str, FunctionType]:
         """Every law by name, whether it is collected here or not."""
         found: dict[str, FunctionType] = {}
-        for base in reversed(cls.__mro__):
-            if _is_suite(base):
-                found |= {
-                    name: value
-                    for name, value in vars(base).items()
-                    if name.startswith("test_") and isinstance(value, FunctionType)
-                }
+        for base in filter(_is_suite, cls.__mro__):
+            for name, value in vars(base).items():
+                if name.startswith("test_") and isinstance(value, FunctionType):
+                    found.setdefault(name, value)
         return found
 
 
@@ -83,7 +80,7 @@ def _check_overrides(cls: type[Suite], laws: Mapping[str, FunctionType]) -> None
             continue
         for name in sorted(laws.keys() & vars(base).keys() - vars(base).get("_placed", set())):
             raise BrokenSuite(
-                f"{base.__qualname__} overrides the law {name!r} of {_suite_of(cls, name)}: every "
+                f"{base.__qualname__} overrides the law {name!r} of {_suite_of(cls)}: every "
                 f"law is to be kept as it is; give a test of your own another name, or declare "
                 f"waived = {{{name!r}: 'the reason'}}"
             )
@@ -97,8 +94,9 @@ def _check_waivers(cls: type[Suite], laws: Mapping[str, FunctionType]) -> None:
             raise BrokenSuite(f"{cls.__qualname__} waives the law {name!r} without a reason")
 
 
-def _suite_of(cls: type[Suite], name: str) -> str:
-    return next(base.__qualname__ for base in cls.__mro__ if _is_suite(base) and name in vars(base))
+def _suite_of(cls: type[Suite]) -> str:
+    """The outermost suite: a large one is put together of parts that its users never named."""
+    return next(base.__qualname__ for base in cls.__mro__ if _is_suite(base))
 
 
 def _place(cls: type[Suite], laws: Mapping[str, FunctionType]) -> frozenset[str]:

@@ -11,13 +11,13 @@ from pynetdicom.sop_class import UnifiedProcedureStepPull  # type: ignore[attr-d
 
 from pacs_framework.dicom.charset import encode_identifier_charset
 from pacs_framework.dicom.identifier import decode_identifier, encode_identifier
+from pacs_framework.dicom.packed import deep_copy
 from pacs_framework.dicom.status import is_failure, is_pending
 from pacs_framework.errors import PacsError
 from pacs_framework.network.decisions import ProposedContext
 from pacs_framework.network.scu import c_find, n_action, n_create, n_get, n_set
 from pacs_ups.actions import ActionType
 from pacs_ups.reporting import SYNTAXES
-from pacs_ups.state.datasets import copy_of
 from pacs_ups.state.model import Code, Result, State, StepError
 from pacs_ups.state.steps import PUSH
 
@@ -117,7 +117,7 @@ class Peer:
     def find(self, keys: Dataset, most: int = 0) -> list[_Remote]:
         """C-FIND; at most ``most``, where that is not 0."""
         context = self._context(_PULL)
-        wanted = copy_of(keys)
+        wanted = deep_copy(keys)
         for keyword in ("SOPInstanceUID", "ProcedureStepState"):
             if keyword not in wanted:
                 setattr(wanted, keyword, "")
@@ -197,7 +197,7 @@ class Peer:
 
     @staticmethod
     def _encoded(dataset: Dataset, context: AcceptedContext) -> bytes:
-        whole = encode_identifier_charset(copy_of(dataset))
+        whole = encode_identifier_charset(deep_copy(dataset))
         return encode_identifier(whole, context.transfer_syntax)
 
 

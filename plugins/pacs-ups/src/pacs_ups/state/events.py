@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydicom import Dataset
 
-from pacs_ups.state.datasets import copy_of
+from pacs_framework.dicom.packed import deep_copy
 from pacs_ups.state.model import GLOBAL, Event, EventType
 from pacs_ups.state.requirements import has_value
 
@@ -100,4 +100,4 @@ def _picked(dataset: Dataset, keywords: tuple[str, ...]) -> Dataset:
     for keyword in keywords:
         if has_value(dataset, keyword):
             picked[keyword] = dataset[keyword]
-    return copy_of(picked)
+    return deep_copy(picked)

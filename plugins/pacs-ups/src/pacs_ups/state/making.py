@@ -9,7 +9,8 @@ from pydicom import Dataset
 from pydicom.datadict import dictionary_VR
 from pydicom.sequence import Sequence as Items
 
-from pacs_ups.state.datasets import copy_of, moment
+from pacs_framework.dicom.packed import deep_copy
+from pacs_ups.state.datasets import moment
 from pacs_ups.state.model import State
 from pacs_ups.state.requirements import TABLE
 
@@ -33,7 +34,7 @@ def new_step(label: str, **attributes: object) -> Dataset:
 
 def completed(dataset: Dataset) -> Dataset:
     """A copy with the attributes that may be empty and are not there, and to be SCHEDULED."""
-    step = copy_of(dataset)
+    step = deep_copy(dataset)
     if "ProcedureStepState" not in step:
         step.ProcedureStepState = State.SCHEDULED.value
     for row in TABLE:

@@ -1,8 +1,7 @@
 """What subscribers have not been told yet: kept in order, worked on by one process at a time.
 
-An event is written in the transaction that makes it happen. Whoever tells a subscriber owns it
-until it is ``due`` again; every change names the owner it expects, so that one who was too slow
-changes nothing any more.
+An event is written in the transaction that makes it happen. A subscriber is told by one process at
+a time (`pacs_framework.tables.Leases`).
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pacs_framework.tables import insert
-from pacs_ups.state.datasets import pack, unpack
+from pacs_framework.dicom.packed import pack, unpack
+from pacs_framework.tables import Leases, insert, now
 from pacs_ups.state.model import Event, EventType
 from pacs_ups.tables import event, subscriber
 
@@ -24,14 +23,9 @@ if TYPE_CHECKING:
 
     from pacs_framework.tables import TableStore
 
-__all__ = ["Outbox", "Subscriber", "Waiting", "enqueue", "now"]
+__all__ = ["Outbox", "Subscriber", "Waiting", "enqueue"]
 
 _e, _s = event.c, subscriber.c
-
-
-def now() -> dt.datetime:
-    """The time, in UTC."""
-    return dt.datetime.now(dt.UTC)
 
 
 def enqueue(connection: Connection, told: Mapping[str, Sequence[Event]]) -> None:
@@ -89,28 +83,11 @@ class Outbox:
 
     def __init__(self, store: TableStore) -> None:
         self._store = store
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether other nodes may work on it, of whose work nobody tells us."""
-        return self._store.is_postgresql
+        self._leases = Leases(store, subscriber, _s.aet)
 
     def claim(self, owner: str, until: dt.datetime) -> Subscriber | None:
         """The subscriber that has been due for longest, if there is one, now ours."""
-        with self._store.begin() as connection:
-            row = connection.execute(
-                sa.select(subscriber)
-                .where(_s.due <= now())
-                .order_by(_s.due)
-                .limit(1)
-                .with_for_update(skip_locked=True)
-            ).one_or_none()
-            if row is None:
-                return None
-            connection.execute(
-                sa.update(subscriber).where(_s.aet == row.aet).values(owner=owner, due=until)
-            )
-            return _subscriber(row)
+        return next(map(_subscriber, self._leases.claim(owner, until)), None)
 
     def waiting(self, aet: str, most: int) -> list[Waiting]:
         """What it is to be told next."""
@@ -133,7 +110,7 @@ class Outbox:
 
     def renew(self, aet: str, owner: str, until: dt.datetime) -> bool:
         """Stay the owner until then; False when somebody else is by now."""
-        return self._change(aet, owner, due=until)
+        return self._leases.renew(aet, owner, until)
 
     def told(self, aet: str, owner: str, number: int, until: dt.datetime) -> bool:
         """It has the event with this number; False when it is no longer ours to tell."""
@@ -160,7 +137,7 @@ class Outbox:
 
     def put_off(self, aet: str, owner: str, error: str, until: dt.datetime) -> None:
         """An attempt failed; the next one is due ``until`` then."""
-        self._change(aet, owner, due=until, owner="", attempts=_s.attempts + 1, error=error)
+        self._leases.put_off(aet, owner, error, until, owner="")
 
     def drop(self, aet: str, before: dt.datetime) -> int:
         """Give up what has waited since ``before``; how many events that were."""
@@ -170,29 +147,20 @@ class Outbox:
 
     def release(self, owner: str) -> None:
         """What ``owner``, who is gone, did not finish is due at once."""
-        with self._store.begin() as connection:
-            connection.execute(
-                sa.update(subscriber)
-                .where(_s.owner == owner, _s.due.is_not(None))
-                .values(owner="", due=now())
-            )
+        self._leases.release(owner)
 
     def next_due(self) -> dt.datetime | None:
         """When somebody is to be told something."""
-        with self._store.reading() as connection:
-            due: dt.datetime | None = connection.execute(sa.select(sa.func.min(_s.due))).scalar()
-            return due
+        return self._leases.next_due()
+
+    def pause(self, lease: float) -> float | None:
+        """Seconds until somebody is to be told something, None for not before there is news."""
+        return self._leases.pause(lease)
 
     def retry(self, aets: Collection[str] = ()) -> int:
         """Make those who wait due at once, all or ``aets``; how many that are."""
         chosen = _s.aet.in_(aets) if aets else sa.true()
-        with self._store.begin() as connection:
-            done = connection.execute(
-                sa.update(subscriber)
-                .where(_s.due.is_not(None), _s.owner == "", chosen)
-                .values(due=now())
-            )
-            return int(done.rowcount)
+        return self._leases.hurry(_s.due.is_not(None), _s.owner == "", chosen)
 
     def subscribers(self) -> Iterable[tuple[Subscriber, int]]:
         """Everybody with events that wait, and how many."""
@@ -205,13 +173,6 @@ class Outbox:
                 .order_by(_s.aet)
             ).all()
         return [(_subscriber(row), int(row[-1])) for row in rows]
-
-    def _change(self, aet: str, expected: str, **values: Any) -> bool:
-        with self._store.begin() as connection:
-            done = connection.execute(
-                sa.update(subscriber).where(_s.aet == aet, _s.owner == expected).values(**values)
-            )
-            return bool(done.rowcount)
 
 
 def _subscriber(row: sa.Row[Any]) -> Subscriber:

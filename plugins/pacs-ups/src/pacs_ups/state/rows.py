@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from pydicom import Dataset
 
 from pacs_framework.dicom.matching import datetime_bounds, has_wildcard, values_of
-from pacs_ups.state.datasets import pack, text_of, unpack
+from pacs_framework.dicom.packed import pack, unpack
+from pacs_ups.state.datasets import text_of
 from pacs_ups.state.model import FILTERED, GLOBAL, Code, State, Step, StepError
 from pacs_ups.tables import step, subscription
 

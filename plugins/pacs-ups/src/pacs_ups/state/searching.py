@@ -12,7 +12,7 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.sequence import Sequence as Items
 
 from pacs_framework.dicom.matching import Matcher
-from pacs_ups.state.datasets import copy_of, unpack
+from pacs_framework.dicom.packed import deep_copy, unpack
 from pacs_ups.state.rows import narrowed
 from pacs_ups.tables import step
 
@@ -75,7 +75,7 @@ def has_unsupported(keys: Dataset) -> bool:
 def _sequence(key: DataElement, found: DataElement | None) -> DataElement:
     items = found.value if found is not None and found.VR == "SQ" else ()
     wanted = key.value[0] if key.value else Dataset()
-    filled = [answer_to(wanted, item) if wanted else copy_of(item) for item in items or ()]
+    filled = [answer_to(wanted, item) if wanted else deep_copy(item) for item in items or ()]
     return DataElement(key.tag, "SQ", Items(filled))
 
 

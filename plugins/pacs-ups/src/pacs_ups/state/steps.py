@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
+from pacs_framework.dicom.packed import deep_copy, unpack
 from pacs_framework.dicom.uids import is_valid_uid
-from pacs_framework.tables import insert
+from pacs_framework.tables import insert, now
 from pacs_ups.state import events
 from pacs_ups.state.coercing import coerced
-from pacs_ups.state.datasets import copy_of, moment, text_of, unpack
+from pacs_ups.state.datasets import moment, text_of
 from pacs_ups.state.model import (
     FILTERED,
     GLOBAL,
@@ -31,7 +32,7 @@ from pacs_ups.state.model import (
     Step,
     StepError,
 )
-from pacs_ups.state.outbox import enqueue, now
+from pacs_ups.state.outbox import enqueue
 from pacs_ups.state.requirements import check_created, check_modifications, has_value, unmet
 from pacs_ups.state.rows import columns_of, locked_row, step_of, told_of
 from pacs_ups.state.searching import matcher_of, matching_rows
@@ -113,7 +114,7 @@ class Steps:
         check_created(dataset)
         if text_of(dataset, "ProcedureStepState") != State.SCHEDULED:
             raise StepError(Code.NOT_SCHEDULED, "Procedure Step State is not SCHEDULED")
-        whole = copy_of(dataset)
+        whole = deep_copy(dataset)
         modified = coerced(whole)
         modified += self._fill(whole, uid)
         with self.store.begin() as connection:
@@ -167,7 +168,7 @@ class Steps:
         ``modifications`` has the Transaction UID of a step that is IN PROGRESS. Sequences are
         replaced as a whole; what is told again changes nothing, and nobody is told of it.
         """
-        changes = copy_of(modifications)
+        changes = deep_copy(modifications)
         transaction_uid = text_of(changes, "TransactionUID")
         with self.store.begin() as connection:
             row = locked_row(connection, uid)
@@ -312,7 +313,7 @@ def _check_performer(row: sa.Row[Any], subscribers: Sequence[str]) -> None:
 
 
 def _merged(dataset: Dataset, changes: Dataset) -> Dataset:
-    after = copy_of(dataset)
+    after = deep_copy(dataset)
     for element in _told(changes):
         after[element.tag] = element
     return after

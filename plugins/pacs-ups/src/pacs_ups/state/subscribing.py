@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from pydicom import Dataset
 
+from pacs_framework.dicom.packed import pack, unpack
 from pacs_framework.tables import insert
 from pacs_ups.state import events
-from pacs_ups.state.datasets import pack, unpack
 from pacs_ups.state.model import (
     FILTERED,
     GLOBAL,

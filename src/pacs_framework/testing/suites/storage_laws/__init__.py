@@ -1,0 +1,1 @@
+"""The laws of `pacs_framework.testing.suites.storage.StorageSuite`, by what they are about."""
