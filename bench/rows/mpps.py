@@ -6,6 +6,7 @@ import logging
 import statistics
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,39 +20,61 @@ from bench.client.process import ClientProcess
 from bench.results import OURS, Column, Result
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.dicom.status import Status
+from pacs_framework.errors import ConfigurationError
 from pacs_framework.network.requestor import connect
 from pacs_framework.network.scu import n_create, n_set
 from pacs_framework.testing.running import RunningArchive, proposals, running_archive
 from pacs_mpps import plugin
+from pacs_worklist import plugin as worklist_plugin
+from pacs_worklist.api import State, Worklist
 
 __all__ = ["MPPS_ROWS", "measure_mpps"]
 
-MPPS_ROWS = ("mpps-messages", "mpps-steps")
+MPPS_ROWS = ("mpps-messages", "mpps-steps", "mpps-worklist")
 
 _MPPS = str(ModalityPerformedProcedureStep)
 _ASSOCIATIONS = 8
 _STEPS = 60  # of each association
 _INSTANCES = 20  # that a step lists
 _REPEATS = 5
+_FIRST = 1000  # number of the first study of an association
+_OPEN = (State.SCHEDULED, State.STARTED)
+_PATIENCE = 60.0  # seconds
 
 
 def measure_mpps(associations: int = _ASSOCIATIONS, steps: int = _STEPS) -> list[Result]:
-    """The rows: messages a second, N-CREATE and N-SET counted each, and whole steps a second."""
-    with (
-        TemporaryDirectory(prefix="pacs-bench-") as folder,
-        running_archive(Path(folder), {"mpps": plugin}) as running,
-        ClientProcess() as client,
-    ):
-        turns = [_turn(client, running, turn, associations, steps) for turn in range(_REPEATS + 1)][
-            1:
-        ]  # the first one warms up
-    share = statistics.median(busy / taken for taken, busy in turns)
-    rates = [associations * steps / taken for taken, _ in turns]
+    """The rows: messages a second, N-CREATE and N-SET counted each, and whole steps a second; then
+    messages a second of planned steps, until the worklist of the same process has followed them.
+    """
+    rates, share = _measured({"mpps": plugin}, associations, steps)
+    planned, with_worklist = _measured(
+        {"mpps": plugin, "worklist": worklist_plugin}, associations, steps
+    )
     where = f"{associations} associations"
     return [
         _result(MPPS_ROWS[0], f"N-CREATE and N-SET, {where}", [2 * r for r in rates], share),
         _result(MPPS_ROWS[1], f"whole steps, {where}", rates, share),
+        _result(
+            MPPS_ROWS[2],
+            f"N-CREATE and N-SET of steps that leave the worklist, {where}",
+            [2 * r for r in planned],
+            with_worklist,
+        ),
     ]
+
+
+def _measured(
+    plugins: Mapping[str, object], associations: int, steps: int
+) -> tuple[list[float], float]:
+    """Steps a second in each turn, and the client's share of the CPU."""
+    with (
+        TemporaryDirectory(prefix="pacs-bench-") as folder,
+        running_archive(Path(folder), plugins) as running,
+        ClientProcess() as client,
+    ):
+        turns = [_turn(client, running, turn, associations, steps) for turn in range(_REPEATS + 1)]
+    share = statistics.median(busy / taken for taken, busy in turns[1:])  # the first one warms up
+    return [associations * steps / taken for taken, _ in turns[1:]], share
 
 
 def _result(name: str, title: str, rates: list[float], share: float) -> Result:
@@ -70,7 +93,39 @@ def _turn(
     client: ClientProcess, running: RunningArchive, turn: int, associations: int, steps: int
 ) -> tuple[float, float]:
     place = running.host, running.port, running.aet
-    return client.run(modalities, place, f"1.2.3.{turn}", associations, steps)
+    root = f"1.2.3.{turn}"
+    worklist = _planned(running, root, associations, steps)
+    taken, busy = client.run(modalities, place, root, associations, steps)
+    begun = time.perf_counter()
+    while worklist is not None and worklist.find(states=_OPEN, most=1):
+        if time.perf_counter() - begun > _PATIENCE:
+            raise ValueError("the worklist has not followed the steps that were performed")
+        time.sleep(0.005)
+    return taken + time.perf_counter() - begun, busy
+
+
+def _planned(running: RunningArchive, root: str, associations: int, steps: int) -> Worklist | None:
+    """The worklist with each of the steps that are to be performed, where there is one."""
+    try:
+        worklist = Worklist(running.archive.tables("worklist"))
+    except ConfigurationError:
+        return None
+    for each in range(associations):
+        for number in range(steps):
+            worklist.put(_order(f"{root}.{each}.{number + _FIRST}"))
+    return worklist
+
+
+def _order(study: str) -> Dataset:
+    step, order = Dataset(), Dataset()
+    step.ScheduledStationAETitle, step.Modality = "CT1", "CT"
+    step.ScheduledProcedureStepStartDate = "20261121"
+    step.ScheduledProcedureStepStartTime = "1030"
+    step.ScheduledProcedureStepID = "S1"
+    order.PatientName, order.PatientID = "Doe^John", "P1"
+    order.StudyInstanceUID, order.AccessionNumber = study, "A1"
+    order.ScheduledProcedureStepSequence = [step]
+    return order
 
 
 def modalities(
@@ -125,7 +180,7 @@ def _modality(
         )
         # A study for each step, as modalities have it; of the same length, so bytes can change.
         own, any_study = root.encode(), f"{root}.9999".encode()
-        creations = [create.replace(any_study, b"%s.%d" % (own, n + 1000)) for n in range(steps)]
+        creations = [create.replace(any_study, b"%s.%d" % (own, n + _FIRST)) for n in range(steps)]
         barrier.wait()
         for number, creation in enumerate(creations):
             uid = f"{root}.{number}.1"

@@ -19,6 +19,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 
 from bench.results import OURS, Column, Result
 from pacs_framework.dicom.identifier import encode_identifier
+from pacs_framework.dicom.packed import pack
 from pacs_framework.network.association import Association
 from pacs_framework.network.requestor import connect
 from pacs_framework.network.scu import c_find
@@ -27,7 +28,6 @@ from pacs_framework.tables import TableStore
 from pacs_framework.testing.running import proposals, running_archive
 from pacs_worklist import plugin
 from pacs_worklist.items import columns_of
-from pacs_worklist.steps import pack
 from pacs_worklist.tables import item, station
 
 __all__ = ["measure_worklist"]

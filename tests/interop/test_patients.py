@@ -23,9 +23,9 @@ LATER = BUNDLED / "MR_small.dcm"
 
 
 @pytest.fixture
-def archive(index_url: str, tmp_path: Path) -> Iterator[ServedArchive]:
+def archive(pacs_index_url: str, tmp_path: Path) -> Iterator[ServedArchive]:
     """``pacs serve`` on each engine."""
-    with served(tmp_path / "archive", config=f'[index]\nurl = "{index_url}"\n') as running:
+    with served(tmp_path / "archive", config=f'[index]\nurl = "{pacs_index_url}"\n') as running:
         yield running
         assert running.stop() == 0
 
@@ -61,6 +61,26 @@ def got(archive: ServedArchive, dcmtk: Dcmtk, folder: Path, patient: str) -> lis
     )
     assert done.returncode == 0, done.stderr
     return [pydicom.dcmread(file) for file in sorted(folder.iterdir())]
+
+
+def test_peers_see_who_is_linked(archive: ServedArchive, dcmtk: Dcmtk, tmp_path: Path) -> None:
+    """In what they get and where they ask; each Patient ID goes on finding its own studies."""
+    send = ("dcmsend", "-aec", archive.aet, archive.host, archive.port)
+    assert dcmtk(*send, CT, MR_IN_RLE).returncode == 0
+    correct(archive, "link", "1CT1", "4MR1")
+    own = [item.PatientID for item in pydicom.dcmread(CT).OtherPatientIDsSequence]
+    asked = ("PatientID=1CT1", "OtherPatientIDsSequence[0].PatientID")
+    (answer,) = found(archive, dcmtk, tmp_path / "found", *asked)
+    assert [item.PatientID for item in answer.OtherPatientIDsSequence] == [*own, "4MR1"]
+    (ct,) = got(archive, dcmtk, tmp_path / "got", "1CT1")
+    assert (ct.PatientID, ct.PatientName) == ("1CT1", pydicom.dcmread(CT).PatientName)
+    assert [item.PatientID for item in ct.OtherPatientIDsSequence] == [*own, "4MR1"]
+    (item,) = ct.OriginalAttributesSequence
+    assert item.ReasonForTheAttributeModification == "COERCE"
+    correct(archive, "unlink", "4MR1", "1CT1")
+    (ct,) = got(archive, dcmtk, tmp_path / "unlinked", "1CT1")
+    assert [item.PatientID for item in ct.OtherPatientIDsSequence] == own
+    assert archive.command("verify").returncode == 0
 
 
 def test_peers_see_the_patient_that_holds(

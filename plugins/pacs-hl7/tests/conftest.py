@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import pytest
 
 from pacs_framework import hookimpl
-from pacs_framework.testing.postgres import PostgresMissing, PrivatePostgres
 from pacs_framework.testing.running import RunningArchive
 from pacs_hl7 import plugin
 from pacs_hl7.journal import Journal
@@ -99,24 +98,3 @@ def site(pacs_archive, mapping):
         return Site(archive, made[0], seen[0])
 
     return run
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PrivatePostgres]:
-    """A private PostgreSQL for the whole run."""
-    try:
-        server = PrivatePostgres()
-        server.__enter__()
-    except PostgresMissing as missing:
-        pytest.skip(str(missing))
-    yield server
-    server.__exit__()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def index_url(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database, once on each engine; that of SQLite is the default."""
-    if request.param == "sqlite":
-        return ""
-    server: PrivatePostgres = request.getfixturevalue("postgres")
-    return server.new_database()

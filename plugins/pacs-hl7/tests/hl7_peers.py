@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 
-__all__ = ["MERGE", "ORDER", "UPDATE", "Connection", "Receiver", "changed", "encoded"]
+__all__ = ["LINK", "MERGE", "ORDER", "UPDATE", "Connection", "Receiver", "changed", "encoded"]
 
 ORDER = (
     "MSH|^~\\&|RIS|HOSP|PACS|HOSP|20261121093000||ORM^O01|M1|P|2.3.1||||||8859/1",
@@ -32,6 +32,14 @@ MERGE = (
     "PID|||P2^^^HOSP^MR||Müller^Jörg||19700131|M",
     "MRG|P1^^^HOSP^MR",
 )
+LINK = (
+    "MSH|^~\\&|MPI|CORP|PACS|HOSP|20261121130000||ADT^A24^ADT_A24|L1|P|2.5.1||||||8859/1",
+    "EVN|A24|20261121130000",
+    "PID|1||P1^^^HOSP^MR||Müller^Jörg||19700131|M",
+    "PV1|1|I",
+    "PID|2||C9^^^CLINIC^MR||Mueller^Joerg||19700131|M",
+)
+"""Two hospitals know one person."""
 _START, _END = b"\x0b", b"\x1c\r"
 
 

@@ -13,9 +13,10 @@ import pytest
 from pydantic import ValidationError
 
 from pacs_framework.testing.certificates import make_certificates
+from pacs_framework.waking import ring
 from pacs_hl7.sending import NotDelivered, deliver
 from pacs_hl7.settings import Hl7Settings
-from pacs_hl7.telling import bell_of, ring
+from pacs_hl7.telling import bell_of
 
 sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not there
 

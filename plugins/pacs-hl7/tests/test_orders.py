@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not th
 from hl7_peers import ORDER, changed
 
 
-def test_an_order_becomes_a_step_of_the_worklist(site, index_url):
-    here = site(index_url=index_url)
+def test_an_order_becomes_a_step_of_the_worklist(site, pacs_index_url):
+    here = site(index_url=pacs_index_url)
     assert here.code(ORDER) == "AA"
     [step] = here.worklist.find()
     assert step.state is State.SCHEDULED

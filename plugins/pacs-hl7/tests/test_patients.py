@@ -12,8 +12,9 @@ from pacs_worklist.api import Worklist
 
 sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not there
 
-from hl7_peers import MERGE, ORDER, UPDATE, changed
+from hl7_peers import LINK, MERGE, ORDER, UPDATE, changed
 
+C9 = PatientKey(patient_id="C9", issuer="CLINIC")
 P1, P2 = PatientKey(patient_id="P1", issuer="HOSP"), PatientKey(patient_id="P2", issuer="HOSP")
 
 
@@ -21,9 +22,9 @@ def bare(key: PatientKey) -> PatientKey:
     return PatientKey(patient_id=key.patient_id)
 
 
-def test_an_update_reaches_worklist_and_archive(site, index_url):
+def test_an_update_reaches_worklist_and_archive(site, pacs_index_url):
     """Also images whose Patient ID has no issuer."""
-    here = site(index_url=index_url)
+    here = site(index_url=pacs_index_url)
     here.code(ORDER)
     assert here.code(UPDATE) == "AA"
     assert [each.text("PatientName") for each in here.worklist.find()] == ["Müller-Lang^Jörg"]
@@ -49,8 +50,8 @@ def test_issuers_of_other_hospitals_leave_images_without_one_alone(site):
     assert len(here.archive.archive.patients.history(P1)) == 1
 
 
-def test_a_merge_reaches_worklist_and_archive(site, index_url):
-    here = site(index_url=index_url)
+def test_a_merge_reaches_worklist_and_archive(site, pacs_index_url):
+    here = site(index_url=pacs_index_url)
     here.code(ORDER)
     assert here.code(MERGE) == "AA"
     [step] = here.worklist.find()
@@ -70,7 +71,7 @@ def test_every_pair_of_a_merge_is_carried_out(site):
 
 
 def test_a_merge_that_is_refused_leaves_no_half(site):
-    """The second pair would close a circle: the first one is undone, the worklist is as it was."""
+    """The second pair would close a circle: the first one never was, the worklist is as it was."""
     here = site()
     here.code(ORDER)
     circle = ("PID|||P1^^^HOSP^MR||Roe^Jane", "MRG|P2^^^HOSP^MR")
@@ -79,14 +80,15 @@ def test_a_merge_that_is_refused_leaves_no_half(site):
     patients = here.archive.archive.patients
     assert patients.current(P1) == P1
     assert patients.current(bare(P1)) == bare(P1)
+    assert patients.history() == []
     assert [each.text("PatientID") for each in here.worklist.find()] == ["P1"]
 
 
-def test_an_order_under_a_merged_identifier_is_of_the_patient_that_survived(site, index_url):
+def test_an_order_under_a_merged_identifier_is_of_the_patient_that_survived(site, pacs_index_url):
     """With what the merge corrected, as if the order had come before it; changed and cancelled by
     who has not heard of the merge, too.
     """
-    here = site(index_url=index_url)
+    here = site(index_url=pacs_index_url)
     assert here.code(changed(MERGE, PID={5: "Müller-Lang^Jörg"})) == "AA"
     assert here.code(changed(ORDER, PID={5: "Other^Name", 8: "M"})) == "AA"
     assert here.code(changed(ORDER, MSH={10: "M2"}, ORC={1: "XO"})) == "AA"
@@ -133,13 +135,87 @@ def test_a_missing_issuer_of_the_prior_identifier_is_that_of_the_patient(site):
     assert here.archive.archive.patients.current(P1) == P2
 
 
-@pytest.mark.parametrize("event", ["A24", "A37"])
-def test_links_are_refused_because_they_are_not_kept(site, event):
+def unlinked(kind="ADT^A37^ADT_A37"):
+    return (changed(LINK[:1], MSH={9: kind, 10: "L2"})[0], *LINK[1:])
+
+
+def test_a_link_is_kept_and_taken_back(site, pacs_index_url):
+    """Under each key that either is known by; who, why and when stand in the history."""
+    here = site(index_url=pacs_index_url, local_issuers=["HOSP"])
+    patients = here.archive.archive.patients
+    assert here.code(LINK) == "AA"
+    assert patients.linked(P1) == (C9, bare(P1))
+    assert patients.linked(bare(P1)) == (C9, P1)
+    assert patients.linked(C9) == (bare(P1), P1)
+    assert patients.current(P1) == P1
+    for each in patients.history():
+        assert (each.kind, each.by) == (CorrectionKind.LINK, "MPI at CORP")
+        assert each.reason == "ADT^A24 L1 of MPI|CORP"
+    assert here.code(unlinked()) == "AA"
+    assert [patients.linked(key) for key in (P1, bare(P1), C9)] == [(), (), ()]
+
+
+@pytest.mark.parametrize("kind", ["ADT^A37", "ADT^A37^ADT_A37"])
+def test_taking_back_what_was_never_linked_is_no_error(site, kind):
+    """It is as the sender wants it; so may a message be repeated."""
     here = site()
-    answer = here.send(changed(UPDATE, MSH={9: f"ADT^{event}"}))
-    assert answer[1][1] == "AR"
-    assert "send A40" in answer[2][8]
+    assert here.code(unlinked(kind)) == "AA"
     assert here.archive.archive.patients.history() == []
+
+
+def test_a_link_again_is_accepted_and_is_one(site):
+    """In the other order too."""
+    here = site()
+    assert here.code(LINK) == "AA"
+    known = here.archive.archive.patients.history()
+    again = (LINK[0].replace("|L1|", "|L9|"), LINK[1], LINK[4], LINK[2])
+    assert here.code(again) == "AA"
+    assert here.archive.archive.patients.history() == known
+
+
+def test_one_patient_id_of_two_issuers_is_linked(site):
+    here = site()
+    same = (*LINK[:4], "PID|2||P1^^^CLINIC^MR")
+    assert here.code(same) == "AA"
+    other = PatientKey(patient_id="P1", issuer="CLINIC")
+    assert other in here.archive.archive.patients.linked(P1)
+
+
+def test_a_link_that_is_refused_leaves_no_half(site):
+    """Of the keys without issuer, one was merged into the other: those are one already."""
+    here = site()
+    patients = here.archive.archive.patients
+    patients.merge(bare(P1), bare(C9), by="test", reason="because")
+    before = patients.history()
+    answer = here.send(LINK)
+    assert answer[1][1] == "AE"
+    assert [patients.linked(key) for key in (P1, C9, bare(C9))] == [(), (), ()]
+    assert patients.history() == before
+
+
+@pytest.mark.parametrize(
+    ("message", "location"),
+    [
+        (LINK[:4], "PID^2"),
+        (LINK[:2], "PID^1"),
+        ((*LINK, "PID|3||X^^^HOSP^MR"), "PID^3"),
+        ((*LINK[:4], LINK[2]), "PID^2^3"),
+        ((*LINK[:4], "PID|2||||Mueller^Joerg"), "PID^2^3"),
+    ],
+)
+def test_a_link_that_is_not_between_two_changes_nothing(site, message, location):
+    here = site()
+    answer = here.send(message)
+    assert answer[1][1] == "AE"
+    assert answer[2][2] == location
+    assert here.archive.archive.patients.history() == []
+
+
+def test_a_mapping_of_a_site_may_refuse_links(site, tmp_path, mapping):
+    own = tmp_path / "own.toml"
+    own.write_text(mapping.read_text("utf-8").replace('"link-patients"', '"refuse"'), "utf-8")
+    here = site(mapping=str(own))
+    assert here.send(LINK)[1][1] == "AR"
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,9 @@ def test_what_was_acknowledged_is_there_after_a_kill(tmp_path, mapping):
 
 
 @pytest.mark.postgresql
-def test_two_nodes_have_one_worklist_and_know_repetitions(site, postgres):
+def test_two_nodes_have_one_worklist_and_know_repetitions(site, pacs_postgres):
     """What one node has taken, the other one changes, and does not take again."""
-    url = postgres.new_database()
+    url = pacs_postgres.new_database()
     first, second = site(index_url=url), site(index_url=url)
     assert first.ask(order(1))[1][1] == "AA"
     assert second.ask(order(1))[1][1] == "AA"
@@ -126,8 +126,8 @@ def test_two_nodes_have_one_worklist_and_know_repetitions(site, postgres):
 
 
 @pytest.mark.postgresql
-def test_two_nodes_that_get_one_message_at_once_make_one_step(site, postgres):
-    url = postgres.new_database()
+def test_two_nodes_that_get_one_message_at_once_make_one_step(site, pacs_postgres):
+    url = pacs_postgres.new_database()
     nodes = [site(index_url=url) for _ in range(2)]
     codes: list[str] = []
 

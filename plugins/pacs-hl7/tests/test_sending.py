@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 from pydicom import Dataset
 
+from pacs_framework.waking import ring
 from pacs_hl7.outbox import NotQueued
 from pacs_hl7.plugin import idle_hooks
 from pacs_hl7.settings import Hl7Settings
-from pacs_hl7.telling import bell_of, ring, step_changed, study_completed
+from pacs_hl7.telling import bell_of, step_changed, study_completed
 
 sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not there
 
@@ -80,9 +81,9 @@ def fields(message: list[str]) -> dict[str, list[str]]:
     return {line[:3]: line.split("|") for line in message}
 
 
-def test_a_study_that_is_complete_is_told_once(site, receiver, index_url):
+def test_a_study_that_is_complete_is_told_once(site, receiver, pacs_index_url):
     his = receiver()
-    here = site(index_url=index_url, receivers={"his": to(his.port)}, application="ARCHIVE")
+    here = site(index_url=pacs_index_url, receivers={"his": to(his.port)}, application="ARCHIVE")
     told(here, study(), study())
     [message] = his.wait_for(1)
     said = fields(message)
@@ -216,9 +217,9 @@ def test_what_was_being_sent_at_a_crash_is_sent_at_the_next_start(site, receiver
 
 
 @pytest.mark.postgresql
-def test_two_nodes_send_each_message_once(site, receiver, postgres):
+def test_two_nodes_send_each_message_once(site, receiver, pacs_postgres):
     his = receiver(None)
-    url = postgres.new_database()
+    url = pacs_postgres.new_database()
     options = {"receivers": {"his": to(his.port)}, "retry_first": 0.05, "retry_longest": 0.05}
     nodes = [site(index_url=url, **options) for _ in range(2)]
     for number in range(6):

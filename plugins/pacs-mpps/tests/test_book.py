@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from pydicom.uid import generate_uid
 
-from pacs_framework.tables import TableStore
+from pacs_framework.tables import TableStore, now
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.instances import make_instance
 from pacs_mpps.book import Book, Receivers
 from pacs_mpps.checking import check_creation
 from pacs_mpps.encoding import received
 from pacs_mpps.model import StepStatus
-from pacs_mpps.outbox import Kind, Outbox, now
+from pacs_mpps.outbox import Kind, Outbox
 from pacs_mpps.tables import NAME, TABLES
 
 sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not there
@@ -28,9 +28,9 @@ LATER = dt.timedelta(seconds=60)
 
 
 @pytest.fixture
-def store(pacs_tables: Any, index_url: str) -> TableStore:
+def store(pacs_tables: Any, pacs_index_url: str) -> TableStore:
     """Empty tables."""
-    found: TableStore = pacs_tables(TABLES, NAME, index_url=index_url)
+    found: TableStore = pacs_tables(TABLES, NAME, index_url=pacs_index_url)
     return found
 
 

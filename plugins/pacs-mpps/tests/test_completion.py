@@ -25,12 +25,12 @@ Start = Callable[..., tuple[RunningArchive, Listener]]
 
 
 @pytest.fixture
-def start(pacs_archive: Archives, index_url: str) -> Start:
+def start(pacs_archive: Archives, pacs_index_url: str) -> Start:
     """An archive with this plugin and one that listens, once on each database."""
 
     def run(listener: Listener | None = None, **more: Any) -> tuple[RunningArchive, Listener]:
         heard = listener or Listener()
-        settings = {"index": {"url": index_url}} if index_url else {}
+        settings = {"index": {"url": pacs_index_url}}
         plugins = {"listener": heard, NAME: plugin}
         return pacs_archive(plugins, settings=settings, **more), heard
 

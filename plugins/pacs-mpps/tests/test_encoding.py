@@ -18,9 +18,10 @@ from pydicom.uid import (
 )
 
 from pacs_framework.dicom.identifier import decode_identifier, encode_identifier
+from pacs_framework.dicom.packed import unpack
 from pacs_framework.errors import QueryError
 from pacs_mpps.attributes import read, tag_of
-from pacs_mpps.encoding import receive, received, unpack
+from pacs_mpps.encoding import receive, received
 
 sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not there
 

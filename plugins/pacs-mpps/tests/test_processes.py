@@ -135,10 +135,10 @@ def test_the_last_instance_wakes_a_worker(tmp_path: Path) -> None:
 
 
 @pytest.mark.postgresql
-def test_two_nodes_are_one(pacs_archive: Archives, postgres: PrivatePostgres) -> None:
+def test_two_nodes_are_one(pacs_archive: Archives, pacs_postgres: PrivatePostgres) -> None:
     """A step begins at one node and ends at the other, instances come to both: one completion."""
     heard = Listener()
-    settings = {"index": {"url": postgres.new_database()}}
+    settings = {"index": {"url": pacs_postgres.new_database()}}
     plugins = {"listener": heard, NAME: plugin}
     one, two = (pacs_archive(plugins, settings=settings) for _ in range(2))
     study = str(generate_uid())
@@ -164,11 +164,11 @@ def test_two_nodes_are_one(pacs_archive: Archives, postgres: PrivatePostgres) ->
 
 @pytest.mark.postgresql
 def test_two_nodes_end_steps_of_one_study_at_once(
-    pacs_archive: Archives, postgres: PrivatePostgres
+    pacs_archive: Archives, pacs_postgres: PrivatePostgres
 ) -> None:
     """Whichever commits last completes the study; exactly one of them does."""
     heard = Listener()
-    settings = {"index": {"url": postgres.new_database()}}
+    settings = {"index": {"url": pacs_postgres.new_database()}}
     nodes = [pacs_archive({"listener": heard, NAME: plugin}, settings=settings) for _ in range(2)]
     study = str(generate_uid())
     modalities = [Modality(node).__enter__() for node in nodes]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from pydicom import Dataset
 
-from pacs_framework.testing.postgres import PostgresMissing, PrivatePostgres
 from pacs_worklist.api import Worklist
 from pacs_worklist.tables import TABLES
 
@@ -60,28 +57,7 @@ def keys():
     return make_keys
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PrivatePostgres]:
-    """A private PostgreSQL for the whole run."""
-    try:
-        server = PrivatePostgres()
-        server.__enter__()
-    except PostgresMissing as missing:
-        pytest.skip(str(missing))
-    yield server
-    server.__exit__()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def index_url(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database, once on each engine; that of SQLite is the default."""
-    if request.param == "sqlite":
-        return ""
-    server: PrivatePostgres = request.getfixturevalue("postgres")
-    return server.new_database()
-
-
 @pytest.fixture
-def worklist(pacs_tables, index_url: str) -> Worklist:
+def worklist(pacs_tables, pacs_index_url: str) -> Worklist:
     """An empty worklist, once on each engine."""
-    return Worklist(pacs_tables(TABLES, "worklist", index_url=index_url))
+    return Worklist(pacs_tables(TABLES, "worklist", index_url=pacs_index_url))

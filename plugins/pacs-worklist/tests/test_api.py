@@ -13,7 +13,7 @@ from pydicom import DataElement, Dataset
 from pydicom.config import IGNORE
 
 from pacs_framework.testing.threads import run_in_threads
-from pacs_worklist.api import ItemError, State, UnknownItem, WrongState
+from pacs_worklist.api import ItemError, Performed, State, UnknownItem, WrongState
 from pacs_worklist.query import WorklistQuery
 
 
@@ -74,6 +74,56 @@ def test_an_order_that_is_placed_again_changes_its_step(worklist, item):
     assert second.step.ScheduledProcedureStepID == first.step.ScheduledProcedureStepID
     assert [each.id for each in worklist.find(station_aet="CT2")] == [first.id]
     assert worklist.find(station_aet="CT1") == []
+
+
+def performed(state, **changes):
+    facts = {"scheduled_procedure_step_id": "S1", "study_instance_uid": "1.2.3", **changes}
+    return Performed(state=state, **facts)
+
+
+def test_performed_steps_take_planned_ones_along(worklist, item):
+    """In the order in which they come; the data set tells the state wherever it is read."""
+    first = worklist.put(item())
+    other = worklist.put(item(ScheduledProcedureStepID="S2"))
+    worklist.perform([performed(State.STARTED)])
+    assert [worklist.get(each.id).state for each in (first, other)] == [
+        State.STARTED,
+        State.SCHEDULED,
+    ]
+    assert worklist.get(first.id).text("ScheduledProcedureStepStatus") == "STARTED"
+    offered = worklist.offered(WorklistQuery(identifier=Dataset()))
+    steps = (each.ScheduledProcedureStepSequence[0] for each in offered)
+    statuses = {step.ScheduledProcedureStepStatus for step in steps}
+    assert statuses == {"STARTED", "SCHEDULED"}
+    second = {"scheduled_procedure_step_id": "S2"}
+    done = [performed(state, **second) for state in (State.STARTED, State.COMPLETED)]
+    worklist.perform([*done, performed(State.COMPLETED)])
+    assert {each.state for each in worklist.find()} == {State.COMPLETED}
+    assert worklist.get(other.id).text("ScheduledProcedureStepStatus") == "COMPLETED"
+
+
+def test_a_performed_step_is_found_by_its_order_where_its_study_is_not(worklist, item):
+    """But not where the study has it: then another step of the order stays."""
+    here = worklist.put(item())
+    there = worklist.put(item(StudyInstanceUID="1.2.4"))
+    worklist.perform([performed(State.COMPLETED, accession_number="A1")])
+    worklist.perform([performed(State.COMPLETED, accession_number="A1")])
+    assert worklist.get(here.id).state is State.COMPLETED
+    assert worklist.get(there.id).state is State.SCHEDULED
+    unknown = performed(State.STARTED, study_instance_uid="9", accession_number="A1")
+    worklist.perform([unknown])
+    assert worklist.get(there.id).state is State.STARTED
+
+
+def test_what_was_not_planned_or_is_over_stays_as_it_is(worklist, item):
+    step = worklist.put(item())
+    worklist.change_state(step.id, State.DISCONTINUED)
+    worklist.perform([])
+    worklist.perform([performed(state) for state in (State.STARTED, State.COMPLETED)])
+    worklist.perform([performed(State.STARTED, study_instance_uid="9")])
+    there = worklist.get(step.id)
+    assert there.state is State.DISCONTINUED
+    assert there.text("ScheduledProcedureStepStatus") == "DISCONTINUED"
 
 
 def test_an_order_that_comes_late_does_not_bring_a_step_back(worklist, item):

@@ -7,10 +7,11 @@ import datetime as dt
 import pytest
 from pydicom import Dataset
 
+from pacs_framework.dicom.packed import pack, unpack
 from pacs_framework.errors import QueryError
 from pacs_worklist.answers import answer_to, has_unsupported
 from pacs_worklist.query import WorklistQuery
-from pacs_worklist.steps import pack, single_steps, unpack
+from pacs_worklist.steps import single_steps
 
 DATE, TIME = "ScheduledProcedureStepStartDate", "ScheduledProcedureStepStartTime"
 STATION = "ScheduledStationAETitle"

@@ -165,9 +165,9 @@ def test_plugins_say_that_they_offer_and_implement_the_hook(site):
 
 
 @pytest.mark.postgresql
-def test_two_nodes_on_one_database_have_one_worklist(pacs_archive, ask, item, keys, postgres):
+def test_two_nodes_on_one_database_have_one_worklist(pacs_archive, ask, item, keys, pacs_postgres):
     """What one has acknowledged, the other offers at once, and the other way round."""
-    settings = {"index": {"url": postgres.new_database()}}
+    settings = {"index": {"url": pacs_postgres.new_database()}}
     one, other = (pacs_archive({"worklist": plugin}, settings=settings) for _ in range(2))
     put(one, item())
     assert len(ask(other, keys())[1]) == 1

@@ -15,6 +15,7 @@ from pydicom import Dataset
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.tag import BaseTag
 
+from pacs_framework.archive.also_known import OTHER_IDS, with_linked
 from pacs_framework.archive.candidates import (
     copy_asked,
     creator_of,
@@ -152,14 +153,19 @@ class Answers:
     def _correct(self, found: Dataset, sop_instance_uid: str) -> None:
         """Corrected attributes of the patient take the place of those of the stored header."""
         asked = {_CORRECTABLE[tag]: tag for tag in self._plan.header if tag in _CORRECTABLE}
-        if not asked:
+        if not asked and OTHER_IDS not in self._plan.header:
             return
         with reading(self._database) as connection:
             holds = what_holds(connection, sop_instance_uid)
-        corrected = holds.demographics if holds is not None else {}
+        if holds is None:
+            return
         for keyword, tag in asked.items():
-            if keyword in corrected:
-                found[tag] = text_element(tag, dictionary_VR(tag), corrected[keyword])
+            if keyword in holds.demographics:
+                found[tag] = text_element(tag, dictionary_VR(tag), holds.demographics[keyword])
+        if OTHER_IDS in self._plan.header:
+            also_known = with_linked(found, holds.linked)
+            if also_known is not None:
+                found.add(also_known)
 
     def finish(self, candidate: Candidate, retrieve_aet: str) -> Dataset:
         """The whole answer: with the keys that are about the answer, and the unsupported empty."""

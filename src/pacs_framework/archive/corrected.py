@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
+from pacs_framework.archive.also_known import OTHER_IDS, with_linked
 from pacs_framework.archive.candidates import empty_element, text_element
 from pacs_framework.archive.incoming import Coercion
 from pacs_framework.archive.viewing import StoredHeader, as_stored, coerced
@@ -63,6 +64,10 @@ class CorrectedInstances:
             opened.data.close()
             raise
 
+    def changes(self, stored: StoredInstance, /) -> bool:
+        """Whether anything that was corrected holds of it. Raises `IndexUnavailable`."""
+        return self._what_holds(stored) is not None
+
     def _what_holds(self, stored: StoredInstance) -> WhatHolds | None:
         series = stored.series_row
         touched = self._touched.get(series, True)
@@ -94,7 +99,8 @@ def correct(dataset: Dataset, holds: WhatHolds) -> bool:
     Called again with what it made, it changes nothing. Raises what pydicom does.
     """
     changes = {k: t for k, t in _wanted(holds).items() if _text(dataset, k) != t}
-    if not changes:
+    also_known = with_linked(dataset, holds.linked)
+    if not changes and also_known is None:
         return False
     before = Dataset()
     for keyword in (*changes, *_outdated(dataset, changes)):
@@ -102,6 +108,9 @@ def correct(dataset: Dataset, holds: WhatHolds) -> bool:
     for keyword, text in changes.items():
         if text or keyword in _ALWAYS_PRESENT:
             dataset.add(_element(keyword, text))
+    if also_known is not None:
+        before.add(_taken_out(dataset, keyword_for_tag(OTHER_IDS)))
+        dataset.add(also_known)
     dataset.OriginalAttributesSequence = [
         *(dataset.get("OriginalAttributesSequence") or ()),
         _modification(before, holds),
@@ -146,7 +155,8 @@ def _modification(before: Dataset, holds: WhatHolds) -> Dataset:
     item.AttributeModificationDateTime = holds.at.strftime("%Y%m%d%H%M%S.%f+0000")
     item.ModifyingSystem = _SYSTEM
     # COERCE is the term for a reconciliation of patients, CORRECT that for a value that was wrong.
-    item.ReasonForTheAttributeModification = "CORRECT" if holds.carried is None else "COERCE"
+    reconciled = holds.carried is not None or OTHER_IDS in before
+    item.ReasonForTheAttributeModification = "COERCE" if reconciled else "CORRECT"
     item.ModifiedAttributesSequence = Sequence([before])
     return item
 

@@ -62,6 +62,8 @@ class CorrectionKind(StrEnum):
     MERGE = "merge"
     CHANGE_ID = "change-id"
     UNMERGE = "unmerge"
+    LINK = "link"
+    UNLINK = "unlink"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +71,9 @@ class Correction:
     """One correction, never altered; ``number`` only grows. ``at`` is in UTC.
 
     ``patient`` is whom it was about: of an update the patient, else the one that was merged into
-    ``into`` or taken out of it. ``before`` and ``after`` map keywords to text: of an update the
-    values that it changed, else all corrected ones of ``into``.
+    ``into`` or taken out of it, linked with ``into`` or no longer so. ``before`` and ``after`` map
+    keywords to text: of an update the values that it changed, of a merge or its undoing all
+    corrected ones of ``into``, of links nothing.
     """
 
     number: int

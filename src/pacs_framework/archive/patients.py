@@ -14,14 +14,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 import structlog
 
-from pacs_framework.archive.corrections import (
-    Correction,
-    CorrectionKind,
-    PatientKey,
-    check_demographics,
-    check_key,
-    stripped,
-)
+from pacs_framework.archive.correcting_together import CorrectionsTogether
+from pacs_framework.archive.corrections import Correction, PatientKey, stripped
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.index import schema
 from pacs_framework.index.correcting import Correcting
@@ -32,12 +26,11 @@ from pacs_framework.index.known_patients import (
     known_patient,
     parted_instances,
 )
+from pacs_framework.index.links import Links
 from pacs_framework.index.queries import reading
 from pacs_framework.index.what_holds import what_holds
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from pacs_framework.archive.recorded_values import FirstValues
     from pacs_framework.index.database import Database
 
@@ -77,11 +70,8 @@ class Patients:
         A key that was merged means the patient that it was merged into. The patient need not have
         instances yet.
         """
-        key, changes = check_key(key), check_demographics(changes)
-        label = _label(by, reason, origin)
-        with self._writing() as connection:
-            done = Correcting(connection, label).update(key, changes)
-        return _told(done)
+        with self.together(by=by, reason=reason, origin=origin) as corrections:
+            return corrections.update(key, changes)
 
     def merge(
         self,
@@ -98,13 +88,8 @@ class Patients:
         What is unknown of ``into`` it takes from ``prior``. Refused in a circle, and where
         ``prior`` was merged into another already.
         """
-        prior, into = stripped(prior), check_key(into)
-        checked = check_demographics(changes or {})
-        label = _label(by, reason, origin)
-        with self._writing() as connection:
-            correcting = Correcting(connection, label)
-            done = correcting.merge(CorrectionKind.MERGE, prior, into, checked)
-        return _told(done)
+        with self.together(by=by, reason=reason, origin=origin) as corrections:
+            return corrections.merge(prior, into, changes)
 
     def change_id(
         self,
@@ -117,13 +102,8 @@ class Patients:
         origin: Origin = _ORIGIN,
     ) -> Correction | None:
         """Give ``prior`` another key. Refused where ``new`` is a patient already: `merge` those."""
-        prior, new = stripped(prior), check_key(new)
-        checked = check_demographics(changes or {})
-        label = _label(by, reason, origin)
-        with self._writing() as connection:
-            correcting = Correcting(connection, label)
-            done = correcting.merge(CorrectionKind.CHANGE_ID, prior, new, checked)
-        return _told(done)
+        with self.together(by=by, reason=reason, origin=origin) as corrections:
+            return corrections.change_id(prior, new, changes)
 
     def unmerge(
         self, prior: PatientKey, *, by: str, reason: str, origin: Origin = _ORIGIN
@@ -134,16 +114,43 @@ class Patients:
         the values of their own instances, of which one in each series is read in the storage; so it
         raises `StorageError` too.
         """
-        label = _label(by, reason, origin)
         prior = stripped(prior)
         with reading(self._database) as connection:
             pair = parted_instances(connection, prior)
         if pair is None:
             return None
         own, others = (self._first_values(instances) for instances in pair)
-        with self._writing() as connection:
-            done = Correcting(connection, label).unmerge(prior, own, others)
-        return _told(done)
+        with self.together(by=by, reason=reason, origin=origin) as corrections:
+            return corrections.unmerge(prior, own, others)
+
+    def link(
+        self, one: PatientKey, other: PatientKey, *, by: str, reason: str, origin: Origin = _ORIGIN
+    ) -> Correction | None:
+        """Declare two patients to be one person; both keep their identifiers and their instances.
+
+        Links of links count: whoever is connected is one person. What is retrieved of one has the
+        others in Other Patient IDs Sequence (0010,1002), and so have answers to queries that ask
+        for it. A key that was merged means whom it was merged into. Neither need have instances
+        yet. Refused where both are one patient already.
+        """
+        with self.together(by=by, reason=reason, origin=origin) as corrections:
+            return corrections.link(one, other)
+
+    def unlink(
+        self, one: PatientKey, other: PatientKey, *, by: str, reason: str, origin: Origin = _ORIGIN
+    ) -> Correction | None:
+        """Take a link back; who is connected with both by other links goes on being so.
+
+        None where they are not linked at all; refused where they are by way of others alone.
+        """
+        with self.together(by=by, reason=reason, origin=origin) as corrections:
+            return corrections.unlink(one, other)
+
+    def linked(self, key: PatientKey) -> tuple[PatientKey, ...]:
+        """The other patients who are the same person as the one that ``key`` means now, sorted."""
+        with reading(self._database) as connection:
+            current = Book(connection).current(stripped(key))
+            return Links(connection).others(current)
 
     def current(self, key: PatientKey) -> PatientKey:
         """The patient that ``key`` means now."""
@@ -192,14 +199,19 @@ class Patients:
             return list(book.history({key, current, *merged}))
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def together(
+        self, *, by: str, reason: str, origin: Origin = _ORIGIN
+    ) -> Iterator[CorrectionsTogether]:
+        """Several corrections in one transaction: all of them when the block ends, or none when it
+        raises. Nobody sees some without the others. Be quick: all else that is written waits.
+        """
+        label = CorrectionLabel(by=_storable(by), reason=_storable(reason), origin=origin)
+        done: list[Correction] = []
         with self._database.writing() as connection:
-            yield connection
+            yield CorrectionsTogether(Correcting(connection, label), done)
         self._on_commit()
-
-
-def _label(by: str, reason: str, origin: Origin) -> CorrectionLabel:
-    return CorrectionLabel(by=_storable(by), reason=_storable(reason), origin=origin)
+        for correction in done:
+            _tell(correction)
 
 
 def _storable(text: str) -> str:
@@ -207,13 +219,11 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def _told(correction: Correction | None) -> Correction | None:
+def _tell(correction: Correction) -> None:
     """The audit line; the patient's values are in the database, not in the log."""
-    if correction is not None:
-        _log.info(
-            "a patient was corrected",
-            number=correction.number,
-            kind=correction.kind.value,
-            by=correction.by,
-        )
-    return correction
+    _log.info(
+        "a patient was corrected",
+        number=correction.number,
+        kind=correction.kind.value,
+        by=correction.by,
+    )

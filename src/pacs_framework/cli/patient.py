@@ -35,6 +35,7 @@ def command() -> None:
     Example:
         pacs patient update 4711 PatientName=Doe^Jane --reason "typing error"
         pacs patient merge 4711 4712 --reason "one person, registered twice"
+        pacs patient link 4711 0815 --reason "one person, known in two hospitals"
     """
 
 
@@ -97,6 +98,7 @@ def show(choice: ArchiveChoice, patient_id: str, issuer: str, as_json: bool) -> 
     for keyword, text in found.values.items():
         rows.append((keyword, text, "yes" if keyword in found.corrected else ""))
     rows += [("merged", _key_text(key), "yes") for key in found.merged]
+    rows += [("linked", _key_text(key), "yes") for key in found.linked]
     rows += [("studies", str(found.studies), ""), ("instances", str(found.instances), "")]
     print_table(("WHAT", "VALUE", "CORRECTED"), rows)
 
@@ -191,6 +193,80 @@ def unmerge(
     _tell(done, as_json=as_json)
 
 
+def _two(call: _F) -> _F:
+    """Add what names two patients: ONE and OTHER, with their issuers."""
+    decorators = (
+        click.argument("one"),
+        click.argument("other"),
+        _issuer("--issuer", "the one"),
+        _issuer("--other-issuer", "the other"),
+    )
+    for decorator in reversed(decorators):
+        call = decorator(call)
+    return call
+
+
+@command.command("link")
+@_two
+@_why
+@archive_options
+@json_option
+def link(
+    choice: ArchiveChoice,
+    one: str,
+    other: str,
+    issuer: str,
+    other_issuer: str,
+    reason: str,
+    by: str | None,
+    as_json: bool,
+) -> None:
+    """Declare the patients ONE and OTHER to be the same person; both stay what they are.
+
+    What is retrieved of one names the other in Other Patient IDs Sequence (0010,1002). A query by
+    the Patient ID of one goes on finding its own studies alone.
+
+    \b
+    Example:
+        pacs patient link 4711 0815 --other-issuer CLINIC --reason "known in two hospitals"
+    """
+    keys = _key(one, issuer), _key(other, other_issuer)
+    with _opened(choice) as patients:
+        done = patients.link(*keys, by=_who(by), reason=reason, origin=_ORIGIN)
+    _tell(done, as_json=as_json)
+
+
+@command.command("unlink")
+@_two
+@_why
+@archive_options
+@json_option
+def unlink(
+    choice: ArchiveChoice,
+    one: str,
+    other: str,
+    issuer: str,
+    other_issuer: str,
+    reason: str,
+    by: str | None,
+    as_json: bool,
+) -> None:
+    """Take back that the patients ONE and OTHER are the same person.
+
+    \b
+    Example:
+        pacs patient unlink 4711 0815 --other-issuer CLINIC --reason "two persons after all"
+    """
+    keys = _key(one, issuer), _key(other, other_issuer)
+    with _opened(choice) as patients:
+        done = patients.unlink(*keys, by=_who(by), reason=reason, origin=_ORIGIN)
+    _tell(done, as_json=as_json)
+
+
+def _key(patient_id: str, issuer: str) -> PatientKey:
+    return PatientKey(patient_id=patient_id, issuer=issuer)
+
+
 @command.command("history")
 @click.argument("patient_id", required=False)
 @_issuer("--issuer", "the")
@@ -209,7 +285,7 @@ def history(choice: ArchiveChoice, patient_id: str | None, issuer: str, as_json:
     if as_json:
         print_json([_correction_json(each) for each in found])
         return
-    columns = ("NUMBER", "AT", "WHAT", "PATIENT", "INTO", "BY", "REASON", "BEFORE", "AFTER")
+    columns = ("NUMBER", "AT", "WHAT", "PATIENT", "OTHER", "BY", "REASON", "BEFORE", "AFTER")
     print_table(columns, (_correction_row(each) for each in found))
 
 
@@ -265,13 +341,14 @@ def _print_patients(found: Sequence[Patient]) -> None:
         "STUDIES",
         "INSTANCES",
         "MERGED",
+        "LINKED",
     )
     rows = []
     for each in found:
         shown = [each.values[k] for k in ("PatientName", "PatientBirthDate", "PatientSex")]
-        merged = ", ".join(_key_text(key) for key in each.merged)
+        others = [", ".join(map(_key_text, keys)) for keys in (each.merged, each.linked)]
         counts = [str(each.studies), str(each.instances)]
-        rows.append([each.key.patient_id, each.key.issuer, *shown, *counts, merged])
+        rows.append([each.key.patient_id, each.key.issuer, *shown, *counts, *others])
     print_table(columns, rows)
 
 
@@ -307,6 +384,7 @@ def _patient_json(each: Patient) -> dict[str, object]:
         "values": dict(each.values),
         "corrected": list(each.corrected),
         "merged": [_key_json(key) for key in each.merged],
+        "linked": [_key_json(key) for key in each.linked],
         "studies": each.studies,
         "instances": each.instances,
     }

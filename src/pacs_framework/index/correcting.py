@@ -18,12 +18,15 @@ from pacs_framework.index.known_patients import (
     is_known,
     row_values,
 )
+from pacs_framework.index.links import Links
 from pacs_framework.index.relocation import patient_row, relocate, write_patient
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 __all__ = ["Correcting"]
+
+_MOST_LINKED = 50  # patients that are one person: each answer names them all
 
 
 class Correcting:
@@ -32,6 +35,7 @@ class Correcting:
     def __init__(self, connection: Connection, label: CorrectionLabel) -> None:
         self._connection = connection
         self._book = Book(connection)
+        self._links = Links(connection)
         self._label = label
 
     def update(self, key: PatientKey, changes: Mapping[str, str]) -> Correction | None:
@@ -82,6 +86,7 @@ class Correcting:
         target: PatientKey,
         changes: Mapping[str, str],
     ) -> Correction:
+        persons = self._links.group(prior) | self._links.group(target)
         before, pinned = self._demographics(target), self._pinned(prior)
         source = {**row_values(self._connection, prior), **pinned}
         own = {**row_values(self._connection, target), **before}
@@ -96,6 +101,7 @@ class Correcting:
         )
         self._book.write(target, into=None, demographics=after, number=correction.number)
         self._move(prior, target, after, row_id)
+        self._links.settle(persons, correction.number)
         return correction
 
     def _move(
@@ -132,6 +138,7 @@ class Correcting:
             raise CorrectionRefused(
                 "the patient it was merged into is itself merged into another; unmerge that first"
             )
+        persons = self._links.group(into) | {prior}
         merge = self._book.correction(found.number)
         before = self._demographics(into)
         after = _taken_back(before, merge)
@@ -143,7 +150,53 @@ class Correcting:
         self._book.write(into, into=None, demographics=after, number=correction.number)
         self._part(prior, row_id, {**own, **demographics})
         self._rewrite(into, {**dict.fromkeys(COLUMN_OF, ""), **others, **after})
+        self._links.settle(persons, correction.number)
         return correction
+
+    def link(self, one: PatientKey, other: PatientKey) -> Correction | None:
+        """See `Patients.link`. Raises `CorrectionRefused`."""
+        one, other = self._two(one, other)
+        if self._links.is_declared(one, other):
+            return None
+        persons = self._links.group(one) | self._links.group(other)
+        if len(persons) > _MOST_LINKED:
+            raise CorrectionRefused(
+                f"more than {_MOST_LINKED} patients would be linked as one person"
+            )
+        correction = self._add(CorrectionKind.LINK, one, other, {}, {})
+        for key in (one, other):
+            if self._book.find(key) is None:
+                self._book.write(key, into=None, demographics={}, number=correction.number)
+        self._links.add(one, other, correction.number)
+        self._links.settle(persons, correction.number)
+        return correction
+
+    def unlink(self, one: PatientKey, other: PatientKey) -> Correction | None:
+        """See `Patients.unlink`. Raises `CorrectionRefused`."""
+        one, other = self._two(one, other)
+        persons = self._links.group(one)
+        pairs = self._links.between(one, other)
+        if not pairs and other in persons:
+            raise CorrectionRefused(
+                "the two are linked by way of others alone; unlink one of them from those"
+            )
+        if not pairs:
+            return None
+        correction = self._add(CorrectionKind.UNLINK, one, other, {}, {})
+        self._links.remove(pairs)
+        self._links.settle(persons, correction.number)
+        return correction
+
+    def _two(self, one: PatientKey, other: PatientKey) -> tuple[PatientKey, PatientKey]:
+        """Whom the keys mean now. Raises `CorrectionRefused` where that is one patient."""
+        first, second = self._book.current(one), self._book.current(other)
+        if first != second:
+            return first, second
+        if one == other:
+            raise CorrectionRefused("a patient is not linked with itself; name two")
+        raise CorrectionRefused(
+            "the two were merged, so they are one patient; unmerge them where they are not"
+        )
 
     def _part(self, prior: PatientKey, row_id: int, values: Mapping[str, str]) -> None:
         rows = {row_id, *(each.row_id for each in self._book.merged_into(prior))}

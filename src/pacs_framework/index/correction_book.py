@@ -30,7 +30,10 @@ _CHANGE_OF = {
     CorrectionKind.MERGE: ChangeKind.PATIENT_MERGED,
     CorrectionKind.CHANGE_ID: ChangeKind.PATIENT_MERGED,
     CorrectionKind.UNMERGE: ChangeKind.PATIENT_UNMERGED,
+    CorrectionKind.LINK: ChangeKind.PATIENT_LINKED,
+    CorrectionKind.UNLINK: ChangeKind.PATIENT_UNLINKED,
 }
+_OF_BOTH = (CorrectionKind.LINK, CorrectionKind.UNLINK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +149,9 @@ class Book:
         }
         statement = sa.insert(_log_table).values(values).returning(_log_table.c.sequence)
         number = int(self._connection.execute(statement).scalar_one())
-        self._announce(draft, at, origin)
+        self._announce(draft.kind, draft.patient, at, origin)
+        if into is not None and draft.kind in _OF_BOTH:
+            self._announce(draft.kind, into, at, origin)
         return Correction(
             number=number,
             kind=draft.kind,
@@ -182,15 +187,17 @@ class Book:
         )
         return present.row_id
 
-    def _announce(self, draft: Draft, at: dt.datetime, origin: Origin) -> None:
+    def _announce(
+        self, kind: CorrectionKind, patient: PatientKey, at: dt.datetime, origin: Origin
+    ) -> None:
         """A row of the change feed; other nodes hear of it at the commit."""
         origins = dict(zip(ORIGIN_COLUMNS, origin_values(origin), strict=True))
         self._connection.execute(
             sa.insert(schema.change).values(
-                kind=_CHANGE_OF[draft.kind].value,
+                kind=_CHANGE_OF[kind].value,
                 at=at.replace(tzinfo=None),
-                patient_id=draft.patient.patient_id,
-                issuer_of_patient_id=draft.patient.issuer,
+                patient_id=patient.patient_id,
+                issuer_of_patient_id=patient.issuer,
                 study_instance_uid="",
                 series_instance_uid="",
                 sop_instance_uid="",

@@ -12,6 +12,7 @@ from pacs_framework.archive.corrections import PatientKey
 from pacs_framework.dicom.attributes import INDEXED
 from pacs_framework.index import schema
 from pacs_framework.index.correction_book import Book
+from pacs_framework.index.links import Links
 from pacs_framework.index.relocation import patient_row
 
 if TYPE_CHECKING:
@@ -40,13 +41,15 @@ COLUMN_OF = {
 class Patient:
     """A patient as the archive shows it: ``values`` by keyword, of which some are ``corrected``.
 
-    ``merged`` are the keys that mean this patient too.
+    ``merged`` are the keys that mean this patient too, ``linked`` other patients of whom somebody
+    said that they are the same person.
     """
 
     key: PatientKey
     values: Mapping[str, str]
     corrected: tuple[str, ...]
     merged: tuple[PatientKey, ...]
+    linked: tuple[PatientKey, ...]
     studies: int
     instances: int
 
@@ -60,12 +63,14 @@ def row_values(connection: Connection, key: PatientKey) -> dict[str, str]:
 
 
 def is_known(connection: Connection, key: PatientKey) -> bool:
-    """Whether a key has instances, corrected values, or others that were merged into it."""
+    """Whether a key has instances, corrected values or links, or others were merged into it."""
     if patient_row(connection, key.patient_id, key.issuer) is not None:
         return True
     book = Book(connection)
     found = book.find(key)
-    return found is not None and bool(found.demographics or book.merged_into(key))
+    if found is None:
+        return False
+    return bool(found.demographics or book.merged_into(key) or Links(connection).others(key))
 
 
 def instances_under(patient_id: int) -> sa.Select[tuple[int]]:
@@ -131,6 +136,7 @@ def known_patient(connection: Connection, key: PatientKey) -> Patient | None:
         values={**dict.fromkeys(COLUMN_OF, ""), **row_values(connection, key), **corrected},
         corrected=tuple(corrected),
         merged=tuple(each.key for each in book.merged_into(key)),
+        linked=Links(connection).others(key),
         studies=studies,
         instances=instances,
     )

@@ -360,7 +360,7 @@ def test_a_replaced_instance_leaves_no_note(scene: Scene) -> None:
         assert connection.scalar(count) == 0
 
 
-def test_a_reindex_keeps_the_corrections(scene: Scene, index_url: str) -> None:
+def test_a_reindex_keeps_the_corrections(scene: Scene, pacs_index_url: str) -> None:
     archive = scene.archive()
     store(archive, 1, "A", PatientBirthDate="19700101")
     store(archive, 2, "B")
@@ -369,8 +369,8 @@ def test_a_reindex_keeps_the_corrections(scene: Scene, index_url: str) -> None:
     before, history = archive.patients.find(B), archive.patients.history()
     scene.database.close()
     scene.end()
-    assert list(reindex(index_url, scene.storage, scene.data)) == []
-    scene.database = open_database(index_url)
+    assert list(reindex(pacs_index_url, scene.storage, scene.data)) == []
+    scene.database = open_database(pacs_index_url)
     archive = scene.archive()
     assert archive.patients.find(B) == before
     assert archive.patients.history() == history
@@ -382,19 +382,25 @@ def test_a_reindex_keeps_the_corrections(scene: Scene, index_url: str) -> None:
 
 
 def test_a_reindex_of_an_index_from_before_corrections_keeps_its_feed(
-    scene: Scene, index_url: str
+    scene: Scene, pacs_index_url: str
 ) -> None:
     archive = scene.archive()
     store(archive, 1, "A")
     changes = ChangeReader(scene.database).after(0, 9)
     with scene.database.writing() as connection:
-        for table in (schema.recorded_patient, schema.corrected_patient, schema.patient_correction):
+        for table in (
+            schema.linked_patient,
+            schema.patient_link,
+            schema.recorded_patient,
+            schema.corrected_patient,
+            schema.patient_correction,
+        ):
             connection.execute(sa.text(f"DROP TABLE {table.name}"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'kernel0001'"))
     scene.database.close()
     scene.end()
-    assert list(reindex(index_url, scene.storage, scene.data)) == []
-    with closing(open_database(index_url)) as again:
+    assert list(reindex(pacs_index_url, scene.storage, scene.data)) == []
+    with closing(open_database(pacs_index_url)) as again:
         assert ChangeReader(again).after(0, 9) == changes
 
 

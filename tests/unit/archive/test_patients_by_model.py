@@ -45,8 +45,10 @@ steps = st.lists(
         st.tuples(st.just("update"), patients, values),
         st.tuples(st.just("merge"), patients, patients),
         st.tuples(st.just("unmerge"), patients),
+        st.tuples(st.just("link"), patients, patients),
+        st.tuples(st.just("unlink"), patients, patients),
     ),
-    max_size=14,
+    max_size=16,
 )
 
 
@@ -56,6 +58,20 @@ class Model:
 
     into: dict[str, str] = field(default_factory=dict)
     stored: dict[int, tuple[str, dict[str, str]]] = field(default_factory=dict)
+    links: set[frozenset[str]] = field(default_factory=set)
+
+    def ends(self, pair: frozenset[str]) -> frozenset[str]:
+        return frozenset(map(self.current, pair))
+
+    def person(self, patient: str) -> set[str]:
+        """All that are the same person as a patient, by links of links."""
+        person = {self.current(patient)}
+        while (
+            new := {end for pair in map(self.ends, self.links) if pair & person for end in pair}
+            - person
+        ):
+            person |= new
+        return person
 
     def current(self, patient: str) -> str:
         while patient in self.into:
@@ -101,6 +117,8 @@ def carry_out(archive: Archive, model: Model, step: tuple) -> None:
             assert not circle
             assert not merged
             model.into.setdefault(patient, model.current(rest[0]))
+    elif kind in ("link", "unlink"):
+        carry_out_link(archive, model, kind, patient, rest[0])
     elif patient in model.into:
         try:
             archive.patients.unmerge(key, **BY)
@@ -108,6 +126,32 @@ def carry_out(archive: Archive, model: Model, step: tuple) -> None:
             assert model.into[patient] in model.into
         else:
             del model.into[patient]
+
+
+def carry_out_link(archive: Archive, model: Model, kind: str, one: str, other: str) -> None:
+    ends = frozenset((model.current(one), model.current(other)))
+    direct = {pair for pair in model.links if model.ends(pair) == ends}
+    roundabout = kind == "unlink" and not direct and model.person(one) == model.person(other)
+    call = archive.patients.link if kind == "link" else archive.patients.unlink
+    try:
+        done = call(PatientKey(patient_id=one), PatientKey(patient_id=other), **BY)
+    except CorrectionRefused:
+        assert len(ends) == 1 or roundabout
+        return
+    assert len(ends) == 2
+    assert not roundabout
+    if kind == "link":
+        assert (done is None) == (ends in model.links)
+        model.links.add(ends)
+    else:
+        assert (done is None) == (not direct)
+        model.links -= direct
+
+
+def check_links(archive: Archive, model: Model) -> None:
+    for name in "ABCD":
+        found = [key.patient_id for key in archive.patients.linked(PatientKey(patient_id=name))]
+        assert found == sorted(model.person(name) - {model.current(name)})
 
 
 def rows(database: Database) -> dict[int, tuple[str, ...]]:
@@ -164,6 +208,9 @@ def check_sent(archive: Archive, model: Model) -> None:
         changed = patient != shown.key.patient_id or any(
             shown.values[name] != said.get(name, "") for name in shown.corrected
         )
+        others = sorted(model.person(patient) - {model.current(patient)})
+        assert [item.PatientID for item in header.get("OtherPatientIDsSequence") or ()] == others
+        changed = changed or bool(others)
         assert ("OriginalAttributesSequence" in header) == changed
 
 
@@ -172,6 +219,18 @@ def check_sent(archive: Archive, model: Model) -> None:
         ("store", "D", "1", {"PatientName": "", "PatientSex": "F"}),
         ("update", "D", {"PatientSex": ""}),
         ("merge", "D", "A"),
+    ]
+)
+@example(
+    [  # who was linked under a key that is merged afterwards, and taken out again
+        ("store", "A", "1", {}),
+        ("link", "A", "B"),
+        ("merge", "A", "C"),
+        ("link", "C", "D"),
+        ("unlink", "C", "B"),
+        ("link", "A", "B"),
+        ("unmerge", "A"),
+        ("link", "A", "C"),
     ]
 )
 @settings(max_examples=20, deadline=None)
@@ -189,6 +248,7 @@ def test_index_and_retrieval_are_what_the_corrections_say(done: list[tuple]) -> 
         before = rows(database)
         assert {n: row[:4] for n, row in before.items()} == expected(archive, model)
         check_sent(archive, model)
+        check_links(archive, model)
         assert list(verify(archive)) == []
         scene.end()
         database.close()
@@ -197,4 +257,5 @@ def test_index_and_retrieval_are_what_the_corrections_say(done: list[tuple]) -> 
         archive = scene.archive()
         assert rows(scene.database) == before
         check_sent(archive, model)
+        check_links(archive, model)
         scene.end()  # before its database is closed

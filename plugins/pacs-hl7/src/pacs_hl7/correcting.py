@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset
 
 from pacs_framework.archive.corrections import PatientKey
 from pacs_framework.archive.incoming import Origin
-from pacs_framework.errors import CorrectionRefused
 from pacs_worklist.api import Worklist
 
 if TYPE_CHECKING:
@@ -36,13 +36,16 @@ class Corrections:
         self._local = frozenset(local_issuers)
 
     def update(self, changes: Sequence[PatientChange], by: str, reason: str, address: str) -> None:
-        """Correct demographics. Raises `CorrectionRefused` and `IndexUnavailable`."""
+        """Correct demographics of all or of none. Raises `CorrectionRefused` and
+        `IndexUnavailable`.
+        """
         origin = Origin(door=_DOOR, address=address)
+        changes = [each for each in changes if each.demographics]
+        with self._patients.together(by=by, reason=reason, origin=origin) as together:
+            for change in changes:
+                for key in self._keys(change.patient):
+                    together.update(key, change.demographics)
         for change in changes:
-            if not change.demographics:
-                continue
-            for key in self._keys(change.patient):
-                self._patients.update(key, change.demographics, by=by, reason=reason, origin=origin)
             for key in self._keys(change.patient):
                 self._write(self._patients.current(key), change)
 
@@ -57,28 +60,38 @@ class Corrections:
     ) -> None:
         """Make prior patients one with others, or give them new identifiers (``anew``).
 
-        Where one is refused, those before it are undone. Raises `CorrectionRefused` and
-        `IndexUnavailable`.
+        All of them or none. Raises `CorrectionRefused` and `IndexUnavailable`.
         """
         origin = Origin(door=_DOOR, address=address)
-        correct = self._patients.change_id if anew else self._patients.merge
-        done: list[PatientKey] = []
-        try:
+        with self._patients.together(by=by, reason=reason, origin=origin) as together:
+            correct = together.change_id if anew else together.merge
             for change in changes:
                 for prior, patient in self._pairs(change):
-                    made = correct(
-                        prior, patient, change.demographics, by=by, reason=reason, origin=origin
-                    )
-                    if made is not None:
-                        done.append(prior)
-        except CorrectionRefused:
-            for prior in reversed(done):
-                undone = f"{reason} was refused"
-                self._patients.unmerge(prior, by=by, reason=undone, origin=origin)
-            raise
+                    correct(prior, patient, change.demographics)
         for change in changes:
             for prior, _ in self._pairs(change):
                 self._write(prior, change)
+
+    def link(
+        self,
+        pair: tuple[PatientKey, PatientKey],
+        by: str,
+        reason: str,
+        address: str,
+        *,
+        apart: bool = False,
+    ) -> None:
+        """Declare two patients to be one person, or no longer so (``apart``).
+
+        Each under every key that it is known by: all of them or none. Raises `CorrectionRefused`
+        and `IndexUnavailable`.
+        """
+        origin = Origin(door=_DOOR, address=address)
+        with self._patients.together(by=by, reason=reason, origin=origin) as together:
+            correct = together.unlink if apart else together.link
+            for one, other in product(*map(self._keys, pair)):
+                if one != other:
+                    correct(one, other)
 
     def _keys(self, key: PatientKey) -> list[PatientKey]:
         """The patient as named, and as images without an issuer name it."""

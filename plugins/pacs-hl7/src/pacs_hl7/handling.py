@@ -15,7 +15,7 @@ from pacs_hl7.journal import Arrival, Entry, Journal
 from pacs_hl7.mapping import load_mapping
 from pacs_hl7.message import Message, read_header, read_message
 from pacs_hl7.orders import read_orders
-from pacs_hl7.patients import read_patients
+from pacs_hl7.patients import read_pair, read_patients
 from pacs_hl7.planning import Planning
 from pacs_hl7.tables import NAME
 from pacs_worklist.api import Worklist
@@ -44,6 +44,8 @@ class Handler:
             "update-patient": self._update,
             "merge-patients": self._merge,
             "change-patient-id": self._change_id,
+            "link-patients": self._link,
+            "unlink-patients": self._unlink,
             "accept": self._accept,
             "refuse": self._refuse,
         }
@@ -163,6 +165,14 @@ class Handler:
         changes = read_patients(message, self._mapping, merged=True)
         self._corrections.merge(changes, _by(message), reason, address, anew=True)
 
+    def _link(self, message: Message, reason: str, address: str) -> None:
+        pair = read_pair(message, self._mapping)
+        self._corrections.link(pair, _by(message), reason, address)
+
+    def _unlink(self, message: Message, reason: str, address: str) -> None:
+        pair = read_pair(message, self._mapping)
+        self._corrections.link(pair, _by(message), reason, address, apart=True)
+
     def _accept(self, message: Message, reason: str, address: str) -> None:
         del reason, address
         _log.info("HL7 message accepted unread", kind=message.kind)
@@ -170,10 +180,7 @@ class Handler:
     def _refuse(self, message: Message, reason: str, address: str) -> None:
         del reason, address
         raise Fault(
-            f"{message.kind} is not carried out; links between patients are not kept, send A40 "
-            "where they are one patient"
-            if message.kind in ("ADT^A24", "ADT^A37")
-            else f"{message.kind} is not taken here",
+            f"{message.kind} is not taken here",
             code=Code.REJECT,
             error=ErrorCode.EVENT,
             location="MSH^1^9",

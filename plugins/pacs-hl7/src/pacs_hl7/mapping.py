@@ -23,7 +23,16 @@ from pacs_hl7.values import KINDS, Value
 
 __all__ = ["ACTIONS", "Attribute", "MessageMapping", "Source", "default_text", "load_mapping"]
 
-ACTIONS = ("orders", "update-patient", "merge-patients", "change-patient-id", "accept", "refuse")
+ACTIONS = (
+    "orders",
+    "update-patient",
+    "merge-patients",
+    "change-patient-id",
+    "link-patients",
+    "unlink-patients",
+    "accept",
+    "refuse",
+)
 """What may be done with a message."""
 CONTROLS = ("plan", "cancel", "status")
 STATUSES = ("plan", "start", "complete", "cancel")

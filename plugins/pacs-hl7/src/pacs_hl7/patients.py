@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pacs_hl7.message import Message, Segment
     from pacs_hl7.paths import Path
 
-__all__ = ["PatientChange", "identifier_in", "read_patients"]
+__all__ = ["PatientChange", "identifier_in", "read_pair", "read_patients"]
+
+_PAIR = 2
 
 _ISSUER = 4  # component of a CX: namespace ID, or else universal ID of the authority (HD.1, HD.2)
 
@@ -42,10 +44,11 @@ def identifier_in(
             )
     names = " nor ".join(dict.fromkeys(str(path) for path in paths))
     first = paths[0]
+    number = next((each.number for each in segments if each.name == first.segment), 1)
     raise Fault(
         f"the patient has no identifier: {names} has none",
         error=ErrorCode.REQUIRED,
-        location=f"{first.segment}^1^{first.field}",
+        location=f"{first.segment}^{number}^{first.field}",
     )
 
 
@@ -60,6 +63,28 @@ def read_patients(
     if not changes:
         raise Fault("there is no PID segment", error=ErrorCode.SEQUENCE, location="PID^1")
     return changes
+
+
+def read_pair(message: Message, mapping: MessageMapping) -> tuple[PatientKey, PatientKey]:
+    """The two patients that a message links, or links no longer (HL7 v2.5.1 3.3.24, 3.3.37).
+
+    Each has a PID of its own. What those say besides is not about the link: A08 changes that.
+    Raises `Fault`.
+    """
+    found = [identifier_in(message, mapping.identifier, each) for each in _groups(message.segments)]
+    if len(found) != _PAIR:
+        raise Fault(
+            f"a link is between two patients, and there are {len(found)} PID segments",
+            error=ErrorCode.SEQUENCE,
+            location=f"PID^{min(len(found), _PAIR) + 1}",
+        )
+    if found[0] == found[1]:
+        raise Fault(
+            "the patient is linked with itself: PID-3 is the same in both",
+            error=ErrorCode.DUPLICATE_KEY,
+            location="PID^2^3",
+        )
+    return found[0], found[1]
 
 
 def _groups(segments: Sequence[Segment]) -> Iterator[list[Segment]]:

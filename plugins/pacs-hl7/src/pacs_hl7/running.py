@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
 
 from pacs_framework.background import Background
 from pacs_framework.errors import PacsError
+from pacs_framework.waking import Waker
 from pacs_hl7.handling import Handler
 from pacs_hl7.listener import Listener
 from pacs_hl7.outbox import Outbox
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Hl7"]
 
 _WORKERS = 4
-_READ = 1 << 12
 
 _log = structlog.get_logger(__name__)
 
@@ -90,15 +88,15 @@ class Hl7(Background):
         senders = self._senders(workers)
         listener = Listener(handler, self._settings, workers)
         address = None if self._settings.port is None else await listener.start()
-        bell = _open_bell(bell_of(self._archive.data))
-        self._loop.add_reader(bell, _wake, bell, senders)
+        bell = Waker(bell_of(self._archive.data))
+        self._loop.add_reader(bell.descriptor, _wake, bell, senders)
         tasks = [self._loop.create_task(sender.run()) for sender in senders]
         try:
             begun.set_result(address)
             await self._stop.wait()
         finally:
-            self._loop.remove_reader(bell)
-            os.close(bell)
+            self._loop.remove_reader(bell.descriptor)
+            bell.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -125,16 +123,7 @@ async def _released(sender: Sender, workers: ThreadPoolExecutor) -> None:
         _log.warning("a message that was being sent waits for its lease", cause=str(error))
 
 
-def _open_bell(path: os.PathLike[str]) -> int:
-    """A named pipe that processes beside us ring when they have queued something."""
-    with suppress(FileExistsError):
-        os.mkfifo(path, 0o660)
-    # Read and write: so the pipe never ends when the last one who rings goes.
-    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def _wake(bell: int, senders: list[Sender]) -> None:
-    with suppress(BlockingIOError):
-        os.read(bell, _READ)
+def _wake(bell: Waker, senders: list[Sender]) -> None:
+    bell.empty()
     for sender in senders:
         sender.wake()

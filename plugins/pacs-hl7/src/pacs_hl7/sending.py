@@ -16,6 +16,7 @@ from hl7.mllp import open_hl7_connection
 
 from pacs_framework.errors import PacsError
 from pacs_framework.network.tls import client_context
+from pacs_framework.tables import Pauses
 from pacs_hl7.faults import Fault
 from pacs_hl7.message import read_message
 from pacs_hl7.outbox import Outbox, Outgoing
@@ -116,6 +117,7 @@ class Sender:
         self._workers = workers
         self._news = asyncio.Event()
         self._held: int | None = None
+        self._pauses = Pauses(first=settings.retry_first, longest=settings.retry_longest)
         self._tls = client_context(ca=receiver.ca) if receiver.tls else None
 
     def wake(self) -> None:
@@ -169,8 +171,7 @@ class Sender:
                 tls=self._tls,
             )
         except NotDelivered as error:
-            pause = self._settings.retry_first * 2.0 ** min(found.attempts, 32)
-            seconds = min(pause, self._settings.retry_longest)
+            seconds = self._pauses.seconds(found.attempts)
             log.warning("HL7 message not delivered", cause=str(error), again_in=seconds)
             await self._do(partial(self._outbox.put_off, found.id, str(error), seconds))
             return

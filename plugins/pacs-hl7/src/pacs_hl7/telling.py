@@ -6,13 +6,12 @@ Its objects are taken as they come, by their attributes: pacs-mpps need not be i
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pacs_framework.archive.corrections import PatientKey
+from pacs_framework.waking import ring
 from pacs_hl7.merged import survivor
 from pacs_hl7.outbox import Outbox
 from pacs_hl7.reports import Report, order_status, study_result
@@ -25,11 +24,10 @@ if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_hl7.settings import Hl7Settings
 
-__all__ = ["bell_of", "ring", "step_changed", "study_completed"]
+__all__ = ["bell_of", "step_changed", "study_completed"]
 
 _STATUS = {"IN PROGRESS": "IP", "DISCONTINUED": "DC"}
 _COMPLETED = "COMPLETED"
-_RING = b"\1"
 
 
 def study_completed(study: Any, archive: Archive, settings: Hl7Settings) -> None:
@@ -124,16 +122,3 @@ def _of_survivor(archive: Archive, report: Report) -> Report:
 def bell_of(data: Path) -> Path:
     """Where the process that sends is woken, in the folder of the archive's data."""
     return data / "hl7.bell"
-
-
-def ring(bell: Path) -> None:
-    """Wake the process that sends, on this machine; nothing if there is none."""
-    try:
-        pipe = os.open(bell, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        with suppress(BlockingIOError):
-            os.write(pipe, _RING)
-    finally:
-        os.close(pipe)

@@ -15,12 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from pacs_framework.dicom.matching import normalise_datetime
+from pacs_framework.dicom.packed import unpack
 from pacs_framework.dicom.status import Status
 from pacs_framework.network.errors import NormalizedFailure
+from pacs_framework.tables import now
 from pacs_mpps import statements
 from pacs_mpps.attributes import Attributes, read
 from pacs_mpps.checking import check_change, check_end, fill_in
-from pacs_mpps.encoding import Received, unpack
+from pacs_mpps.encoding import Received
 from pacs_mpps.model import (
     MAY_NO_LONGER_BE_UPDATED,
     REFERENCES,
@@ -30,7 +32,7 @@ from pacs_mpps.model import (
     StepStatus,
     step_of,
 )
-from pacs_mpps.outbox import Kind, add, now
+from pacs_mpps.outbox import Kind, add
 from pacs_mpps.tables import instance, scheduled, step, study
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ import structlog
 from pacs_framework.errors import PacsError
 from pacs_framework.network.association import outgoing_calls
 from pacs_framework.network.wire import Calls
-from pacs_mpps.outbox import Delivery, Kind, Outbox, now
+from pacs_framework.tables import Pauses, now
+from pacs_mpps.outbox import Delivery, Kind, Outbox
 
-__all__ = ["LEASE", "Courier", "NotDelivered", "Pauses", "Refused", "Route"]
+__all__ = ["LEASE", "Courier", "NotDelivered", "Refused", "Route"]
 
 if TYPE_CHECKING:
     Deliver = Callable[[Delivery], None]
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 LEASE = 120.0  # seconds that a batch stays ours; renewed while we are at it
 _PAUSE = 5.0  # seconds after the tables could not be used
 _BATCH = 64
+_GATHER = 0.05  # seconds
 
 _log = structlog.get_logger(__name__)
 
@@ -41,32 +43,18 @@ class Refused(PacsError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pauses:
-    """Seconds between attempts, doubled each time, and after which there are none; 0: never."""
-
-    first: float
-    longest: float
-    give_up_after: float = 0.0
-
-    def until(self, row: Delivery) -> dt.datetime | None:
-        """When ``row`` is due after another failure; None: it is given up."""
-        if self.give_up_after and (now() - row.created).total_seconds() > self.give_up_after:
-            return None
-        seconds = min(self.first * 2.0 ** min(row.attempts, 32), self.longest)
-        return now() + dt.timedelta(seconds=seconds)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """To whom, and how: ``open`` gives what delivers one row, for the time of a batch.
 
-    That raises `NotDelivered` or `Refused`.
+    That raises `NotDelivered` or `Refused`. ``together`` delivers all of a batch or nothing of it,
+    for less; where it fails, they are tried one by one.
     """
 
     kind: Kind
     receiver: str
     open: Callable[[], AbstractContextManager[Deliver]]
     pauses: Pauses
+    together: Callable[[Sequence[Delivery]], None] | None = None
 
 
 class Courier:
@@ -118,12 +106,9 @@ class Courier:
                 self._stopping.wait(_PAUSE)
 
     def _wait(self) -> None:
-        due = self._outbox.next_due(self._route.kind, self._route.receiver)
-        seconds = None if due is None else max(0.0, (due - now()).total_seconds())
-        if self._outbox.is_shared:
-            # Another node may have been told, and died: look when its lease would be over.
-            seconds = LEASE if seconds is None else min(seconds, LEASE)
-        self._news.wait(seconds)
+        if self._news.wait(self._outbox.pause(self._route.kind, self._route.receiver, LEASE)):
+            # What comes in a burst is claimed together: to claim costs more than to deliver.
+            self._stopping.wait(_GATHER)
 
     def _round(self) -> bool:
         """Deliver what is due; whether there was anything."""
@@ -131,13 +116,27 @@ class Courier:
         rows = self._outbox.claim(route.kind, route.receiver, self._owner, _until(), _BATCH)
         if not rows:
             return False
-        done: list[int] = []
+        done = self._delivered_together(rows)
+        if done:
+            self._outbox.done(done, self._owner)
+            return True
         try:
             with route.open() as deliver:
                 self._deliver(rows, deliver, done)
         finally:
             self._outbox.done(done, self._owner)
         return True
+
+    def _delivered_together(self, rows: Sequence[Delivery]) -> list[int]:
+        """The rows that went all at once; none where this is no such route, or it failed."""
+        if self._route.together is None or len(rows) == 1:
+            return []
+        try:
+            self._route.together(rows)
+        except PacsError as error:
+            self._log().debug("a batch is delivered one by one", cause=str(error))
+            return []
+        return [row.id for row in rows]
 
     def _deliver(self, rows: Sequence[Delivery], deliver: Deliver, done: list[int]) -> None:
         claimed = now()
@@ -156,11 +155,15 @@ class Courier:
                     return  # our own doing
                 left = rows[place:] if error.out_of_reach else [row]
                 for each in left:
-                    self._put_off(each, error, self._route.pauses.until(each))
+                    self._put_off(each, error, self._next_attempt(each))
                 if error.out_of_reach:
                     return
             else:
                 done.append(row.id)
+
+    def _next_attempt(self, row: Delivery) -> dt.datetime | None:
+        pauses = self._route.pauses
+        return None if pauses.gives_up(row.created) else pauses.until(row.attempts)
 
     def _put_off(self, row: Delivery, error: PacsError, until: dt.datetime | None) -> None:
         self._outbox.put_off(row.id, self._owner, str(error), until)

@@ -5,12 +5,10 @@ What is kept is explicit VR little endian with text in ASCII, or in UTF-8 that i
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydicom import Dataset
-from pydicom.filereader import read_dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from pacs_framework.dicom.charset import UTF_8
@@ -21,7 +19,7 @@ from pacs_framework.dicom.walk import LITTLE, Walk
 from pacs_framework.errors import QueryError, UnreadableInstance
 from pacs_mpps.attributes import Attributes, Reading, read
 
-__all__ = ["Received", "receive", "received", "unpack"]
+__all__ = ["Received", "receive", "received"]
 
 _CHARSET = "SpecificCharacterSet"
 _EXPLICIT = str(ExplicitVRLittleEndian)
@@ -65,13 +63,6 @@ def receive(data: bytes, transfer_syntax_uid: str) -> Received:
 def received(dataset: Dataset) -> Received:
     """As if ``dataset`` had come. Raises `QueryError` for a value that has no encoding."""
     return receive(_encoded(dataset), _EXPLICIT)
-
-
-def unpack(data: bytes) -> Dataset:
-    """The data set of what is kept; values are decoded when they are looked at."""
-    dataset = read_dataset(io.BytesIO(data), is_implicit_VR=False, is_little_endian=True)
-    assert isinstance(dataset, Dataset)
-    return dataset
 
 
 def _plain(data: bytes, transfer_syntax_uid: str) -> Reading | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pacs_framework.dicom.packed import unpack
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import PacsError
-from pacs_mpps.courier import NotDelivered, Pauses, Refused, Route
-from pacs_mpps.encoding import unpack
+from pacs_framework.tables import Pauses
+from pacs_mpps.courier import NotDelivered, Refused, Route
 from pacs_mpps.model import MPPS, NOTIFICATION, EventType, proposal
 from pacs_mpps.outbox import Delivery, Kind
 from pacs_mpps.sending import Answered, send_change, send_creation, send_event

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.service import DimseService
     from pacs_framework.tables import PluginTables
-    from pacs_mpps.model import ProcedureStep
 
 
 @hookimpl
@@ -66,16 +65,6 @@ def on_stored(change: Change, archive: Archive, settings: MppsSettings) -> None:
     from pacs_mpps.arrivals import arrived  # noqa: PLC0415 - see above
 
     arrived(change, archive, settings)
-
-
-@hookimpl
-def on_procedure_step(step: ProcedureStep, archive: Archive) -> None:
-    """Let the worklist follow, where there is one."""
-    from pacs_mpps.worklist import follow, worklist_of  # noqa: PLC0415 - see above
-
-    worklist = worklist_of(archive)
-    if worklist is not None:
-        follow(worklist, step)
 
 
 @hookimpl

@@ -6,9 +6,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from pacs_framework.tables import Statement
-from pacs_mpps.tables import instance, scheduled, step, study
+from pacs_mpps.tables import delivery, instance, scheduled, step, study
 
 __all__ = [
+    "ADD",
     "AWAIT",
     "CHANGE",
     "CREATE",
@@ -47,6 +48,9 @@ CHANGE = Statement(
     sa.update(step).where(_step.id == sa.bindparam("number")), columns=[*_FOLLOWING, "number"]
 )
 """What follows from its attributes, in the row ``number``."""
+
+ADD = Statement(sa.insert(delivery), columns=[c.name for c in delivery.c if c.name != "id"])
+"""Somebody who is to hear of something."""
 
 AWAIT = Statement(sa.insert(instance), columns=_instance.keys())
 """An instance that a step lists."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from pacs_framework.tables import TEXT, TIME, PluginTables, new_metadata
+from pacs_framework.tables import TEXT, TIME, PluginTables, lease_columns, new_metadata
 
 __all__ = ["NAME", "TABLES", "delivery", "instance", "scheduled", "step", "study"]
 
@@ -84,12 +84,7 @@ delivery = sa.Table(
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("created", TIME, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    _text("error"),
-    # When somebody has to look at it; whoever does puts it off for as long as that may take. NULL:
-    # given up.
-    sa.Column("due", TIME),
-    _text("owner"),
+    *lease_columns(),
     sa.Index(None, "kind", "receiver", "due"),
     sa.Index(None, "lane"),
     sqlite_autoincrement=True,

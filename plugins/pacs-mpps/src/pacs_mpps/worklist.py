@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 from pydicom import Dataset
 
+from pacs_framework.dicom.packed import unpack
 from pacs_framework.errors import ConfigurationError
-from pacs_mpps.model import ProcedureStep, Scheduled, StepStatus, text_of
-from pacs_worklist.api import Item, ItemError, State, Worklist
+from pacs_mpps.attributes import read
+from pacs_mpps.model import ProcedureStep, Scheduled, StepStatus, step_of, text_of
+from pacs_worklist.api import Item, ItemError, Performed, State, Worklist
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
+    from pacs_mpps.attributes import Attributes
 
 __all__ = ["follow", "worklist_of"]
 
-_STATES = {
+_STATES: dict[StepStatus, Literal[State.STARTED, State.COMPLETED]] = {
     StepStatus.IN_PROGRESS: State.STARTED,
     StepStatus.COMPLETED: State.COMPLETED,
-    StepStatus.DISCONTINUED: State.DISCONTINUED,
 }
 _REASON = "PerformedProcedureStepDiscontinuationReasonCodeSequence"
 
@@ -35,18 +37,45 @@ def worklist_of(archive: Archive) -> Worklist | None:
         return None
 
 
-def follow(worklist: Worklist, step: ProcedureStep) -> None:
-    """Take the items that ``step`` was planned as to the state that fits. Repetition does no harm.
+def follow(worklist: Worklist, steps: Iterable[tuple[str, bytes]]) -> None:
+    """Take items to the state of the steps that they were planned as, one after the other.
 
-    One that is final already stays so, with a line in the log: a step may be performed twice.
-    Raises `IndexUnavailable`.
+    Of each step its SOP Instance UID and its attributes as they are kept. Repetition does no harm.
+    An item that is final already stays so: a step may be performed twice. Raises
+    `IndexUnavailable`.
     """
+    performed: list[Performed] = []
+    for uid, data in steps:
+        attributes = read(data).attributes
+        if attributes.text("PerformedProcedureStepStatus") == StepStatus.DISCONTINUED:
+            worklist.perform(performed)
+            performed = []
+            _follow_discontinued(worklist, step_of(uid, unpack(data)))
+        else:
+            performed += _performed(attributes)
+    worklist.perform(performed)
+
+
+def _performed(attributes: Attributes) -> Iterator[Performed]:
+    state = _STATES[StepStatus(attributes.text("PerformedProcedureStepStatus"))]
+    seen = set()
+    for item in attributes.items("ScheduledStepAttributesSequence"):
+        each = Performed(
+            state=state,
+            scheduled_procedure_step_id=item.text("ScheduledProcedureStepID"),
+            study_instance_uid=item.text("StudyInstanceUID"),
+            accession_number=item.text("AccessionNumber"),
+        )
+        if each.scheduled_procedure_step_id and each not in seen:  # without, it was not planned
+            seen.add(each)
+            yield each
+
+
+def _follow_discontinued(worklist: Worklist, step: ProcedureStep) -> None:
     for item in _items(worklist, step):
         try:
-            if step.status is StepStatus.DISCONTINUED and item.state is not State.DISCONTINUED:
+            if item.state is not State.DISCONTINUED:
                 _discontinue(worklist, item, step)
-            else:
-                worklist.change_state(item.id, _STATES[step.status])
         except ItemError as error:
             _log.info("the worklist stays as it is", item=item.id, cause=str(error))
 

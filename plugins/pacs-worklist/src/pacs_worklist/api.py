@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 from pydicom import Dataset
 from sqlalchemy.exc import IntegrityError
 
+from pacs_framework.dicom.packed import pack, unpack
 from pacs_worklist.items import (
     Item,
     ItemError,
@@ -31,7 +33,8 @@ from pacs_worklist.items import (
     stations_of,
 )
 from pacs_worklist.selecting import offered_rows
-from pacs_worklist.steps import STEPS, copy_of, pack, step_of, text_of, unpack
+from pacs_worklist.statements import COMPLETE, PLANNED, START
+from pacs_worklist.steps import STEPS, copy_of, step_of, text_of
 from pacs_worklist.tables import item, station
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Item",
     "ItemError",
+    "Performed",
     "State",
     "UnknownItem",
     "Worklist",
@@ -52,6 +56,16 @@ __all__ = [
 
 _STATUS = "ScheduledProcedureStepStatus"
 _AT_ONCE = 200  # rows that are fetched together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performed:
+    """That a step of this number was begun or completed, in a study or of an order."""
+
+    state: Literal[State.STARTED, State.COMPLETED]
+    scheduled_procedure_step_id: str
+    study_instance_uid: str
+    accession_number: str = ""
 
 
 class Worklist:
@@ -120,7 +134,7 @@ class Worklist:
                 offered_rows(query, offer_days)
             )
             for row in rows:
-                dataset = unpack(row.dataset)
+                dataset = _stated(unpack(row.dataset), State(row.state))
                 if query.matches(dataset):
                     found.append(dataset)
                     if query.most and len(found) > query.most:
@@ -154,7 +168,24 @@ class Worklist:
         with self._store.begin() as connection:
             there = _one(connection, number, claimed=True)
             _check(there, state)
-            return _write(connection, there.id, there.order_key, state, there.dataset)
+            # Only the column: whoever reads the data set sees the state in it (see `_stated`).
+            changes = {"state": state.value, "changed": dt.datetime.now(dt.UTC)}
+            connection.execute(sa.update(item).where(item.c.id == number).values(changes))
+        return replace(there, state=state, dataset=_stated(_own(there.dataset), state))
+
+    def perform(self, performed: Sequence[Performed]) -> None:
+        """Take steps on by what was performed, in this order.
+
+        Those that have come as far stay as they are, and what was not planned is passed over. Each
+        costs a statement or two: performed procedure steps come by the hundred a second. On SQLite
+        all is one transaction, for one sync; on PostgreSQL, where others may wait for the rows,
+        each is its own.
+        """
+        at_once = 1 if self._store.is_postgresql else len(performed)
+        for start in range(0, len(performed), at_once or 1):
+            with self._store.begin() as connection:
+                for each in performed[start : start + at_once]:
+                    _perform(connection, each)
 
     def update(
         self, number: int, change: Callable[[Dataset], None], *, state: State | None = None
@@ -208,16 +239,33 @@ class Worklist:
             for each in there:
                 dataset = _own(each.dataset)
                 dataset.update(attributes)
+                if dataset == each.dataset:
+                    continue
                 _write(connection, each.id, each.order_key, each.state, completed(dataset))
         return len(there)
 
 
+def _perform(connection: Connection, performed: Performed) -> None:
+    """By study, or by accession number where a modality made a Study Instance UID of its own."""
+    statements = START if performed.state is State.STARTED else COMPLETE
+    values = {"state": performed.state.value, "changed": dt.datetime.now(dt.UTC)}
+    for place in ("study_instance_uid", "accession_number"):
+        wanted = getattr(performed, place)
+        named = {"wanted": wanted, "step": performed.scheduled_procedure_step_id}
+        if wanted and (
+            statements[place].run(connection, {**values, **named})
+            or PLANNED[place].run(connection, named)
+        ):
+            return
+
+
 def _item(row: sa.Row[Any]) -> Item:
+    state = State(row.state)
     return Item(
         id=row.id,
         order_key=row.order_key,
-        state=State(row.state),
-        dataset=unpack(row.dataset),
+        state=state,
+        dataset=_stated(unpack(row.dataset), state),
     )
 
 
@@ -299,13 +347,20 @@ def _write(
 
 
 def _with_status(dataset: Dataset, state: State) -> Dataset:
-    """With the state as Scheduled Procedure Step Status (0040,0020); while it is scheduled, a
-    better one (ARRIVED, READY) stays.
+    """A copy with the state as Scheduled Procedure Step Status (0040,0020); while it is scheduled,
+    a better one (ARRIVED, READY) stays.
     """
     own = _own(dataset)
     step = step_of(own)
     before = text_of(step, _STATUS)
     final = {state.value.upper() for state in State}
-    if state is not State.SCHEDULED or not before or before in final:
+    if state is State.SCHEDULED and (not before or before in final):
         step.ScheduledProcedureStepStatus = state.value.upper()
-    return own
+    return _stated(own, state)
+
+
+def _stated(dataset: Dataset, state: State) -> Dataset:
+    """The data set itself, with the state that its row has come to since it was encoded."""
+    if state is not State.SCHEDULED:
+        step_of(dataset).ScheduledProcedureStepStatus = state.value.upper()
+    return dataset

@@ -104,6 +104,10 @@ _BEHAVIOUR = (
         "Character Set of the identifier where that can carry it, else in ISO_IR 100 or 192."
     ),
     (
+        "Other Patient IDs Sequence names the patients that were linked with that of the step, "
+        "besides those that the step has of its own, where it is a key."
+    ),
+    (
         "Offered are steps of the archive's database that are scheduled or started, those in "
         "files of configured folders, and those that other plugins offer. When one of these "
         "sources fails, the query fails: a list that is not whole is not sent."

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
     from pacs_framework.archive.archive import Archive
+    from pacs_framework.archive.changes import Change
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.service import DimseService
     from pacs_framework.tables import PluginTables
@@ -68,6 +69,14 @@ def worklist_items(
     from pacs_worklist.sources import own_items  # noqa: PLC0415 - see above
 
     return own_items(query, archive.tables("worklist"), settings)
+
+
+@hookimpl
+def on_patient_changed(change: Change, archive: Archive) -> None:
+    """Steps that are planned follow the corrections of their patients."""
+    from pacs_worklist.patients import follow  # noqa: PLC0415 - see above
+
+    follow(change, archive)
 
 
 @hookimpl

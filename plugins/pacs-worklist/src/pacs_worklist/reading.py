@@ -9,9 +9,10 @@ from pathlib import Path
 from pydicom import Dataset, dcmread
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
+from pacs_framework.dicom.packed import pack, unpack
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
 from pacs_worklist.items import ItemError
-from pacs_worklist.steps import STEPS, pack, single_steps, unpack
+from pacs_worklist.steps import STEPS, single_steps
 
 __all__ = ["SUFFIXES", "read_items"]
 

@@ -37,7 +37,7 @@ def offered_rows(query: WorklistQuery, offer_days: int) -> sa.Select[Any]:
     Steps that nobody began within ``offer_days`` days after their start are left out; 0 for none.
     """
     start: sa.ColumnElement[str] = item.c.start
-    selected = sa.select(item.c.dataset)
+    selected = sa.select(item.c.dataset, item.c.state)
     stations = query.values("ScheduledStationAETitle")
     if stations:
         start = station.c.start

@@ -17,6 +17,7 @@ from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.errors import PluginError, QueryError
 from pacs_framework.network.service import CommandField, DimseService, Request, SupportedContext
 from pacs_worklist.answers import answer_to, has_unsupported
+from pacs_worklist.patients import asks_for_others, with_others, without_others
 from pacs_worklist.query import WorklistQuery
 from pacs_worklist.steps import single_steps, step_of, text_of
 
@@ -81,22 +82,27 @@ class WorklistService(DimseService):
 def find_items(query: WorklistQuery, archive: Archive) -> list[Dataset]:
     """Every step of every source that matches ``query``, earliest start first.
 
-    Raises `PluginError` (C001H) when a source fails, and `QueryError` (A700H) for more matches than
-    the query has use for: in both cases the list would not be whole.
+    Who is linked with the patient of one stands in its Other Patient IDs Sequence, where the query
+    asks for that. Raises `PluginError` (C001H) when a source fails, and `QueryError` (A700H) for
+    more matches than the query has use for: in both cases the list would not be whole.
     """
+    with_links = asks_for_others(query)
+    asked = without_others(query) if with_links else query
     try:
         sources = archive.hooks.decide(
-            "worklist_items", accept=_data_sets, query=query, archive=archive
+            "worklist_items", accept=_data_sets, query=asked, archive=archive
         )
     except PluginError as error:
         raise PluginError(
             "a source of the worklist failed", status=Status.UNABLE_TO_PROCESS
         ) from error
     found: dict[object, Dataset] = {}
-    for dataset in (each for _, datasets in sources for each in datasets):
-        for item in single_steps(dataset):
-            if query.matches(item):
-                found.setdefault(_identity(item), item)
+    items: Iterable[Dataset] = (
+        item for _, datasets in sources for each in datasets for item in single_steps(each)
+    )
+    for item in with_others(items, archive.patients) if with_links else items:
+        if query.matches(item):
+            found.setdefault(_identity(item), item)
     if query.most and len(found) > query.most:
         raise QueryError(
             f"more than {query.most} steps match; narrow the query", status=Status.OUT_OF_RESOURCES

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 
 from pydicom import DataElement, Dataset
 from pydicom.config import IGNORE
-from pydicom.filereader import read_dataset
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import ExplicitVRLittleEndian
 
-from pacs_framework.dicom.charset import UTF_8
-from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.dicom.matching import values_of
 
-__all__ = ["STEPS", "copy_of", "pack", "single_steps", "step_of", "text_of", "unpack", "values"]
+__all__ = ["STEPS", "copy_of", "single_steps", "step_of", "text_of", "values"]
 
 STEPS = "ScheduledProcedureStepSequence"
 
@@ -58,33 +53,3 @@ def copy_of(dataset: Dataset) -> Dataset:
         # Not the element itself: assigning to an attribute alters that.
         copy.add(DataElement(element.tag, element.VR, element.value, validation_mode=IGNORE))
     return copy
-
-
-def pack(dataset: Dataset) -> bytes:
-    """The encoded form that is stored: explicit VR little endian, in UTF-8.
-
-    Raises `QueryError` for a value that has no encoding.
-    """
-    text = copy_of(dataset)
-    for inner in _data_sets(text):
-        inner.pop("SpecificCharacterSet", None)
-    text.SpecificCharacterSet = UTF_8
-    return encode_identifier(text, ExplicitVRLittleEndian)
-
-
-def unpack(data: bytes) -> Dataset:
-    """The data set of what `pack` made; its values are decoded when they are looked at."""
-    dataset = read_dataset(io.BytesIO(data), is_implicit_VR=False, is_little_endian=True)
-    assert isinstance(dataset, Dataset)
-    return dataset
-
-
-def _data_sets(dataset: Dataset) -> Iterator[Dataset]:
-    """The data set and those of all items in it, decoded on the way."""
-    pending = [dataset]
-    while pending:
-        current = pending.pop()
-        for element in list(current):  # decodes each by the character set, before that goes
-            if element.VR == "SQ":
-                pending.extend(element.value)
-        yield current

@@ -13,7 +13,7 @@ from pacs_hl7.faults import Fault
 from pacs_hl7.mapping import MessageMapping, default_text, load_mapping
 from pacs_hl7.message import read_message
 from pacs_hl7.orders import read_orders
-from pacs_hl7.patients import PatientChange, read_patients
+from pacs_hl7.patients import PatientChange, read_pair, read_patients
 
 __all__ = ["check_mapping", "mapping"]
 
@@ -93,6 +93,10 @@ def _meaning(loaded: MessageMapping, data: bytes, charset: str) -> dict[str, Any
     if action in ("update-patient", "merge-patients", "change-patient-id"):
         changes = read_patients(message, loaded, merged=action != "update-patient")
         return facts | {"patients": [_patient(change) for change in changes]}
+    if action in ("link-patients", "unlink-patients"):
+        pair = read_pair(message, loaded)
+        keys = ({"patient_id": k.patient_id, "issuer_of_patient_id": k.issuer} for k in pair)
+        return facts | {"patients": list(keys)}
     if action == "refuse":
         raise Fault(f"{message.kind!r} is not taken by this mapping")
     return facts

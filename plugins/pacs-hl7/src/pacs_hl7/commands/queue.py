@@ -8,10 +8,11 @@ import click
 
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, print_table
+from pacs_framework.waking import ring
 from pacs_hl7.commands.shown import readable
 from pacs_hl7.outbox import QUEUED, REFUSED, SENT, Outbox, Outgoing
 from pacs_hl7.tables import NAME
-from pacs_hl7.telling import bell_of, ring
+from pacs_hl7.telling import bell_of
 
 __all__ = ["queue"]
 
