@@ -30,7 +30,7 @@ from pacs_storage_filesystem.contract import TestPacks as PacksContract
 from pacs_storage_filesystem.naming import Naming
 from pacs_storage_filesystem.packed_source import PackedSource
 from pacs_storage_filesystem.packing import PackingBackend, open_backend
-from pacs_storage_filesystem.record import PackKey, records, slot_size
+from pacs_storage_filesystem.record import PackKey, deleted_header, records, slot_size
 
 
 @pytest.fixture
@@ -310,6 +310,27 @@ def test_deleting_gives_the_blocks_back(root: Path) -> None:
     for key in stored[1:]:
         after.delete(key)
     assert packs_of(root) == []
+    after.close()
+
+
+def test_a_deletion_that_was_killed_gives_the_blocks_back_when_it_is_repeated(root: Path) -> None:
+    """Between saying that the object is gone and making the hole."""
+    backend = opened_at(root)
+    stored = [put_new(backend, bytes([n]) * 10_000, n) for n in range(1, 4)]
+    backend.settle(nothing)
+    backend.close()
+    (path,) = packs_of(root)
+    key = PackKey.parse(stored[0])
+    assert key is not None
+    with path.open("r+b") as pack:
+        pack.seek(key.offset)
+        pack.write(deleted_header(key))
+    after = opened_at(root)
+    full = blocks(root)
+    assert stored[0] not in keys(after)
+    after.delete(stored[0])
+    assert blocks(root) <= full - 8192
+    assert keys(after) == set(stored[1:])
     after.close()
 
 

@@ -99,9 +99,11 @@ class PackReader:
         except ObjectNotFound:
             return
         with translated("delete an object"):
-            if not is_header_of(key, os.pread(pack.handle, HEADER.size, key.offset)):
-                return
-            _erase(pack.handle, key)
+            header = os.pread(pack.handle, HEADER.size, key.offset)
+            # Or said to be deleted by a process that was killed before it gave the blocks back.
+            if is_header_of(key, header) or header == deleted_header(key):
+                _erase(pack.handle, key)
+            # Also what that process had done may not be on the disk yet.
             os.fdatasync(pack.handle)
             if is_hollow(pack.handle) and not self._is_in_use(key.pack):
                 with suppress(FileNotFoundError):
