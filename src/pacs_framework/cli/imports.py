@@ -1,4 +1,4 @@
-"""``pacs import``: files into the archive, through the door of C-STORE, without the network."""
+"""``pacs import``: files into the archive by the door of C-STORE, or studies of another one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import click
 from pacs_framework.app import App
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.incoming import Origin
+from pacs_framework.cli.default_command import DefaultGroup
+from pacs_framework.cli.import_from import from_peer
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, progress
 from pacs_framework.dicom.status import Status
@@ -32,12 +34,28 @@ class Imported:
     error: str = ""
 
 
-@click.command("import")
+@click.group("import", cls=DefaultGroup, default="files")
+def command() -> None:
+    """Take DICOM files, or the studies of another archive, into the archive.
+
+    `pacs import PATHS` is short for `pacs import files PATHS`.
+
+    \b
+    Example:
+        pacs import --data ./pacs-data ~/studies
+        pacs import from OLD --config pacs.toml --date 20200101-20261231
+    """
+
+
+command.add_command(from_peer)
+
+
+@command.command("files")
 @archive_options
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @json_option
 @click.pass_context
-def command(
+def files(
     context: click.Context, choice: ArchiveChoice, paths: tuple[Path, ...], as_json: bool
 ) -> None:
     """Take the DICOM files at PATHS into the archive, folders with all that is in them.
@@ -46,13 +64,13 @@ def command(
 
     \b
     Example:
-        pacs import --data ./pacs-data ~/studies
+        pacs import files --data ./pacs-data ~/studies
     """
     configured = choice.configured()
-    files = list(_files(paths))
+    found = list(_files(paths))
     with App(configured, listen=False, feed=False) as app:
-        taken = (_take(app.archive, file) for file in files)
-        results = list(progress(taken, "importing", total=len(files)))
+        taken = (_take(app.archive, file) for file in found)
+        results = list(progress(taken, "importing", total=len(found)))
     if as_json:
         print_json([_row(result) for result in results])
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pacs_framework.archive.reindex import reindex
+from pacs_framework.backups.unfinished import refuse_unfinished
 from pacs_framework.cli.findings import counted, print_findings
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option
@@ -14,13 +15,21 @@ __all__ = ["command"]
 
 
 @click.command("reindex")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Objects that are read at a time.",
+)
 @archive_options
 @json_option
 @click.pass_context
-def command(context: click.Context, choice: ArchiveChoice, as_json: bool) -> None:
+def command(context: click.Context, choice: ArchiveChoice, jobs: int, as_json: bool) -> None:
     """Make the index anew, from the stored objects alone. The archive must be stopped.
 
-    The old index stays in place until the new one is complete. Exit code 1 when an object could
+    The old index stays in place until the new one is complete. Interrupted, run it again: objects
+    that were read are not read again. Exit code 1 when an object could
     not be indexed.
 
     \b
@@ -28,6 +37,7 @@ def command(context: click.Context, choice: ArchiveChoice, as_json: bool) -> Non
         pacs reindex --data ./pacs-data
     """
     configured = choice.configured()
+    refuse_unfinished(configured.data)
     duplicates = DuplicatePolicy(configured.settings.archive.duplicates)
     with configured.opened_storage() as storage, counted("indexing") as count:
         findings = list(
@@ -36,6 +46,7 @@ def command(context: click.Context, choice: ArchiveChoice, as_json: bool) -> Non
                 storage,
                 configured.data,
                 duplicates=duplicates,
+                jobs=jobs,
                 progress=count,
             )
         )

@@ -2,13 +2,12 @@
 
 On SQLite a new file is made beside the old one and takes its name at the end; on PostgreSQL the
 rows are replaced in one transaction. Until then the old index is as it was. What the storage cannot
-tell is kept where the old index can still be read: the corrections of patients, the change feed,
-and its consumers' cursors.
+tell is kept where the old index can still be read: the corrections of patients, what was deleted,
+protections and labels, the change feed, and its consumers' cursors.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from pacs_framework.index import schema
+from pacs_framework.index.beside import beside, fold_log, remove_database, swap
 from pacs_framework.index.database import Database, open_database
 from pacs_framework.index.entry import Entry
 from pacs_framework.index.prepared import Cursor, Prepared
@@ -37,14 +37,12 @@ __all__ = ["Rebuild", "rebuilding"]
 _log = structlog.get_logger(__name__)
 
 _PAGE = 500
-_BESIDE = ("", "-wal", "-shm")  # the files of an SQLite database
 _CHILDREN_FIRST = (
     schema.recorded_patient,
     schema.instance,
     schema.series,
     schema.study,
     schema.patient,
-    schema.obsolete,
 )
 _ONLY_HERE = (
     (
@@ -52,8 +50,25 @@ _ONLY_HERE = (
         "the change feed of the old index is lost, consumers begin anew",
     ),
     (
-        (schema.patient_correction, schema.corrected_patient),
+        (
+            schema.patient_correction,
+            schema.corrected_patient,
+            schema.patient_link,
+            schema.linked_patient,
+        ),
         "the corrections of patients in the old index are lost; restore it, or correct again",
+    ),
+    (
+        (schema.obsolete,),
+        "what was deleted just before the old index was lost may come back; `pacs delete` it again",
+    ),
+    (
+        (schema.deletion,),
+        "the list of deletions in the old index is lost; restore it if you need it",
+    ),
+    (
+        (schema.protection, schema.label),
+        "protections and labels in the old index are lost; restore it, or set them again",
     ),
 )
 _found = sa.Table(
@@ -66,7 +81,10 @@ _found = sa.Table(
 
 
 class Rebuild:
-    """The index that is being made: `note` the objects, go through `keys`, `add` their entries."""
+    """The index that is being made: `note` the objects, go through `keys`, `add` their entries.
+
+    Objects that were to be deleted are passed over: they go at the next start of the archive.
+    """
 
     def __init__(self, cursor: Cursor, dialect: Dialect) -> None:
         self._cursor = cursor
@@ -82,15 +100,15 @@ class Rebuild:
         rows = [{"version": version, "storage_key": key} for version, key in objects]
         self._note.run_many(self._cursor, rows)
 
-    def keys(self) -> Iterator[str]:
-        """The keys that were noted, by version, a page of them in memory at a time."""
+    def keys(self) -> Iterator[tuple[str, str]]:
+        """Version and key of what was noted, by version, a page of them in memory at a time."""
         last = ("", "")
         while True:
             self._next.run(self._cursor, {"version_": last[0], "key_": last[1]})
             page = self._cursor.fetchall()
             if not page:
                 return
-            yield from (row[1] for row in page)
+            yield from ((row[0], row[1]) for row in page)
             last = (page[-1][0], page[-1][1])
 
     def add(self, entries: Sequence[Entry]) -> list[Outcome]:
@@ -136,18 +154,18 @@ def _transaction(database: Database) -> Iterator[Cursor]:
 @contextmanager
 def _new_file(url: URL, path: Path) -> Iterator[Rebuild]:
     """A database beside the one at ``path``, which it replaces on a clean exit."""
-    new = path.with_name(path.name + ".new")
+    new = beside(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileWriteLock(path.with_name(path.name + ".lock"))
     try:
         with lock:
-            _remove(new)
+            remove_database(new)
             try:
                 with _filled(url.set(database=str(new)), url if path.exists() else None) as made:
                     yield made
-                _swap(new, path)
+                swap(new, path)
             finally:
-                _remove(new)
+                remove_database(new)
     finally:
         lock.close()
 
@@ -160,9 +178,7 @@ def _filled(new: URL, old: URL | None) -> Iterator[Rebuild]:
             if old is not None:
                 _carry_over(old, cursor, database.dialect)
             yield Rebuild(cursor, database.dialect)
-        with database.engine.connect() as connection:
-            driver = connection.connection
-            driver.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        fold_log(database)
     finally:
         database.close()
 
@@ -194,31 +210,14 @@ def _copy(engine: Engine, tables: Sequence[Table], cursor: Cursor, dialect: Dial
                 insert.run_many(cursor, [dict(row) for row in some])
 
 
-def _swap(new: Path, path: Path) -> None:
-    """Put the new file in place of the old one, whose log must not be taken for the new one's."""
-    with new.open("rb") as file:
-        os.fsync(file.fileno())
-    for suffix in _BESIDE[1:]:
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _remove(path: Path) -> None:
-    for suffix in (*_BESIDE, ".lock"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
 def _next_keys() -> sa.Select[tuple[str, str]]:
     """A page of what was noted, after a given place."""
     c = _found.c
     version, key = sa.bindparam("version_", type_=sa.Text()), sa.bindparam("key_", type_=sa.Text())
+    obsolete = schema.obsolete.c.storage_key
     return (
         sa.select(c.version, c.storage_key)
+        .where(c.storage_key.not_in(sa.select(obsolete)))
         .where(sa.or_(c.version > version, sa.and_(c.version == version, c.storage_key > key)))
         .order_by(c.version, c.storage_key)
         .limit(sa.literal_column(str(_PAGE)))
