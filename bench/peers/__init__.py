@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.peers.base import Destinations, Peer
 from bench.peers.dcmtk import Storescp, StorescpFork
+from bench.peers.nodes import OursOnPostgres, OursOnTwoNodes
 from bench.peers.orthanc import Orthanc
 from bench.peers.ours import Ours, OursWithWorkers
 from bench.peers.ours_s3 import OursOnS3
@@ -17,6 +18,8 @@ PEERS: dict[str, type[Peer]] = {
         Ours,
         OursWithWorkers,
         OursOnS3,
+        OursOnPostgres,
+        OursOnTwoNodes,
         Orthanc,
         Storescp,
         StorescpFork,

@@ -53,6 +53,7 @@ class Peer(ABC):
         self.state: dict[str, Any] = {}
         self.spawned = 0.0
         self.killed = False
+        self.http_port = 0  # of those that answer HTTP, set by `command`
 
     # --- what a peer says of itself -----------------------------------------------------------
 

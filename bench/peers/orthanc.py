@@ -54,12 +54,13 @@ class Orthanc(Peer):
 
     def command(self) -> list[str]:
         """Its configuration names the C-MOVE destinations."""
+        self.http_port = free_port()
         settings = {
             "StorageDirectory": str(self.folder / "db"),
             "IndexDirectory": str(self.folder / "db"),
             "DicomAet": self.aet,
             "DicomPort": self.port,
-            "HttpPort": free_port(),
+            "HttpPort": self.http_port,
             "MaximumPduLength": 131072,
             "DicomAlwaysAllowFind": True,
             "DicomAlwaysAllowGet": True,

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from bench.peers.base import Peer
 from pacs_framework import __version__
+from pacs_framework.testing.sockets import free_port
 
 __all__ = ["Ours", "OursWithWorkers"]
 
@@ -49,8 +50,10 @@ class Ours(Peer):
             for aet, port in self.destinations.ports.items()
         )
         index = f'[index]\nurl = "{self.index_url}"\n' if self.index_url else ""
+        self.http_port = free_port()
+        http = f"[plugin.http]\nport = {self.http_port}\naccess_log = false\n"
         config.write_text(
-            f'[archive]\naet = "{self.aet}"\ndata = "{self.folder / "data"}"\n{index}{peers}'
+            f'[archive]\naet = "{self.aet}"\ndata = "{self.folder / "data"}"\n{index}{http}{peers}'
         )
         serve = [sys.executable, "-m", "pacs_framework.cli", "serve", "--config", str(config)]
         return [*serve, "--port", str(self.port), "--workers", str(self.workers)]

@@ -7,11 +7,9 @@ from pydantic import ValidationError
 
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.storage import StorageRegistry
-from pacs_framework.testing.objects import object_name
 from pacs_storage_s3 import plugin
 from pacs_storage_s3.address import Address
 from pacs_storage_s3.connecting import connect
-from pacs_storage_s3.naming import is_key, is_sealed, key_of, version_of
 from pacs_storage_s3.settings import Settings
 
 
@@ -57,22 +55,6 @@ def test_a_url_names_bucket_and_prefix(registry: StorageRegistry, url: str, pref
 
 def test_what_is_not_below_the_prefix_has_no_key() -> None:
     assert Address.of("s3://bucket/a").key("ab/1.2/3") == ""
-
-
-@pytest.mark.parametrize("sealed", [False, True])
-@pytest.mark.parametrize("uid", ["1.2.3", "../../x", "", "Ä"])
-def test_keys_are_harmless_and_tell_version_and_sealing(uid: str, sealed: bool) -> None:
-    key = key_of(object_name(study_instance_uid=uid, version="0" * 24), sealed=sealed)
-    assert is_key(key)
-    assert (version_of(key), is_sealed(key)) == ("0" * 24, sealed)
-    assert ".." not in key
-
-
-@pytest.mark.parametrize(
-    "key", ["", "x", "1/2/3.dcm", "1/2/3-0.dcm/", ".pacs-probe-0", "a/1/2-0.dcm"]
-)
-def test_what_else_is_in_a_bucket_is_no_key(key: str) -> None:
-    assert not is_key(key)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +111,7 @@ def test_both_libraries_speak_to_the_same_endpoint(
     if "endpoint" in given:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://elsewhere.example.org")
     connection = connect(Address.of("s3://bucket/x"), Settings(**given))
-    assert connection.small.config["endpoint"] == endpoint
+    assert connection.stores.small.config["endpoint"] == endpoint
     url = connection.client.generate_presigned_url(
         "get_object", Params={"Bucket": "bucket", "Key": "k"}
     )

@@ -20,6 +20,7 @@ from pacs_storage_filesystem.packing import open_backend as open_folder
 from pacs_storage_tiered.backend import TieredBackend, open_backend
 from pacs_storage_tiered.book import Task
 from pacs_storage_tiered.keeper import do_due
+from pacs_storage_tiered.marking import MARK
 from pacs_storage_tiered.naming import Key
 from pacs_storage_tiered.settings import Settings
 from pacs_storage_tiered.tables import NAME, TABLES
@@ -92,8 +93,14 @@ class FaultyFolder(StorageBackend):
         self._folder.close()
 
     def files(self) -> list[Path]:
-        """Of all objects that are here."""
-        return sorted(path for path in self.root.rglob("*.dcm") if path.is_file())
+        """Of all objects that are here, the mark of the place left out."""
+        found = (path for path in self.root.rglob("*.dcm") if path.is_file())
+        return sorted(path for path in found if not path.name.startswith(MARK.instance))
+
+    def mark(self) -> Path:
+        """The file of the mark."""
+        [found] = self.root.rglob(f"{MARK.instance}*.dcm")
+        return found
 
     def contents(self) -> set[bytes]:
         return {path.read_bytes() for path in self.files()}

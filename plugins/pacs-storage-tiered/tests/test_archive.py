@@ -10,6 +10,7 @@ import pytest
 
 from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.process import ServedArchive, served
+from pacs_storage_tiered.marking import MARK
 
 STUDY = "1.2.826.0.1.3680043.10.543.7"
 COUNT = 3
@@ -35,7 +36,8 @@ places = {{ cold = "{(folder / "cold").as_uri()}" }}
 
 
 def objects(place: Path) -> list[Path]:
-    return sorted(path for path in place.rglob("*.dcm") if path.is_file())
+    found = sorted(path for path in place.rglob("*.dcm") if path.is_file())
+    return [path for path in found if not path.name.startswith(MARK.instance)]
 
 
 def send(archive: ServedArchive, folder: Path) -> None:
@@ -101,3 +103,21 @@ def test_studies_go_to_the_next_tier_and_the_index_is_made_anew_from_there(tmp_p
         assert done.returncode == 0, done.stdout + done.stderr
         assert archive.command("verify").returncode == 0
         assert len(archive.objects()) == COUNT
+
+
+def test_a_new_disk_is_filled_when_somebody_says_that_it_is_one(tmp_path: Path) -> None:
+    """An empty folder in the place of the old one is asked about, and left empty."""
+    with served(tmp_path / "archive", config=config(tmp_path)) as archive:
+        send(archive, tmp_path / "files")
+        assert archive.stop() == 0
+        (tmp_path / "two").rename(tmp_path / "old")
+        (tmp_path / "two").mkdir()
+        assert "place 'two' has lost its mark" in tiers(archive, "status", code=1)
+        assert "0 repaired, 3 waiting" in tiers(archive, "repair", code=1)
+        assert objects(tmp_path / "two") == []
+        done = archive.run("tiers", "mark", "--config", archive.config, "three")
+        assert done.returncode == 1
+        assert "there is no place 'three'; there are one, two, cold" in done.stderr
+        assert tiers(archive, "mark", "two").startswith("place 'two' is file://")
+        assert "0 waiting" in tiers(archive, "repair")
+        assert len(objects(tmp_path / "two")) == COUNT

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 
 import pytest
 
-from pacs_framework.testing.postgres import PostgresMissing, PrivatePostgres
-from pacs_storage_tiered.book import Book, Kind, now
+from pacs_framework.tables import now
+from pacs_storage_tiered.book import Book, Kind
 from pacs_storage_tiered.naming import Key
 from pacs_storage_tiered.tables import NAME, TABLES
 
 KEY = Key("1.2", "1.3", "1.4", "0" * 24)
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PrivatePostgres]:
-    """Skips where its binaries are missing."""
-    try:
-        with PrivatePostgres() as server:
-            yield server
-    except PostgresMissing as missing:
-        pytest.skip(str(missing))
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def book(request: pytest.FixtureRequest, pacs_tables) -> Book:
-    if request.param == "sqlite":
-        return Book(pacs_tables(TABLES, NAME))
-    server: PrivatePostgres = request.getfixturevalue("postgres")
-    return Book(pacs_tables(TABLES, NAME, index_url=server.new_database()))
+@pytest.fixture
+def book(pacs_tables, pacs_index_url: str) -> Book:
+    return Book(pacs_tables(TABLES, NAME, index_url=pacs_index_url))
 
 
 def test_what_is_owed_is_done_once_and_by_one(book: Book) -> None:

@@ -44,7 +44,7 @@ def test_the_url_opens_the_places_of_the_settings(tmp_path: Path) -> None:
     backend.close()
     tables.close()
     for name in places:
-        assert len(list((tmp_path / name).rglob("*.dcm"))) == 1
+        assert len(list((tmp_path / name).rglob("*.dcm"))) == 2  # the object, and the mark
 
 
 @pytest.mark.parametrize(

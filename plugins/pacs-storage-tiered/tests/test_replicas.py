@@ -133,6 +133,7 @@ def test_a_slow_place_does_not_hold_up_the_others(scene) -> None:
 def test_after_three_failures_a_place_is_left_alone_for_a_while(scene, away) -> None:
     """And what it misses is put down."""
     scene.open(retry_after=3600)
+    scene["two"].operations.clear()
     scene["two"].fault = away
     for number in range(5):
         scene.put(version=f"{number:024x}")

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from pacs_framework.errors import StorageError
+from pacs_framework.tables import now
 from pacs_framework.testing.objects import keys
-from pacs_storage_tiered.book import Kind, now
+from pacs_storage_tiered.book import Kind
 from pacs_storage_tiered.keeper import owe_cycle
 from pacs_storage_tiered.planning import plan
 

@@ -1,4 +1,4 @@
-"""One place in a bucket: whole objects, ranges, listings and parts of uploads, as S3 has them."""
+"""One place in a bucket of S3: what obstore has no words for, through botocore."""
 
 from __future__ import annotations
 
@@ -11,41 +11,20 @@ from email.utils import parsedate_to_datetime
 from io import BytesIO
 from typing import Any
 
-import obstore
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
+from pacs_framework.buckets.objects import Objects, Opened, content_type
+from pacs_framework.buckets.sources import Blocks, NoBlocks
 from pacs_framework.errors import StorageError
 from pacs_storage_s3.address import Address
-from pacs_storage_s3.connecting import Connection, connect
+from pacs_storage_s3.connecting import connect
 from pacs_storage_s3.failures import code_of, translated
 from pacs_storage_s3.settings import Settings
-from pacs_storage_s3.sources import Blocks, BodyBlocks, NoBlocks, StreamBlocks
 
-__all__ = ["Bucket", "Facts", "Opened", "PendingUpload"]
+__all__ = ["Bucket", "PendingUpload"]
 
-_DICOM = "application/dicom"  # RFC 3240
-_DIGEST = "pacs-sha256"
 _BLOCK = 1 << 20
-_PAGE = 1000
 _UNSATISFIABLE = {"InvalidRange", "416"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """An object as the bucket tells of it, its size as it is stored."""
-
-    key: str
-    size: int
-    modified: dt.datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """An object on its way here: its whole size, the digest that was put to it, its blocks."""
-
-    size: int
-    digest: str
-    blocks: Blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,48 +36,26 @@ class PendingUpload:
     begun: dt.datetime
 
 
-class Bucket:
+class Bucket(Objects):
     """Speaks to the store, at ``endpoint``.
 
     All methods raise `StorageError`, within the budget of the settings for each request.
     """
 
     def __init__(self, address: Address, settings: Settings) -> None:
-        self.address = address
-        self._open: Connection | None = connect(address, settings)
-        self.endpoint = str(self._connection.client.meta.endpoint_url)
-        sealed = settings.key_file is not None or settings.key_env
-        content_type = "application/octet-stream" if sealed else _DICOM
-        self._attributes = {"Content-Type": content_type}
-        self._creation = {"ContentType": content_type}
+        connection = connect(address, settings)
+        attributes = {"Content-Type": content_type(sealed=settings.seals)}
+        self._creation = {"ContentType": attributes["Content-Type"]}
         if settings.storage_class:
-            self._attributes["Storage-Class"] = settings.storage_class
+            attributes["Storage-Class"] = settings.storage_class
             self._creation["StorageClass"] = settings.storage_class
         if settings.encryption:
             self._creation["ServerSideEncryption"] = settings.encryption.value
         if settings.kms_key:
             self._creation["SSEKMSKeyId"] = settings.kms_key
-
-    # --- whole objects --------------------------------------------------------------------------
-
-    def put(self, key: str, data: bytes) -> None:
-        """Keep ``data`` in one request; its SHA-256 goes along for the store to check."""
-        attributes = {**self._attributes, _DIGEST: hashlib.sha256(data).hexdigest()}
-        path = self.address.path(key)
-        with translated("keep an object"):
-            obstore.put(
-                self._connection.small, path, data, attributes=attributes, use_multipart=False
-            )
-
-    def get(self, key: str) -> Opened:
-        """Begin to read the whole object. Raises `ObjectNotFound`."""
-        with translated("read an object"):
-            found = obstore.get(self._connection.streams, self.address.path(key))
-            return Opened(
-                size=found.meta["size"],
-                digest=found.attributes.get(_DIGEST, ""),
-                blocks=StreamBlocks(found.stream(min_chunk_size=_BLOCK)),
-            )
+        super().__init__(address, connection.stores, attributes)
+        self._known: Any = connection.client
+        self.endpoint = str(self._client.meta.endpoint_url)
 
     def get_range(self, key: str, start: int, end: int | None) -> Opened:
         """Begin to read from ``start`` to before ``end``, or to the end of the object.
@@ -118,32 +75,6 @@ class Bucket:
             answer["Body"].close()
             raise StorageError("cannot read an object: the store does not give ranges of objects")
         return Opened(size=int(size), digest="", blocks=BodyBlocks(answer["Body"]))
-
-    def facts(self, key: str) -> Facts:
-        """Size and time. Raises `ObjectNotFound`."""
-        with translated("look at an object"):
-            return self._facts(obstore.head(self._connection.small, self.address.path(key)))
-
-    def delete(self, key: str) -> None:
-        """Remove the object; in a bucket that keeps versions, hide it."""
-        with translated("delete an object"):
-            try:
-                obstore.delete(self._connection.small, self.address.path(key))
-            except FileNotFoundError as error:
-                if code_of(error) == "NoSuchBucket":
-                    raise
-
-    def listed(self) -> Iterator[Facts]:
-        """Everything below the prefix, page by page."""
-        prefix = self.address.prefix or None
-        with translated("list the bucket"):
-            pages = iter(obstore.list(self._connection.small, prefix, chunk_size=_PAGE))
-        while True:
-            with translated("list the bucket"):
-                page = next(pages, None)
-            if page is None:
-                return
-            yield from (self._facts(found) for found in page)
 
     # --- uploads in parts -----------------------------------------------------------------------
 
@@ -226,28 +157,18 @@ class Bucket:
             events.unregister("before-send.s3.PutObject", exchange)
         assert exchanged, "what was sent was not damaged, so the answer tells nothing"
 
-    def digest(self, key: str) -> str:
-        """The SHA-256 of what the store gives back for ``key``, in hexadecimal digits."""
-        digest = hashlib.sha256()
-        for block in self.get(key).blocks:
-            digest.update(block)
-        return digest.hexdigest()
-
     def close(self) -> None:
-        """Give the connections back: obstore's go with the last reference to it."""
-        connection, self._open = self._open, None
-        if connection is not None:
-            connection.client.close()
-
-    @property
-    def _connection(self) -> Connection:
-        if self._open is None:
-            raise StorageError("the storage is closed")
-        return self._open
+        """Give the connections back."""
+        super().close()
+        client, self._known = self._known, None
+        if client is not None:
+            client.close()
 
     @property
     def _client(self) -> Any:
-        return self._connection.client
+        if self._known is None:
+            raise StorageError("the storage is closed")
+        return self._known
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self.address.bucket, "Key": self.address.path(key)}
@@ -259,10 +180,21 @@ class Bucket:
             begun=found["Initiated"],
         )
 
-    def _facts(self, found: Any) -> Facts:
-        # Listings tell fractions of a second, single answers do not.
-        modified = found["last_modified"].astimezone(dt.UTC).replace(microsecond=0)
-        return Facts(key=self.address.key(found["path"]), size=found["size"], modified=modified)
+
+class BodyBlocks(Blocks):
+    """Of an answer that botocore reads."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def close(self) -> None:
+        """The connection is not used again, unless all was read."""
+        self._body.close()
+
+    def _next(self) -> bytes:
+        with translated("read an object"):
+            block: bytes = self._body.read(_BLOCK)
+        return block
 
 
 def _composite(parts: Sequence[dict[str, Any]]) -> str:

@@ -12,9 +12,7 @@ __all__ = ["contributions"]
 def contributions(settings: Settings) -> list[Contribution]:
     """How long objects stay, and when one is refused."""
     sealed = (
-        " They are encrypted with AES-256-GCM before they are sent there."
-        if settings.key_file is not None or settings.key_env
-        else ""
+        " They are encrypted with AES-256-GCM before they are sent there." if settings.seals else ""
     )
     text = (
         "Objects are kept in a bucket of an S3-compatible store, durable when the sender gets its "

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,29 +19,26 @@ from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 from obstore.store import S3Store
 
+from pacs_framework.buckets.connecting import ATTEMPTS, CONNECT_SECONDS, Stores, open_stores
 from pacs_framework.errors import ConfigurationError
 from pacs_storage_s3.address import Address
 from pacs_storage_s3.settings import Addressing, Encryption, Settings
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import S3Config
 
 __all__ = ["Connection", "connect"]
 
 _REGION = "us-east-1"
 _CONNECTIONS = 64
 _KEPT = dt.timedelta(minutes=10)  # botocore renews what expires a quarter of an hour before
-_CONNECT_SECONDS = 5.0
-_STREAM_SECONDS = 24 * 3600.0
-_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """``small`` and ``streams`` are obstore's, ``client`` is botocore's client for S3."""
+    """``stores`` are obstore's, ``client`` is botocore's client for S3."""
 
-    small: S3Store
-    streams: S3Store
+    stores: Stores
     client: Any
 
 
@@ -57,31 +55,20 @@ def connect(address: Address, settings: Settings) -> Connection:
         client = _client(session, settings)
     except (BotoCoreError, ValueError) as error:
         raise ConfigurationError(f"[plugin.storage-s3]: {error}") from error
-    third = settings.budget / _ATTEMPTS
-    given: dict[str, Any] = {
-        "bucket": address.bucket,
-        "config": _obstore_config(client, address, settings),
-        "credential_provider": _provider(credentials),
-    }
-    options = _client_options(client, settings)
-    return Connection(
-        client=client,
-        small=S3Store(
-            **given,
-            client_options={**options, "timeout": dt.timedelta(seconds=third)},
-            retry_config=_retries(third),
-        ),
-        # What is read as a stream may take any time as long as it goes on.
-        streams=S3Store(
-            **given,
-            client_options={
-                **options,
-                "timeout": dt.timedelta(seconds=_STREAM_SECONDS),
-                "read_timeout": dt.timedelta(seconds=third),
-            },
-            retry_config=_retries(third),
-        ),
+    make = partial(
+        S3Store,
+        address.bucket,
+        config=_obstore_config(client, address, settings),
+        credential_provider=_provider(credentials),
     )
+    stores = open_stores(
+        make,
+        budget=settings.budget,
+        http=urlsplit(client.meta.endpoint_url).scheme == "http",
+        ca_file=settings.ca_file,
+        section=Address.section,
+    )
+    return Connection(client=client, stores=stores)
 
 
 def _session(settings: Settings) -> botocore.session.Session:
@@ -96,11 +83,11 @@ def _session(settings: Settings) -> botocore.session.Session:
 
 def _client(session: botocore.session.Session, settings: Settings) -> Any:
     path = _by_path(session, settings)
-    third = settings.budget / _ATTEMPTS
+    third = settings.budget / ATTEMPTS
     config = Config(
-        connect_timeout=min(_CONNECT_SECONDS, third),
+        connect_timeout=min(CONNECT_SECONDS, third),
         read_timeout=third,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=_CONNECTIONS,
         # Over TLS as well, a store that knows no checksums holds the bytes against what was signed.
         s3={"addressing_style": "path" if path else "virtual", "payload_signing_enabled": True},
@@ -123,14 +110,14 @@ def _by_path(session: botocore.session.Session, settings: Settings) -> bool:
     return bool(settings.endpoint) or bool(session.get_config_variable("endpoint_url"))
 
 
-def _obstore_config(client: Any, address: Address, settings: Settings) -> dict[str, Any]:
+def _obstore_config(client: Any, address: Address, settings: Settings) -> S3Config:
     """All that the environment could say otherwise is set: botocore alone reads that."""
     virtual = client.meta.config.s3["addressing_style"] == "virtual"
     endpoint = client.meta.endpoint_url
     if virtual:
         parts = urlsplit(endpoint)
         endpoint = parts._replace(netloc=f"{address.bucket}.{parts.netloc}").geturl()
-    config: dict[str, Any] = {
+    config: S3Config = {
         "endpoint": endpoint,
         "aws_endpoint_url_s3": endpoint,
         "region": client.meta.region_name,
@@ -144,34 +131,6 @@ def _obstore_config(client: Any, address: Address, settings: Settings) -> dict[s
     if settings.kms_key:
         config["sse_kms_key_id"] = settings.kms_key
     return config
-
-
-def _client_options(client: Any, settings: Settings) -> ClientConfig:
-    options: ClientConfig = {
-        "allow_http": urlsplit(client.meta.endpoint_url).scheme == "http",
-        "connect_timeout": dt.timedelta(seconds=min(_CONNECT_SECONDS, settings.budget / _ATTEMPTS)),
-    }
-    if settings.ca_file is not None:
-        try:
-            options["root_certificate"] = settings.ca_file.read_bytes()
-        except OSError as error:
-            raise ConfigurationError(
-                f"[plugin.storage-s3] ca_file {str(settings.ca_file)!r}: {error.strerror}"
-            ) from error
-    return options
-
-
-def _retries(seconds: float) -> RetryConfig:
-    """Attempts for ``seconds``; the last one may take as long again, the answer likewise."""
-    return {
-        "max_retries": 10,
-        "retry_timeout": dt.timedelta(seconds=seconds),
-        "backoff": {
-            "init_backoff": dt.timedelta(milliseconds=100),
-            "max_backoff": dt.timedelta(seconds=max(0.2, seconds / 4)),
-            "base": 2,
-        },
-    }
 
 
 def _provider(credentials: Any) -> Any:

@@ -8,7 +8,6 @@ import threading
 import structlog
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
-from pacs_framework.errors import StorageError
 from pacs_storage_s3.bucket import Bucket
 from pacs_storage_s3.failures import code_of, translated
 from pacs_storage_s3.settings import Checking
@@ -26,7 +25,7 @@ _SENT, _ARRIVED = b"what was sent", b"what came out"
 
 
 class Proof:
-    """Proves that an object is in the store as it was sent, as ``checking`` says."""
+    """Knows, as ``checking`` says, whether new objects have to be read back."""
 
     def __init__(self, bucket: Bucket, checking: Checking) -> None:
         self._bucket = bucket
@@ -46,11 +45,6 @@ class Proof:
                         "before SUCCESS"
                     )
             return self._reads_back
-
-    def require(self, key: str, digest: str) -> None:
-        """Read the object back. Raises `StorageError` unless it has this SHA-256."""
-        if self._bucket.digest(key) != digest:
-            raise StorageError("cannot keep an object: the store gives back other bytes")
 
     def _store_checks(self) -> bool:
         """Send a damaged object. Raises `StorageError` where that tells nothing."""

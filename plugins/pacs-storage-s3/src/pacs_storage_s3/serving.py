@@ -65,6 +65,11 @@ class PrivateS3:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def pid(self) -> int:
+        """Of its process, to send signals to."""
+        return self._process.pid
+
     def stop(self) -> None:
         """Stop it; what it holds stays until the block ends."""
         if self._process.poll() is None:

@@ -11,13 +11,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from pacs_framework.config.keys import KeyReference
-from pacs_framework.config.types import OptionalPath, Size
+from pacs_framework.buckets.settings import BucketSettings
+from pacs_framework.config.types import OptionalPath
 
 __all__ = ["Addressing", "Checking", "Encryption", "Settings"]
-
-_SMALLEST_PART = 5 << 20  # of S3, but for the last part
-_LARGEST_PART = 256 << 20
 
 
 class Addressing(StrEnum):
@@ -45,7 +42,7 @@ class Checking(StrEnum):
     READ_BACK = "read-back"
 
 
-class Settings(KeyReference):
+class Settings(BucketSettings):
     """How to reach the store, and how objects are kept there."""
 
     endpoint: str = Field(
@@ -70,19 +67,6 @@ class Settings(KeyReference):
         default=Addressing.AUTO,
         description="Where requests name the bucket: in the path, or as a virtual host. auto: "
         "path where an endpoint is set, else virtual.",
-    )
-    ca_file: OptionalPath = Field(
-        default=None, description="Certificates (PEM) of the authority that signed the store's."
-    )
-    budget: Annotated[float, Field(ge=1, le=300)] = Field(
-        default=30.0,
-        description="Seconds for one request with all its retries; then the instance is refused "
-        "with A700H, or not given out. Keep it below the time that senders wait.",
-    )
-    part_size: Annotated[Size, Field(ge=_SMALLEST_PART, le=_LARGEST_PART)] = Field(
-        default=8 << 20,
-        description="Larger objects are uploaded in parts of this size, each retried by itself; "
-        "an upload holds about two of them in memory.",
     )
     storage_class: str = Field(
         default="", description="Storage class of new objects, such as STANDARD_IA."
@@ -109,16 +93,6 @@ class Settings(KeyReference):
         default=None,
         description="Folder for notes on unfinished uploads of this machine, so that the next "
         "start removes them at once; empty for one in the temporary folder.",
-    )
-    key_file: OptionalPath = Field(
-        default=None,
-        description="File with the key that new objects are encrypted with before they are sent: "
-        "64 hexadecimal digits or more, as `openssl rand -hex 32` makes them. Without the key they "
-        "are lost.",
-    )
-
-    old_key_files: tuple[Path, ...] = Field(
-        default=(), description="Files with keys that older objects were encrypted with."
     )
 
     @model_validator(mode="after")

@@ -23,10 +23,10 @@ import structlog
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
 from pacs_framework.archive.claims import Claim, abandoned
+from pacs_framework.buckets.naming import is_key
 from pacs_framework.errors import ConfigurationError, StorageError
 from pacs_storage_s3.bucket import Bucket
 from pacs_storage_s3.failures import code_of, translated
-from pacs_storage_s3.naming import is_key
 
 __all__ = ["Upload", "Uploads"]
 

@@ -22,6 +22,7 @@ from pacs_framework.storage import (
 from pacs_framework.waking import ring
 from pacs_storage_tiered.book import Book, Kind
 from pacs_storage_tiered.listing import listed
+from pacs_storage_tiered.marking import Marks
 from pacs_storage_tiered.naming import Key
 from pacs_storage_tiered.noting import Noting
 from pacs_storage_tiered.places import Place, Tier
@@ -59,12 +60,8 @@ def open_backend(
     ``closed`` is called once everything is. A place that is away is opened later. Raises
     `ConfigurationError` for one that is unfit.
     """
-    backend = TieredBackend(
-        _tiers(settings, open_url),
-        Book(store, partial(ring, data / FOLDER / BELL)),
-        data / FOLDER,
-        settings,
-    )
+    book = Book(store, partial(ring, data / FOLDER / BELL))
+    backend = TieredBackend(_tiers(settings, open_url, Marks(book)), book, data / FOLDER, settings)
     backend.closing.callback(closed)
     try:
         for place in backend.places:
@@ -75,12 +72,14 @@ def open_backend(
     return backend
 
 
-def _tiers(settings: Settings, open_url: Callable[[str], StorageBackend]) -> tuple[Tier, ...]:
+def _tiers(
+    settings: Settings, open_url: Callable[[str], StorageBackend], marks: Marks
+) -> tuple[Tier, ...]:
     return tuple(
         Tier(
             name=tier.name,
             places=tuple(
-                Place(name, url, open_url, settings.retry_after)
+                Place(name, url, open_url, settings.retry_after, marks)
                 for name, url in tier.places.items()
             ),
             needed=tier.needed,

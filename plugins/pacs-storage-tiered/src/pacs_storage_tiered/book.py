@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from pacs_framework.tables import insert
+from pacs_framework.tables import Pauses, insert, now
 from pacs_storage_tiered.naming import Key
-from pacs_storage_tiered.tables import access, cycle, pin, task
+from pacs_storage_tiered.tables import access, cycle, pin, place, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pacs_framework.tables import TableStore
 
-__all__ = ["Book", "Kind", "Pin", "Task", "now"]
+__all__ = ["Book", "Kind", "Pin", "Task"]
 
 _LEASE = dt.timedelta(minutes=30)
 _LONGEST_PAUSE = 600.0
@@ -57,11 +57,6 @@ class Pin:
     study: str
     since: dt.datetime
     note: str
-
-
-def now() -> dt.datetime:
-    """The present moment in UTC."""
-    return dt.datetime.now(dt.UTC)
 
 
 class Book:
@@ -156,9 +151,9 @@ class Book:
 
     def postpone(self, claimed: Task, why: str, pause: float) -> None:
         """Again after a while, which doubles each time."""
-        seconds = min(_LONGEST_PAUSE, pause * 2 ** min(claimed.attempts, 10))
+        pauses = Pauses(first=pause, longest=_LONGEST_PAUSE)
         values = {
-            "due": now() + dt.timedelta(seconds=seconds),
+            "due": pauses.until(claimed.attempts),
             "attempts": claimed.attempts + 1,
             "error": why,
         }
@@ -248,6 +243,27 @@ class Book:
         with self._store.reading() as connection:
             query = sa.select(pin.c.study).where(pin.c.study == study)
             return connection.scalar(query) is not None
+
+    # --- places -----------------------------------------------------------------------------
+
+    def mark_of(self, name: str, mark: str) -> tuple[str, bool]:
+        """The mark of a place, ``mark`` where it had none, and whether it was seen there."""
+        with self._store.begin() as connection:
+            connection.execute(
+                insert(place, connection).values(name=name, mark=mark).on_conflict_do_nothing()
+            )
+            found = connection.execute(sa.select(place).where(place.c.name == name)).one()
+        return found.mark, found.marked is not None
+
+    def note_marked(self, name: str) -> None:
+        """Its mark is there; where it is missing from now on, it is not the place."""
+        with self._store.begin() as connection:
+            connection.execute(sa.update(place).where(place.c.name == name).values(marked=now()))
+
+    def forget_mark(self, name: str) -> None:
+        """The next mark that it has, or gets, is its own."""
+        with self._store.begin() as connection:
+            connection.execute(sa.delete(place).where(place.c.name == name))
 
     # --- cycles -----------------------------------------------------------------------------
 

@@ -93,6 +93,24 @@ def run(context: click.Context, choice: ArchiveChoice, as_json: bool) -> None:
     _tell_done(context, as_json, planned=planned, done=done, waiting=waiting)
 
 
+@tiers.command("mark")
+@archive_options
+@click.argument("place", metavar="PLACE")
+def mark(choice: ArchiveChoice, place: str) -> None:
+    """Say that what is behind the URL of a place now is that place.
+
+    After a disk was replaced: an empty folder without the mark of its place is refused, since it
+    may be the one that the disk is mounted over. `pacs tiers repair` fills it then.
+
+    \b
+    Example:
+        pacs tiers mark nas --config pacs.toml
+    """
+    from pacs_storage_tiered.looking import mark as marked  # noqa: PLC0415
+
+    click.echo(f"place {place!r} is {marked(choice, place)}")
+
+
 @tiers.command("pin")
 @archive_options
 @_studies

@@ -9,9 +9,9 @@ import structlog
 
 from pacs_framework.background import Background
 from pacs_framework.errors import PacsError, StorageError
+from pacs_framework.tables import now
 from pacs_framework.waking import Waker
 from pacs_storage_tiered.backend import BELL, FOLDER
-from pacs_storage_tiered.book import now
 from pacs_storage_tiered.planning import plan
 from pacs_storage_tiered.truth import truth_of
 from pacs_storage_tiered.work import Work

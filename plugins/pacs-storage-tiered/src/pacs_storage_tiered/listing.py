@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pacs_framework.errors import StorageError
+from pacs_storage_tiered.marking import MARK
 from pacs_storage_tiered.naming import Key
 
 if TYPE_CHECKING:
@@ -61,5 +62,5 @@ def listed_at(place: Place) -> Iterator[ObjectStat]:
         backend = place.backend
         for stat in backend.list():
             key = Key.from_place(backend.version_of(stat.key))
-            if key is not None:
+            if key is not None and key != MARK:
                 yield replace(stat, key=str(key))

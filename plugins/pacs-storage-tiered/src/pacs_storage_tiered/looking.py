@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "book_of",
+    "mark",
     "opened",
     "require_uids",
     "tell_places",
@@ -62,6 +63,20 @@ def require_uids(texts: Iterable[str]) -> None:
     for text in texts:
         if not _UID.fullmatch(text):
             raise ConfigurationError(f"{text!r} is no Study Instance UID")
+
+
+def mark(choice: ArchiveChoice, name: str) -> str:
+    """What is behind the URL of the place ``name`` now is that place; the URL.
+
+    Raises `ConfigurationError` where there is no such place, `StorageError` where it is away.
+    """
+    with opened(choice) as backend:
+        for place in backend.places:
+            if place.name == name:
+                place.mark_anew()
+                return place.url
+        known = ", ".join(place.name for place in backend.places)
+    raise ConfigurationError(f"there is no place {name!r}; there are {known}")
 
 
 def tell_steps(planned: Iterable[Step]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pacs_framework.errors import PacsError
-from pacs_storage_tiered.book import now
+from pacs_framework.tables import now
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import structlog
 
@@ -15,6 +15,9 @@ from pacs_framework.errors import ConfigurationError, ObjectNotFound, OutOfResou
 from pacs_framework.storage import ByteSource, StorageBackend
 from pacs_storage_tiered.circuit import Circuit
 from pacs_storage_tiered.naming import Key
+
+if TYPE_CHECKING:
+    from pacs_storage_tiered.marking import Marks
 
 __all__ = ["Place", "Tier", "refusal"]
 
@@ -34,13 +37,19 @@ class Place:
     """
 
     def __init__(
-        self, name: str, url: str, open_url: Callable[[str], StorageBackend], retry_after: float
+        self,
+        name: str,
+        url: str,
+        open_url: Callable[[str], StorageBackend],
+        retry_after: float,
+        marks: Marks,
     ) -> None:
         self.name = name
         self.url = url
         self.reads = Circuit(retry_after)
         self.writes = Circuit(retry_after)
         self._open_url = open_url
+        self._marks = marks
         self._mutex = threading.Lock()
         self._backend: StorageBackend | None = None
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"tiered-{name}")
@@ -53,11 +62,23 @@ class Place:
                 opened = self._open_url(self.url)
                 try:
                     _require_fit(opened, self.name)
+                    self._marks.require(self.name, opened)
                 except BaseException:
                     opened.close()
                     raise
                 self._backend = opened
             return self._backend
+
+    def mark_anew(self) -> None:
+        """What is behind the URL now is the place. Raises `StorageError`, `ConfigurationError`."""
+        with self._mutex:
+            opened = self._backend or self._open_url(self.url)
+            try:
+                _require_fit(opened, self.name)
+                self._marks.renew(self.name, opened)
+            finally:
+                if self._backend is None:
+                    opened.close()
 
     def key_of(self, key: Key) -> str:
         """The key that this place has for the object."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pacs_storage_tiered.book import now
+from pacs_framework.tables import now
 from pacs_storage_tiered.listing import listed
 from pacs_storage_tiered.naming import Key
 

@@ -1,4 +1,4 @@
-"""The tables: what is still to be done, who read what when, and what is pinned."""
+"""The tables: what is still to be done, who read what when, what is pinned, marks of places."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from pacs_framework.tables import TEXT, TIME, PluginTables, new_metadata
 
-__all__ = ["NAME", "TABLES", "access", "cycle", "pin", "task"]
+__all__ = ["NAME", "TABLES", "access", "cycle", "pin", "place", "task"]
 
 NAME = "storage-tiered"
 """The plugin's name, under which its tables are found."""
@@ -52,4 +52,24 @@ cycle = sa.Table(
     sa.Column("due", TIME, nullable=False),
 )
 
-TABLES = PluginTables(metadata=_metadata)
+# What tells each place from the empty folder below it.
+place = sa.Table(
+    "storage_tiered_place",
+    _metadata,
+    sa.Column("name", TEXT, primary_key=True),
+    sa.Column("mark", TEXT, nullable=False),
+    sa.Column("marked", TIME),  # when it was there; null while nobody has seen it
+)
+
+
+def _add_places(connection: sa.Connection) -> None:
+    sa.Table(
+        "storage_tiered_place",
+        new_metadata(),
+        sa.Column("name", TEXT, primary_key=True),
+        sa.Column("mark", TEXT, nullable=False),
+        sa.Column("marked", TIME),
+    ).create(connection)
+
+
+TABLES = PluginTables(metadata=_metadata, version=2, upgrades={2: _add_places})

@@ -7,20 +7,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
+from pacs_framework.buckets.failures import translated
 from pacs_framework.errors import ObjectNotFound, StorageError
-from pacs_storage_s3.failures import translated
 
 __all__ = [
     "BlockSource",
     "Blocks",
-    "BodyBlocks",
     "HeldSource",
     "NoBlocks",
     "Resumed",
     "StreamBlocks",
 ]
 
-_BLOCK = 1 << 20
 _TRIES = 3  # without a byte in between; each has the retries of its request besides
 
 
@@ -28,8 +26,7 @@ class Blocks(ABC, Iterator[bytes]):
     """Bytes on their way here, block by block. Raises `StorageError` where they break off."""
 
     def __next__(self) -> bytes:
-        with translated("read an object"):
-            block = self._next()
+        block = self._next()
         if not block:
             raise StopIteration
         return block
@@ -40,7 +37,7 @@ class Blocks(ABC, Iterator[bytes]):
 
     @abstractmethod
     def _next(self) -> bytes:
-        """The next block; empty at the end."""
+        """The next block; empty at the end. Raises `StorageError`."""
 
 
 class NoBlocks(Blocks):
@@ -64,22 +61,8 @@ class StreamBlocks(Blocks):
         self._stream = iter(())
 
     def _next(self) -> bytes:
-        return bytes(next(self._stream, b""))
-
-
-class BodyBlocks(Blocks):
-    """Of an answer that botocore reads."""
-
-    def __init__(self, body: Any) -> None:
-        self._body = body
-
-    def close(self) -> None:
-        """The connection is not used again, unless all was read."""
-        self._body.close()
-
-    def _next(self) -> bytes:
-        block: bytes = self._body.read(_BLOCK)
-        return block
+        with translated("read an object"):
+            return bytes(next(self._stream, b""))
 
 
 class Resumed(Blocks):

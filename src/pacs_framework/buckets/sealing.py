@@ -6,7 +6,7 @@ A sealed object is a header of 64 bytes and then chunks; numbers are big endian.
 at    bytes
 ====  =====  ===================================================================================
 0     8      ``PACSAES1``
-8     8      which key: the start of HMAC-SHA-256 of ``pacs-storage-s3 key`` under it
+8     8      which key: the start of HMAC-SHA-256 of the plugin's label under it
 16    32     salt: random, new for each object
 48    4      bytes of a chunk before encryption: 65536
 52    12     zeros
@@ -56,10 +56,14 @@ class Keys:
     current: bytes | None
 
     @classmethod
-    def of(cls, current: bytes | None, old: list[bytes]) -> Keys:
-        """Of the key for new objects, and those that older ones were sealed with."""
+    def of(cls, current: bytes | None, old: list[bytes], *, label: bytes) -> Keys:
+        """Of the key for new objects, and those that older ones were sealed with.
+
+        ``label`` is what a plugin tells its keys apart by.
+        """
         known = [*old, current] if current is not None else old
-        return cls({_key_id(key): key for key in known}, current and _key_id(current))
+        by_id = {_key_id(key, label): key for key in known}
+        return cls(by_id, current and _key_id(current, label))
 
     def new_header(self) -> bytes:
         """The header of a new object, with a new salt."""
@@ -77,7 +81,7 @@ class Keys:
         if key is None:
             raise StorageError(
                 f"an object is sealed with the key {key_id.hex()}, which is not here: set key_file "
-                "or old_key_files in [plugin.storage-s3]"
+                "or old_key_files in the section of the plugin"
             )
         info = header + name.encode()
         return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=salt, info=info).derive(key))
@@ -164,5 +168,5 @@ def _regrouped(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
         yield bytes(rest)
 
 
-def _key_id(key: bytes) -> bytes:
-    return hmac.digest(key, b"pacs-storage-s3 key", hashlib.sha256)[:8]
+def _key_id(key: bytes, label: bytes) -> bytes:
+    return hmac.digest(key, label, hashlib.sha256)[:8]

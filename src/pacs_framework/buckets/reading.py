@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from pacs_framework.buckets.naming import is_sealed
+from pacs_framework.buckets.objects import Objects, Opened
+from pacs_framework.buckets.sealing import HEADER, Keys, stored_range, unsealed
+from pacs_framework.buckets.sources import BlockSource, HeldSource, Resumed
 from pacs_framework.errors import StorageError
 from pacs_framework.storage import ByteSource
-from pacs_storage_s3.bucket import Bucket, Opened
-from pacs_storage_s3.naming import is_sealed
-from pacs_storage_s3.sealing import HEADER, Keys, stored_range, unsealed
-from pacs_storage_s3.sources import BlockSource, HeldSource, Resumed
 
 __all__ = ["Reader"]
 
@@ -36,10 +36,10 @@ class _Stored:
 
 
 class Reader:
-    """Reads from ``bucket``, and opens with ``keys`` what is sealed."""
+    """Reads from ``objects``, and opens with ``keys`` what is sealed."""
 
-    def __init__(self, bucket: Bucket, keys: Keys) -> None:
-        self._bucket = bucket
+    def __init__(self, objects: Objects, keys: Keys) -> None:
+        self._objects = objects
         self._keys = keys
 
     def open(self, key: str, offset: int, end: int | None) -> ByteSource:
@@ -64,7 +64,7 @@ class Reader:
     def _stored(self, key: str, start: int, end: int | None) -> _Stored:
         if start > _NEAR:
             return self._range(key, start, end)
-        opened = self._bucket.get(key)
+        opened = self._objects.get(key)
         if opened.size <= _HELD:
             piece = self._whole(key, opened)[start:end]
             return _Stored(size=opened.size, pieces=iter([piece]), close=None)
@@ -76,7 +76,7 @@ class Reader:
         return replace(found, pieces=pieces)
 
     def _range(self, key: str, start: int, end: int | None) -> _Stored:
-        opened = self._bucket.get_range(key, start, end)
+        opened = self._objects.get_range(key, start, end)
         stop = opened.size if end is None else min(end, opened.size)
         return self._resumable(key, opened, start, stop)
 
@@ -89,7 +89,7 @@ class Reader:
 
     def _resumable(self, key: str, opened: Opened, start: int, end: int) -> _Stored:
         blocks = Resumed(
-            opened.blocks, start, end, lambda place: self._bucket.get_range(key, place, end).blocks
+            opened.blocks, start, end, lambda place: self._objects.get_range(key, place, end).blocks
         )
         return _Stored(size=opened.size, pieces=blocks, close=blocks.close)
 
