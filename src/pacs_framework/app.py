@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -23,11 +24,12 @@ import structlog
 
 from pacs_framework.anonymizers.registry import AnonymizerRegistry
 from pacs_framework.archive.archive import Archive
-from pacs_framework.archive.changes import ABOUT_INSTANCES, Change
+from pacs_framework.archive.changes import ABOUT_PATIENTS, ARRIVALS, Change
 from pacs_framework.archive.feed import ChangeFeed
 from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
 from pacs_framework.archive.outgoing import OutgoingInstance, RetrieveAnswer
 from pacs_framework.archive.recovery import recover
+from pacs_framework.backups.unfinished import refuse_unfinished
 from pacs_framework.codecs.early import EarlyLimits
 from pacs_framework.codecs.isolated import IsolatedCodecs
 from pacs_framework.codecs.registry import CodecRegistry
@@ -38,6 +40,7 @@ from pacs_framework.config import (
     load_settings,
     validate_plugin_sections,
 )
+from pacs_framework.doors import Door
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.folders import make_folders
 from pacs_framework.health import check_health
@@ -171,6 +174,12 @@ class Configured:
             empty_archive(Path(folder), self.anonymizer_registry(), self.plugins) as archive,
         ):
             Router(self.services(archive))
+            self.doors(archive)
+
+    def doors(self, archive: Archive) -> list[Door]:
+        """What the active plugins listen by besides, with ``archive`` behind it; none is open."""
+        provided = self.plugins.register("doors", archive=archive)
+        return [door for _, each in provided for door in each]
 
     @contextmanager
     def opened_storage(self) -> Iterator[StorageBackend]:
@@ -218,6 +227,7 @@ def configure_with(settings: Settings) -> Configured:
 
 class App:
     """One archive. ``listen_on`` takes over a bound socket; by default the settings' is opened.
+    ``doors_on`` does so for the doors of plugins, by name: those that are not in it stay closed.
 
     A worker process is an App with ``feed=False``; its supervisor one with ``listen=False``;
     a command such as ``pacs import`` has neither.
@@ -230,6 +240,7 @@ class App:
         listen: bool = True,
         feed: bool = True,
         listen_on: socket.socket | None = None,
+        doors_on: Mapping[str, socket.socket] | None = None,
     ) -> None:
         self.settings = configured.settings
         self.plugins = configured.plugins
@@ -237,6 +248,8 @@ class App:
         self._with_feed = feed
         self._listen = listen
         self._listen_on = listen_on
+        self.door_sockets = doors_on
+        self.doors: tuple[Door, ...] = ()
         self._undo: list[Callable[[], None]] = []
         self._processes: dict[str, PluginProcess] = {}
         self.listener: Listener | None = None
@@ -274,6 +287,7 @@ class App:
     def _open(self) -> None:
         """Ground floor first; each thing that was opened adds how it is closed."""
         data = self._configured.data
+        refuse_unfinished(data)
         self._configured.check_storage()  # it is opened behind the tables, which are made by then
         make_folders(data)
         self._started = dt.datetime.now(dt.UTC)
@@ -299,6 +313,8 @@ class App:
             self._start_listener(services)
         if self._with_feed:
             self._start_background(archive)
+        if self._listen or self._with_feed:
+            self._open_doors(archive)
         if self._listen or self._with_feed:  # not a command beside the running archive
             self._start_endpoint()
 
@@ -332,6 +348,9 @@ class App:
         )
         archive.connect = self._connect
         archive.hooks = self.plugins.offered
+        # Not those of plugins that are gone: their cursors stay where they stopped.
+        archive.deleting.consumers = frozenset(self.plugins.notify_consumers("on_stored"))
+        archive.health = self.health
         self._archive = archive
         return archive
 
@@ -342,14 +361,25 @@ class App:
         return codecs
 
     def _start_feed(self, database: Database, archive: Archive) -> None:
-        """Every NOTIFY hook gets a consumer with a cursor of its own, named after the plugin."""
-        notified = self.plugins.notify_consumers("on_stored", self._process_of)
+        """Every NOTIFY hook of every plugin gets a consumer with a cursor of its own."""
+        stored = self.plugins.notify_consumers("on_stored", self._process_of("on_stored"))
+        patients = {
+            _of_patients(plugin): consume
+            for plugin, consume in self.plugins.notify_consumers(
+                "on_patient_changed", self._process_of("on_patient_changed")
+            ).items()
+        }
+        idle = map(_of_patients, self.plugins.idle_consumers("on_patient_changed"))
         feed = ChangeFeed(
             database,
-            {plugin: _bound_to(archive, consume) for plugin, consume in notified.items()},
+            {
+                **{name: _bound_to(archive, consume) for name, consume in stored.items()},
+                **{name: partial(consume, archive=archive) for name, consume in patients.items()},
+            },
             self._configured.data,
-            idle=self.plugins.idle_consumers("on_stored"),
-            holds={plugin: consume.hold for plugin, consume in notified.items()},
+            idle=self.plugins.idle_consumers("on_stored").union(idle),
+            holds={name: consume.hold for name, consume in {**stored, **patients}.items()},
+            only=dict.fromkeys(patients, ABOUT_PATIENTS),
         )
         feed.start()
         self._undo.append(feed.stop)
@@ -361,18 +391,49 @@ class App:
                 self._undo.append(work.stop)
                 work.start()
 
-    def _process_of(self, plugin: str) -> PluginProcess:
+    def _open_doors(self, archive: Archive) -> None:
+        """Bind the addresses of the plugins' doors, and serve there unless workers are to do it."""
+        doors = self._configured.doors(archive)
+        if self.door_sockets is None:
+            self.door_sockets = {}
+            self._undo.append(self._close_door_sockets)
+            anywhere = self.settings.network.port == 0
+            for door in doors:
+                if bound := _bound_for(door, anywhere=anywhere):
+                    self.door_sockets[door.name] = bound
+        self.doors = tuple(door for door in doors if door.name in self.door_sockets)
+        for door in self.doors if self._listen else ():
+            self._undo.append(door.stop)
+            door.start(self.door_sockets[door.name])
+
+    def _close_door_sockets(self) -> None:
+        for bound in (self.door_sockets or {}).values():
+            bound.close()
+
+    def door_urls(self) -> dict[str, str]:
+        """Where the doors of plugins are, by name: ``http://127.0.0.1:8042``."""
+        assert self.door_sockets is not None, "not started"
+        return {
+            door.name: _url(door.scheme, self.door_sockets[door.name].getsockname())
+            for door in self.doors
+        }
+
+    def _process_of(self, hook: str) -> Callable[[str], PluginProcess]:
         """Where a plugin that wants a process of its own is notified; started when it is needed."""
-        order = Order(
-            settings=self.settings,
-            active=tuple(each.name for each in self.plugins.active),
-            plugin=plugin,
-            hook="on_stored",
-        )
-        process = PluginProcess(_HOST, order)
-        self._processes[plugin] = process
-        self._undo.append(process.close)
-        return process
+
+        def of(plugin: str) -> PluginProcess:
+            order = Order(
+                settings=self.settings,
+                active=tuple(each.name for each in self.plugins.active),
+                plugin=plugin,
+                hook=hook,
+            )
+            process = PluginProcess(_HOST, order)
+            self._processes[plugin if hook == "on_stored" else _of_patients(plugin)] = process
+            self._undo.append(process.close)
+            return process
+
+        return of
 
     def _on_store(self, instance: IncomingInstance) -> StoreAnswer:
         """What the plugins say of an instance; they may use the archive meanwhile."""
@@ -459,6 +520,18 @@ class App:
 
     def _connect(self, peer: PeerAddress, contexts: Sequence[ProposedContext]) -> Association:
         """Open an association to a configured peer, for C-MOVE and forwarding."""
+        return self.call(peer, contexts)
+
+    def call(
+        self,
+        peer: PeerAddress,
+        contexts: Sequence[ProposedContext],
+        services: Router | None = None,
+    ) -> Association:
+        """Open an association to ``peer``; ``services`` answer what it asks on it (C-GET).
+
+        Raises as `pacs_framework.network.requestor.connect` does.
+        """
         tls = self.settings.network.tls
         return connect(
             peer.host,
@@ -468,6 +541,7 @@ class App:
             contexts=contexts,
             settings=limits_of(self.settings.network),
             tls=_client_tls(tls) if peer.tls else None,
+            services=services,
         )
 
 
@@ -506,16 +580,42 @@ def empty_archive(
         yield archive
 
 
+def _of_patients(plugin: str) -> str:
+    """The consumer of a plugin that is told of patients; that of instances has the bare name."""
+    return f"{plugin} patients"
+
+
 def _bound_to(
     archive: Archive, consume: Callable[[Change, Archive], None]
 ) -> Callable[[Change], None]:
-    """For consumers of instances: what happened to patients passes them by."""
+    """For consumers of instances that came in: all else that happened passes them by."""
 
     def consume_instances(change: Change) -> None:
-        if change.kind in ABOUT_INSTANCES:
+        if change.kind in ARRIVALS:
             consume(change, archive)
 
     return consume_instances
+
+
+def _bound_for(door: Door, *, anywhere: bool) -> socket.socket | None:
+    """The socket of a door, or None where nobody chose its port and something else has it.
+
+    An archive on any free DICOM port (``anywhere``) stands beside others, so its doors take any
+    free port, too.
+    """
+    port = 0 if anywhere and not door.chosen else door.port
+    try:
+        return listening_socket((door.host, port))
+    except ConfigurationError as error:
+        if door.chosen:
+            raise
+        log.warning("a door stays closed", door=door.name, cause=str(error))
+        return None
+
+
+def _url(scheme: str, address: Sequence[Any]) -> str:
+    host, port = address[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def limits_of(network: NetworkSettings) -> Limits:

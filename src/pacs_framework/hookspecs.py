@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from pacs_framework.background import Background
     from pacs_framework.codecs.codec import Codec
     from pacs_framework.conformance.records import Contribution
+    from pacs_framework.doors import Door
     from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
     from pacs_framework.network.service import DimseService
     from pacs_framework.storage import BackendFactory
@@ -221,6 +222,31 @@ def background(archive: Archive, settings: Any) -> Sequence[Background]:
 
 
 @hookspec(HookKind.REGISTER)
+def doors(archive: Archive, settings: Any) -> Sequence[Door]:
+    """Listen by another protocol than DICOM's, where one process is not enough to serve it.
+
+    Kind: REGISTER; called in every process that accepts associations, in the supervisor of workers,
+    which binds the addresses for them, and by ``pacs check``. The last two start nothing, so this
+    opens nothing: see `Door.start`. Doors are started last and stopped first.
+    archive: the use cases that it calls, from threads of its own.
+    Returns: `Door` objects with names. Two of one name is an error naming both plugins.
+    """
+    raise NotImplementedError
+
+
+@hookspec(HookKind.REGISTER)
+def serve_options() -> Mapping[str, click.Option]:
+    """Add options to ``pacs serve`` that stand for settings of the plugin's own section.
+
+    Kind: REGISTER; called by the command line only, before any configuration is read, when it is
+    asked for an option that the kernel does not have, or for help.
+    Returns: key of the section ``[plugin.NAME]`` → click option, of which one that is given has its
+    way over file and environment. Two providers of one option is an error naming both.
+    """
+    raise NotImplementedError
+
+
+@hookspec(HookKind.REGISTER)
 def conformance(settings: Any) -> Sequence[Contribution]:
     """Document the plugin for the DICOM Conformance Statement (PS3.2) of this installation.
 
@@ -296,5 +322,18 @@ def on_stored(change: Change, archive: Archive, settings: Any) -> None:
     Kind: NOTIFY; at least once per change, in the order of the change feed.
     change: sequence number, UIDs and origin of the instance.
     archive: to look up or open the instance.
+    """
+    raise NotImplementedError
+
+
+@hookspec(HookKind.NOTIFY)
+def on_patient_changed(change: Change, archive: Archive, settings: Any) -> None:
+    """Learn that a patient was corrected, merged, taken apart again, linked or no longer linked.
+
+    Kind: NOTIFY; at least once per change, in the order of the change feed, whoever corrected it.
+    change: its kind, with Patient ID and issuer: of a merge or its undoing those of the patient
+    that was merged; a link is a change of each of the two. UIDs are empty.
+    archive: ``archive.patients`` says what holds now. That may be more than the change was about,
+    as a later one may have come in between; follow what holds, and doing it twice is harmless.
     """
     raise NotImplementedError

@@ -6,6 +6,7 @@ import gc
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ import click
 from pacs_framework import __version__
 from pacs_framework.app import App, Configured
 from pacs_framework.cli.options import ArchiveChoice, archive_options
+from pacs_framework.cli.serve_options import contributed_options, settings_of_plugins
 from pacs_framework.cli.signals import Signals
 from pacs_framework.cli.workers import (
     STOP_SIGNALS,
@@ -25,10 +27,32 @@ from pacs_framework.logs import configure_logging
 
 __all__ = ["command"]
 
+_OF_PLUGINS = "pacs.serve_options"
 _NO_PLUGINS = "none: every request will be refused; install plugins with pip"
 
 
-@click.command("serve")
+class _ServeCommand(click.Command):
+    """Has the options of plugins too, once one is needed: the import of plugins is not free."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The kernel's, and those of plugins where this run has asked for them."""
+        return [*super().get_params(ctx), *ctx.meta.get(_OF_PLUGINS, ())]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As the kernel alone knows them, else with what plugins add."""
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.NoSuchOption:
+            ctx.meta[_OF_PLUGINS] = contributed_options()
+            return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """For help, all of them."""
+        ctx.meta[_OF_PLUGINS] = contributed_options()
+        super().format_options(ctx, formatter)
+
+
+@click.command("serve", cls=_ServeCommand)
 @archive_options
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0: any.  [default: 11112]")
@@ -37,6 +61,7 @@ _NO_PLUGINS = "none: every request will be refused; install plugins with pip"
 @click.option("--log-format", type=click.Choice(["auto", "console", "json"]), help="How to log.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
 @click.option("--worker-socket", type=int, hidden=True)
+@click.option("--worker-door", "worker_doors", multiple=True, hidden=True)
 def command(
     choice: ArchiveChoice,
     host: str | None,
@@ -46,6 +71,8 @@ def command(
     log_format: str | None,
     log_level: str | None,
     worker_socket: int | None,
+    worker_doors: tuple[str, ...],
+    **of_plugins: object,
 ) -> None:
     """Run the archive; SIGTERM or Ctrl-C stops it.
 
@@ -59,31 +86,37 @@ def command(
             "network": {"host": host, "port": port, "workers": workers},
             "archive": {"aet": aet},
             "log": {"format": log_format, "level": log_level},
+            **settings_of_plugins(of_plugins),
         }
     )
     configure_logging(configured.settings.log)
     if worker_socket is not None:
-        _serve_as_worker(configured, worker_socket, signals)
+        _serve_as_worker(configured, worker_socket, worker_doors, signals)
     elif configured.settings.network.workers > 1:
         with App(configured, listen=False) as app:
             serve_with_workers(
-                app, signals, announce=lambda address: _announce(configured, address)
+                app, signals, announce=lambda address: _announce(configured, address, app)
             )
     else:
         with App(configured) as app:
-            _announce(configured, app.address)
+            _announce(configured, app.address, app)
             gc.freeze()  # what a start has made stays: the collector need not look at it again
             wait_for_stop(signals)
 
 
-def _serve_as_worker(configured: Configured, descriptor: int, signals: Signals) -> None:
+def _serve_as_worker(
+    configured: Configured, descriptor: int, doors: Sequence[str], signals: Signals
+) -> None:
     stop_when_supervisor_ends()
-    with App(configured, feed=False, listen_on=socket.socket(fileno=descriptor)):
+    named = (door.rpartition("=") for door in doors)
+    sockets = {name: socket.socket(fileno=int(number)) for name, _, number in named}
+    listen_on = socket.socket(fileno=descriptor)
+    with App(configured, feed=False, listen_on=listen_on, doors_on=sockets):
         gc.freeze()
         wait_for_stop(signals)
 
 
-def _announce(configured: Configured, address: tuple[str, int]) -> None:
+def _announce(configured: Configured, address: tuple[str, int], app: App) -> None:
     """Say what is listening, which plugins are active, and what to try."""
     host, port = address
     aet = configured.settings.archive.aet
@@ -93,6 +126,7 @@ def _announce(configured: Configured, address: tuple[str, int]) -> None:
     lines = [
         f"pacs-framework {__version__}",
         f"  listening on {host}:{port} as {aet}{tls}",
+        *(f"  {name:<12} {url}" for name, url in app.door_urls().items()),
         f"  data         {configured.data}",
         f"  objects      {without_passwords(configured.storage_url)}",
         f"  plugins      {plugins}",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -41,6 +41,25 @@ class _Worker:
         return time.monotonic() - self.started < _SHORT_LIFE
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """The sockets that all workers accept on: DICOM's, and those of plugins' doors by name."""
+
+    listening: socket.socket
+    doors: Mapping[str, socket.socket]
+
+    @property
+    def options(self) -> list[str]:
+        """How a worker is told of them."""
+        doors = (f"{name}={each.fileno()}" for name, each in self.doors.items())
+        told = [part for door in doors for part in ("--worker-door", door)]
+        return ["--worker-socket", str(self.listening.fileno()), *told]
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        return (self.listening.fileno(), *(each.fileno() for each in self.doors.values()))
+
+
 def wait_for_stop(signals: Signals) -> None:
     """Until SIGTERM or SIGINT; children that end meanwhile are somebody else's."""
     while signals.wait() not in STOP_SIGNALS:
@@ -52,15 +71,17 @@ def serve_with_workers(
 ) -> None:
     """Run the configured number of workers until SIGTERM or SIGINT.
 
-    The workers inherit one listening socket, so the system hands each connection to one that
-    waits. A worker that dies is replaced; its associations are lost, nothing acknowledged is.
+    The workers inherit one listening socket, and one for each door, so the system hands each
+    connection to one that waits. A worker that dies is replaced; its associations are lost, nothing
+    acknowledged is.
     """
     with app.open_socket() as listening:
-        workers = [_start(listening) for _ in range(app.settings.network.workers)]
+        shared = _Shared(listening, app.door_sockets or {})
+        workers = [_start(shared) for _ in range(app.settings.network.workers)]
         try:
             announce(listening.getsockname()[:2])
             while signals.wait() == signal.SIGCHLD:
-                if not _replace_dead(workers, listening, signals):
+                if not _replace_dead(workers, shared, signals):
                     return
         finally:
             _stop(workers, signals)
@@ -83,13 +104,12 @@ def stop_when_supervisor_ends() -> None:
     threading.Thread(target=wait, name="supervisor-watch", daemon=True).start()
 
 
-def _start(listening: socket.socket) -> _Worker:
-    """A worker is this very command with the socket added."""
-    descriptor = listening.fileno()
+def _start(shared: _Shared) -> _Worker:
+    """A worker is this very command with the sockets added."""
     command = [sys.executable, "-m", "pacs_framework.cli", *sys.argv[1:]]
     process = subprocess.Popen(  # noqa: S603 - our own command line
-        [*command, "--worker-socket", str(descriptor)],
-        pass_fds=(descriptor,),
+        [*command, *shared.options],
+        pass_fds=shared.descriptors,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         process_group=0,  # a Ctrl-C at the terminal is for the supervisor alone
@@ -97,7 +117,7 @@ def _start(listening: socket.socket) -> _Worker:
     return _Worker(process, time.monotonic())
 
 
-def _replace_dead(workers: list[_Worker], listening: socket.socket, signals: Signals) -> bool:
+def _replace_dead(workers: list[_Worker], shared: _Shared, signals: Signals) -> bool:
     """Start a new worker for each dead one; False when asked to stop while pausing."""
     for place, worker in enumerate(workers):
         if worker.process.poll() is None:
@@ -110,7 +130,7 @@ def _replace_dead(workers: list[_Worker], listening: socket.socket, signals: Sig
         _close_pipe(worker)
         if worker.lived_shortly and _stops_within(_SHORT_LIFE, signals):
             return False
-        workers[place] = _start(listening)
+        workers[place] = _start(shared)
     return True
 
 

@@ -1,0 +1,1 @@
+"""Who asks (`authenticating`), and what they may do (`deciding`)."""

@@ -1,0 +1,133 @@
+"""Who asks: by user and password, token or certificate, or by nothing where that is enough."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import structlog
+
+from pacs_http.access.accounts import Accounts
+from pacs_http.access.passwords import Guesses, Passwords
+from pacs_http.access.principal import ANYBODY, NOBODY, Principal
+from pacs_http.problems import Problem
+from pacs_http.settings import is_loopback
+
+if TYPE_CHECKING:
+    from pacs_http.request import Request
+    from pacs_http.settings import HttpSettings
+
+__all__ = ["CHALLENGE", "Authenticator"]
+
+_log = structlog.get_logger("pacs_http")
+
+CHALLENGE = (
+    ("WWW-Authenticate", 'Basic realm="pacs", charset="UTF-8"'),
+    ("WWW-Authenticate", 'Bearer realm="pacs"'),
+)
+_OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_SAFE = {"GET", "HEAD"}
+
+
+class Authenticator:
+    """Finds out who asks; one for each process.
+
+    What a header shows goes before the certificate of the connection, which may be a proxy's.
+    """
+
+    def __init__(self, accounts: Accounts, settings: HttpSettings) -> None:
+        self._accounts = accounts
+        self._settings = settings
+        self._passwords = Passwords()
+        self._guesses = Guesses()
+
+    def principal_of(self, request: Request) -> Principal:
+        """Who asks; `NOBODY` for one who shows nothing where something must be shown.
+
+        Raises `Problem` 401 for what proves nothing, and 429 for one who guesses.
+        """
+        shown = request.headers.get("authorization")
+        if shown is None:
+            return self._without_proof(request)
+        pause = self._guesses.pause(request.peer)
+        if pause:
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too many wrong logins from this address; wait a little",
+                headers=[("Retry-After", str(math.ceil(pause)))],
+            )
+        principal = self._by(shown)
+        if principal is None:
+            self._guesses.was_wrong(request.peer)
+            _log.warning("login failed", peer=request.peer, request_id=request.request_id)
+            raise Problem(
+                HTTPStatus.UNAUTHORIZED,
+                "this login is wrong, or has expired",
+                headers=CHALLENGE,
+            )
+        self._guesses.was_right(request.peer)
+        return principal
+
+    def _by(self, shown: str) -> Principal | None:
+        scheme, _, proof = shown.strip().partition(" ")
+        if scheme.lower() == "basic":
+            return self._by_password(proof.strip())
+        if scheme.lower() == "bearer":
+            return self._by_token(proof.strip())
+        return None
+
+    def _by_password(self, encoded: str) -> Principal | None:
+        try:
+            name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        user = self._accounts.user(name) if colon else None
+        if not self._passwords.is_right(password, user.password if user else None) or user is None:
+            return None
+        return Principal(name=user.name, kind="user", roles=frozenset(user.roles))
+
+    def _by_token(self, text: str) -> Principal | None:
+        token = self._accounts.proven_token(text)
+        if token is None:
+            return None
+        roles = frozenset(token.roles)
+        return Principal(name=token.name, kind="token", roles=roles, limits=token.limits)
+
+    def _without_proof(self, request: Request) -> Principal:
+        settings = self._settings
+        if request.tls_subject in settings.certificates:
+            roles = frozenset(settings.certificates[request.tls_subject])
+            return Principal(name=request.tls_subject, kind="certificate", roles=roles)
+        if settings.login != "auto" or settings.certificates or self._accounts.any():
+            return NOBODY
+        _check_local(request, settings)
+        return ANYBODY
+
+
+def _check_local(request: Request, settings: HttpSettings) -> None:
+    """Raise `Problem` for one that only seems to come from this machine's own user: by a proxy, or
+    by a browser that a page of somebody else's has sent (DNS rebinding, forged requests).
+    """
+    if any(name in request.headers for name in _OF_PROXIES):
+        raise Problem(
+            HTTPStatus.UNAUTHORIZED,
+            'behind a proxy everybody has to log in: set login = "required" and make users',
+            headers=CHALLENGE,
+        )
+    host = urlsplit(request.base_url).hostname or ""
+    if not is_loopback(host) and request.base_url != settings.public_url:
+        raise Problem(
+            HTTPStatus.FORBIDDEN,
+            "without login this server answers to 127.0.0.1 and localhost; set public_url where "
+            "it is called otherwise",
+        )
+    origin = request.headers.get("origin")
+    known = {request.base_url, *settings.cors_origins}
+    if request.method not in _SAFE and origin is not None and origin not in known:
+        raise Problem(
+            HTTPStatus.FORBIDDEN, "a page of another origin may not do this; see cors_origins"
+        )

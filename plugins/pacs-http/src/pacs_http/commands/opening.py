@@ -1,0 +1,49 @@
+"""The accounts of an archive for the time of a command; the archive itself may be running."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pacs_http.access.accounts import Accounts
+from pacs_http.access.roles import BUILT_IN
+from pacs_http.tables import NAME
+
+if TYPE_CHECKING:
+    from pacs_framework.app import Configured
+    from pacs_framework.cli.options import ArchiveChoice
+
+__all__ = ["opened", "role_option"]
+
+role_option = click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    help=f"{', '.join(BUILT_IN)}, or one of the configuration; may be given again.",
+)
+
+
+@contextmanager
+def opened(choice: ArchiveChoice, roles: Collection[str] = ()) -> Iterator[Accounts]:
+    """The users and tokens of the chosen archive. Raises as a start does, and for ``roles`` that
+    nobody has defined.
+    """
+    configured = choice.configured()
+    _check_roles(configured, roles)
+    with configured.open_tables() as tables:
+        yield Accounts(tables(NAME))
+
+
+def _check_roles(configured: Configured, roles: Collection[str]) -> None:
+    settings: Any = next(each.settings for each in configured.plugins.active if each.name == NAME)
+    known = {*BUILT_IN, *settings.roles}
+    for role in roles:
+        if role not in known:
+            raise click.UsageError(
+                f"there is no role {role!r} (known: {', '.join(sorted(known))}); a section "
+                f"[plugin.http.roles.{role}] makes one"
+            )

@@ -1,0 +1,1 @@
+"""The server: connections, requests and bodies. Imported with the first connection."""

@@ -1,0 +1,285 @@
+"""The application: from an ASGI request to a handler's thread and back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from pacs_http.access.principal import NOBODY
+from pacs_http.problems import ClientGone, Problem, as_problem
+from pacs_http.request import Headers, Request
+from pacs_http.response import Response
+from pacs_http.route import Route, Takes
+from pacs_http.server.answers import encoded_headers, options_answer, problem_response
+from pacs_http.server.incoming import IncomingBody, too_long
+from pacs_http.server.outgoing import Outgoing
+from pacs_http.server.threads import RequestThreads
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from pacs_http.access.judge import Judge
+    from pacs_http.router import Match, Router
+    from pacs_http.server.addresses import Addresses
+    from pacs_http.settings import HttpSettings
+
+__all__ = ["HttpApplication"]
+
+_log = structlog.get_logger("pacs_http")
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MOST_PARAMETERS = 1000
+_LAST_WAIT = 0.5
+
+
+class HttpApplication:
+    """Answers every request of every plugin; an ASGI application.
+
+    It lives in one event loop; handlers run in threads.
+    """
+
+    def __init__(
+        self, router: Router, judge: Judge, addresses: Addresses, settings: HttpSettings
+    ) -> None:
+        self.router = router
+        self.judge = judge
+        self.addresses = addresses
+        self.settings = settings
+        self.threads = RequestThreads()
+        self._places = asyncio.Semaphore(settings.threads)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Anything but HTTP is left unanswered."""
+        if scope["type"] != "http":
+            return
+        exchange = _Exchange(self, scope, receive)
+        try:
+            await exchange.run(send, self._places)
+        finally:
+            exchange.close()
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self.threads.close(_LAST_WAIT)
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, app: HttpApplication, scope: Scope, receive: Receive) -> None:
+        self._app = app
+        self._scope = scope
+        self._began = time.perf_counter()
+        pairs = tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"])
+        self._headers = Headers(pairs)
+        asked = self._headers.get("x-request-id", "")
+        self._id = asked if _SANE_ID.fullmatch(asked) else secrets.token_hex(8)
+        self._method = str(scope["method"])
+        self._has_body = "transfer-encoding" in self._headers or (
+            self._headers.get("content-length", "0") != "0"
+        )
+        patience = app.settings.network_timeout
+        self._out = Outgoing(patience=patience)
+        self._body = IncomingBody(
+            receive, expected=self._has_body, patience=patience, on_gone=self._out.gone
+        )
+        self._route: Route | None = None
+        self._request: Request | None = None
+        self._loop = asyncio.get_running_loop()
+        self._closes = False
+
+    async def run(self, send: Send, places: asyncio.Semaphore) -> None:
+        work = self._work
+        try:
+            async with asyncio.timeout(self._app.settings.queue_timeout):
+                await places.acquire()
+        except TimeoutError:
+            self._busy()
+            work = self._say_busy
+        finished = asyncio.Event()
+        try:
+            self._app.threads.submit(lambda: self._in_thread(work, finished))
+            whole = await self._out.deliver(send, self._before_end)
+            await finished.wait()
+        except BaseException:
+            self._out.gone()
+            raise
+        finally:
+            if work is not self._say_busy:
+                places.release()
+            self._log_access()
+        if not whole and self._out.started:
+            raise ConnectionAbortedError("the answer is not whole")  # the server cuts it
+
+    def close(self) -> None:
+        self._body.close()
+
+    async def _before_end(self) -> None:
+        await self._body.stop_reading()
+        if not self._body.ended:
+            await self._body.drain(on_demand="expect" in self._headers)
+
+    # --- in the thread --------------------------------------------------------------------------
+
+    def _in_thread(self, work: Callable[[], None], finished: asyncio.Event) -> None:
+        try:
+            with bound_contextvars(request_id=self._id):
+                work()
+        finally:
+            self._loop.call_soon_threadsafe(finished.set)
+
+    def _work(self) -> None:
+        """Answer, whatever happens; a client that has gone is nobody's fault."""
+        try:
+            self._send(self._answer())
+        except ClientGone:
+            self._out.abort()
+        except Exception as error:  # noqa: BLE001 - a handler may raise anything
+            self._answer_failure(error)
+
+    def _answer(self) -> Response:
+        """The route's, once it is clear that there is one and that it may be called."""
+        where = self._app.addresses.of(self._scope, self._headers)
+        if self._method == "OPTIONS" and (answer := self._options()) is not None:
+            return answer
+        match = self._app.router.find(self._method, _raw_path(self._scope))
+        self._route = match.route
+        self._request = request = Request(
+            method=self._method,
+            path=str(self._scope["path"]),
+            path_parameters=match.values,
+            query=_query(self._scope),
+            headers=self._headers,
+            body=self._body,
+            base_url=where.base_url,
+            request_id=self._id,
+            peer=where.peer,
+            tls_subject=_tls_subject(self._scope),
+        )
+        request = self._admitted(match, request)
+        self._request = request
+        self._check_body(match.route)
+        return match.route.handler(request)
+
+    def _options(self) -> Response | None:
+        return options_answer(self._app.router, _raw_path(self._scope))
+
+    def _admitted(self, match: Match, request: Request) -> Request:
+        """The request with who asks and what they may see. Raises `Problem`."""
+        request = replace(request, resource=match.route.resource_of(request))
+        if match.route.public:
+            return request
+        return self._app.judge.admit(match.route, request)
+
+    def _check_body(self, route: Route) -> None:
+        if not self._has_body:
+            return
+        if route.takes is None:
+            raise Problem(HTTPStatus.BAD_REQUEST, "this request takes no body")
+        _check_media_type(route.takes, self._headers.get("content-type", ""))
+        limit = self._app.settings.max_body if route.takes.limit is None else route.takes.limit
+        self._body.bound(limit)
+        announced = self._headers.get("content-length", "")
+        if limit and announced.isdecimal() and int(announced) > limit:
+            raise too_long(limit)
+
+    def _send(self, response: Response) -> None:
+        closes = self._closes or not self._body.ended
+        headers = encoded_headers(response, self._id, closes=closes)
+        self._out.send(response, headers, bodiless=self._method == "HEAD")
+
+    def _answer_failure(self, error: Exception) -> None:
+        problem = as_problem(error)
+        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.error("request failed", route=self._route_name(), exc_info=error)
+        if self._out.started:
+            self._out.abort()
+            return
+        try:
+            self._send(problem_response(problem, self._id))
+        except ClientGone:
+            self._out.abort()
+
+    def _busy(self) -> None:
+        _log.warning("request refused: no thread was free in time", request_id=self._id)
+
+    def _say_busy(self) -> None:
+        problem = Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "the archive works on as many requests as it may; ask again",
+            headers=[("Retry-After", "1")],
+        )
+        self._answer_failure(problem)
+
+    # --- the log --------------------------------------------------------------------------------
+
+    def _route_name(self) -> str:
+        return self._route.name if self._route else ""
+
+    def _log_access(self) -> None:
+        """Patterns of addresses and UIDs, and never a query: it may name a patient."""
+        if not self._app.settings.access_log:
+            return
+        route, request = self._route, self._request
+        _log.info(
+            "http request",
+            request_id=self._id,
+            method=self._method,
+            route=route.path if route else "",
+            about=route.level if route else "",
+            action=route.action if route else "",
+            study=request.resource.study if request else "",
+            status=self._out.status,
+            bytes=self._out.bytes_sent,
+            seconds=round(time.perf_counter() - self._began, 4),
+            principal=(request.principal if request else NOBODY).name,
+            peer=request.peer if request else "",
+        )
+
+
+def _raw_path(scope: Scope) -> bytes:
+    raw: bytes = scope.get("raw_path") or str(scope["path"]).encode()
+    return raw.partition(b"?")[0]
+
+
+def _query(scope: Scope) -> tuple[tuple[str, str], ...]:
+    try:
+        text = bytes(scope["query_string"]).decode("ascii")
+        return tuple(
+            parse_qsl(
+                text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
+            )
+        )
+    except ValueError:  # UnicodeDecodeError is one
+        raise Problem(
+            HTTPStatus.BAD_REQUEST,
+            f"the query is not encoded as UTF-8, or has more than {_MOST_PARAMETERS} parameters",
+        ) from None
+
+
+def _tls_subject(scope: Scope) -> str:
+    extensions: dict[str, Any] = scope.get("extensions") or {}
+    return str((extensions.get("tls") or {}).get("client_cert_name") or "")
+
+
+def _check_media_type(takes: Takes, content_type: str) -> None:
+    if not takes.media_types:
+        return
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in takes.media_types:
+        known = ", ".join(takes.media_types)
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"Content-Type has to be one of {known}",
+            headers=[("Accept", known)],
+        )

@@ -1,0 +1,165 @@
+"""The body of a request, from the event loop to the thread of the handler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from pacs_http.problems import ClientGone, Problem
+
+if TYPE_CHECKING:
+    from starlette.types import Receive
+
+__all__ = ["IncomingBody"]
+
+_CHUNK = 1 << 18
+_DRAINED = 1 << 20
+_DRAIN_SECONDS = 2.0
+
+
+class IncomingBody:
+    """A body that is read while it arrives: one piece is on its way while one is worked on.
+
+    limit
+        Bytes after which it is too long; 0 for no limit.
+    patience
+        Seconds that it may pause.
+    on_gone
+        Called when the client has gone, in the event loop, once the body is here.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        *,
+        expected: bool,
+        patience: float,
+        on_gone: Callable[[], None],
+    ) -> None:
+        self._receive = receive
+        self._patience = patience
+        self._on_gone = on_gone
+        self._loop = asyncio.get_running_loop()
+        self._limit = 0
+        self._taken = 0
+        self._rest = memoryview(b"")
+        self._ahead: Future[bytes] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._pulling = asyncio.Lock()
+        self._asked_for = self._is_late = False
+        self.ended = False
+        if not expected:
+            self._end()
+
+    # --- in the thread of the handler -----------------------------------------------------------
+
+    def bound(self, limit: int) -> None:
+        """Set the most bytes it may have; before it is read."""
+        self._limit = limit
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes, at least one; nothing at the end."""
+        if not self._rest:
+            self._rest = memoryview(self._next())
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(piece)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self.read(_CHUNK):
+            yield piece
+
+    def _next(self) -> bytes:
+        """The next piece; the one behind it is asked for at once."""
+        wanted = self._ahead or self._ask()
+        self._ahead = None
+        try:
+            piece = wanted.result()
+        except CancelledError:
+            raise ClientGone from None
+        if piece:
+            self._ahead = self._ask()
+        return piece
+
+    def _ask(self) -> Future[bytes]:
+        return asyncio.run_coroutine_threadsafe(self._pull(), self._loop)
+
+    # --- in the event loop ----------------------------------------------------------------------
+
+    async def _pull(self) -> bytes:
+        async with self._pulling:
+            return await self._pulled()
+
+    async def _pulled(self) -> bytes:
+        self._asked_for = True
+        while not self.ended:
+            try:
+                async with asyncio.timeout(self._patience):
+                    message = await self._receive()
+            except TimeoutError:
+                self._is_late = True
+                raise Problem(
+                    HTTPStatus.REQUEST_TIMEOUT,
+                    f"nothing of the body came for {self._patience:g} s",
+                    headers=[("Connection", "close")],
+                ) from None
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            piece: bytes = message.get("body", b"")
+            if not message.get("more_body", False):
+                self._end()
+            self._taken += len(piece)
+            if self._limit and self._taken > self._limit:
+                raise too_long(self._limit)
+            if piece:
+                return piece
+        return b""
+
+    def _end(self) -> None:
+        """The body is here: from now on, what comes tells that the client has gone."""
+        self.ended = True
+        self._watch = self._loop.create_task(self._watch_for_end())
+
+    async def _watch_for_end(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._on_gone()
+
+    async def drain(self, *, on_demand: bool) -> None:
+        """Take a little of what the handler did not: who is still sending would else not read the
+        answer, because the connection breaks. Nothing comes from one that sends ``on_demand`` and
+        was not told to (Expect: 100-continue), nor from one that was waited for already.
+        """
+        if self._is_late or (on_demand and not self._asked_for):
+            return
+        taken = 0
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while not self.ended and taken < _DRAINED:
+                    message = await self._receive()
+                    taken += len(message.get("body", b""))
+                    if not message.get("more_body", False):
+                        return
+        except TimeoutError:
+            return
+
+    async def stop_reading(self) -> None:
+        """The handler is done: what was read ahead is given up."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+        async with self._pulling:
+            pass
+
+    def close(self) -> None:
+        """The request is over."""
+        if self._watch is not None:
+            self._watch.cancel()
+
+
+def too_long(limit: int) -> Problem:
+    """The answer to a body of more than ``limit`` bytes."""
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {limit} bytes", limit=limit
+    )

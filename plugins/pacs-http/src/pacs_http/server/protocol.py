@@ -1,0 +1,272 @@
+"""uvicorn's HTTP/1.1 connections, with the bounds that it leaves to others.
+
+Slow and endless heads, connections beyond the bound, and answers that nobody reads end here; what
+is refused here is told as problem details, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from pacs_framework.network.tls import subject_of_certificate
+from pacs_http.problems import MEDIA_TYPE, Problem
+
+__all__ = ["BoundedProtocol", "Bounds"]
+
+_log = structlog.get_logger("pacs_http")
+
+_LINGER = 2.0
+_MOST_OVERHEARD = 1 << 20
+_HOPS = {b"upgrade", b"http2-settings"}  # what goes with an upgrade, as headers and in Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a connection may take: bytes and seconds, and how many there may be."""
+
+    connections: int
+    header_bytes: int
+    header_seconds: float
+    network_seconds: float
+
+
+class _HeadTooLong(Exception):
+    pass
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *arguments: Any, bounds: Bounds, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._bounds = bounds
+        self._in_head = self._head_began = True
+        self._head_bytes = self._counted = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._abort_timer: asyncio.TimerHandle | None = None
+        self._plain_head = b""
+        self._deaf = False
+        self._overheard = 0
+        self._tls_subject = ""
+
+    # --- the connection -------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """Refuse it when there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self._bounds.connections:
+            self._refuse(
+                HTTPStatus.SERVICE_UNAVAILABLE, "there are as many connections as there may be"
+            )
+            return
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self._tls_subject = subject_of_certificate(tls.getpeercert())
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget its timers."""
+        for timer in (self._head_timer, self._abort_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+
+    def eof_received(self) -> None:
+        """Whoever closes its side has no more to ask; what is under way is still answered."""
+        if self._is_idle:
+            self.transport.close()
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    # --- what comes in --------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """As uvicorn, with a bound on heads, and no answer into the middle of another."""
+        if self._deaf:
+            self._overhear(len(data))
+            return
+        self._unset_keepalive_if_required()
+        if self._in_head:
+            self._expect_head()
+        self._head_began = self._in_head
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            self._refuse_bad(error.__context__ or error.__cause__)
+        except httptools.HttpParserError:
+            self._refuse_bad(None)
+        else:
+            # The parser keeps the beginning of a header line to itself. Where the head began behind
+            # something else, all of this is one read, which is bounded.
+            self._head_bytes += len(data) if self._in_head and self._head_began else 0
+            if self._head_bytes > self._bounds.header_bytes:
+                self._refuse_bad(_HeadTooLong())
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Nobody here speaks anything else, so the request is answered as it is (RFC 9110 7.8).
+
+        The parser skips the body of such a request, and does not go on behind it: a new one reads
+        the request once more, without the headers that ask for it.
+        """
+        head, self._plain_head = self._plain_head, b""
+        self.parser = httptools.HttpRequestParser(self)
+        self._feed(head + rest)
+
+    def _head_without_upgrade(self) -> bytes:
+        method: bytes = self.parser.get_method()
+        if method == b"CONNECT":
+            raise ValueError("CONNECT asks for a tunnel")
+        lines = [b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                wanted = [each for each in value.split(b",") if each.strip().lower() not in _HOPS]
+                lines += [b"connection: " + b",".join(wanted)] if wanted else []
+            elif name not in _HOPS:
+                lines.append(name + b": " + value)
+        return b"\r\n".join([*lines, b"", b""])
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._in_head = True
+        if self._tls_subject:
+            self.scope["extensions"] = {"tls": {"client_cert_name": self._tls_subject}}
+
+    def on_url(self, url: bytes) -> None:
+        """Count."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def _count(self, size: int) -> None:
+        self._counted += size
+        if self._counted > self._bounds.header_bytes:
+            raise _HeadTooLong
+
+    def on_headers_complete(self) -> None:
+        """The head is here in time."""
+        if self.parser.should_upgrade():
+            self._plain_head = self._head_without_upgrade()
+            return
+        self._in_head = False
+        self._counted = self._head_bytes = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """What follows is the head of another request."""
+        if self._plain_head:
+            return
+        super().on_message_complete()
+        self._in_head, self._head_began = True, False
+
+    def _expect_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self._bounds.header_seconds, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if not self._is_idle:
+            self._expect_head()  # of the request behind the one that is worked on
+        elif self._head_bytes:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "the head of the request did not come in time")
+        else:
+            self._close()
+
+    # --- what goes out --------------------------------------------------------------------------
+
+    def on_response_complete(self) -> None:
+        """A connection that is closed now waits for its reader only so long."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._abort_later(self._bounds.network_seconds)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Idle for long; what the client has not read goes with it, after a while."""
+        self._close()
+
+    def shutdown(self) -> None:
+        """The archive stops."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self._abort_later(_LINGER)
+
+    def _close(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+        self._abort_later(self._bounds.network_seconds)
+
+    def _abort_later(self, seconds: float) -> None:
+        if self._abort_timer is None:
+            self._abort_timer = self.loop.call_later(seconds, self.transport.abort)
+
+    def _overhear(self, size: int) -> None:
+        """What a refused client goes on to say; it may not go on for long."""
+        self._overheard += size
+        if self._overheard > _MOST_OVERHEARD:
+            self.transport.abort()
+
+    def _refuse_bad(self, cause: BaseException | None) -> None:
+        if isinstance(cause, _HeadTooLong):
+            self._refuse(
+                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+                f"address and headers are longer than {self._bounds.header_bytes} bytes",
+            )
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, "this is no request of HTTP/1.1")
+
+    def _refuse(self, status: HTTPStatus, detail: str) -> None:
+        """Answer without a request, and listen no more.
+
+        Our side is closed first: with unread bytes around, closing both at once would take the
+        answer away from a client that is still sending.
+        """
+        self._deaf = True
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        if not self._is_idle:
+            if self.pipeline or self.cycle.response_started:
+                self.transport.close()
+                self._abort_later(_LINGER)
+                return
+            self.cycle.disconnected = True  # who works on it hears that it has come to nothing
+            self.cycle.message_event.set()
+        request_id = secrets.token_hex(8)
+        _log.info("http request refused", status=status, reason=detail, request_id=request_id)
+        body = json.dumps(Problem(status, detail).members(request_id)).encode()
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+            f"content-type: {MEDIA_TYPE}\r\n"
+            f"content-length: {len(body)}\r\n"
+            f"x-request-id: {request_id}\r\n"
+            "connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._abort_later(_LINGER)
+        else:
+            self._close()

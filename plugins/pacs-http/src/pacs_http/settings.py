@@ -1,0 +1,181 @@
+"""The section ``[plugin.http]``."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from pacs_framework.config import Port, Seconds, Section, Size, TlsSettings
+
+__all__ = ["DEFAULT_PORT", "HttpSettings", "is_loopback"]
+
+DEFAULT_PORT = 8042
+
+_ORIGIN = re.compile(r"https?://[^/\s,*]+")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; a name other than localhost may be any."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+class RoleSettings(Section):
+    """What a role may do, and with whose data, ``[plugin.http.roles.NAME]``."""
+
+    allow: tuple[Literal["read", "search", "write", "delete", "admin"], ...] = Field(
+        default=(), description="What it may do."
+    )
+    patients: tuple[str, ...] = Field(
+        default=(),
+        description="Patient IDs, with * and ?, of whom it may see and store; none is all.",
+    )
+    modalities: tuple[str, ...] = Field(
+        default=(),
+        description="Modalities, with * and ?, of series that it may see and store; none is all.",
+    )
+
+
+class HttpSettings(Section):
+    """Where the archive answers HTTP, to whom, and how much of it."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description=(
+            'Address to listen on; "0.0.0.0" is every IPv4 address of the machine. Any but '
+            'loopback needs login = "required".'
+        ),
+    )
+    port: Port = Field(
+        default=DEFAULT_PORT, description="TCP port to listen on; 0 takes any free one."
+    )
+    login: Literal["auto", "required"] = Field(
+        default="auto",
+        description=(
+            "auto: on loopback, and as long as there are no users and no tokens, nobody has to "
+            "log in. required: everybody has to, always."
+        ),
+    )
+    public_url: str = Field(
+        default="",
+        description=(
+            "Where clients reach this server, for example https://pacs.example.org, as it stands "
+            "in the addresses that they are given; empty takes it from each request."
+        ),
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "Addresses and networks of proxies whose X-Forwarded-For, -Proto and -Host are "
+            "believed, for example 10.0.0.0/8."
+        ),
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "Origins of web pages that may call this server from a browser, for example "
+            "https://viewer.example.org."
+        ),
+    )
+    max_connections: int = Field(
+        default=1000,
+        ge=1,
+        description="Connections at once, in each worker; one more is answered with 503.",
+    )
+    threads: int = Field(
+        default=64,
+        ge=1,
+        le=1024,
+        description="Requests that are worked on at once, in each worker; others wait.",
+    )
+    max_body: Size = Field(
+        default=0,
+        description="Longest body of a request where its route says nothing; 0 is no limit.",
+    )
+    max_header: Size = Field(
+        default=32 << 10, ge=1024, description="Longest address and headers of a request, together."
+    )
+    header_timeout: Seconds = Field(
+        default=20.0, description="Seconds in which address and headers have to arrive."
+    )
+    network_timeout: Seconds = Field(
+        default=60.0,
+        description=(
+            "Seconds that a client may pause in the middle of a body, or not read an answer."
+        ),
+    )
+    queue_timeout: Seconds = Field(
+        default=10.0,
+        description="Seconds that a request waits for a thread before it is answered with 503.",
+    )
+    idle_timeout: Seconds = Field(
+        default=60.0, description="Seconds after which a connection without a request is closed."
+    )
+    stop_timeout: Seconds = Field(
+        default=5.0, description="Seconds that requests have to end in when the archive stops."
+    )
+    access_log: bool = Field(default=True, description="Log each request at level info.")
+    roles: dict[str, RoleSettings] = Field(
+        default_factory=dict,
+        description=(
+            "Roles besides viewer (read, search), uploader (write), editor (both) and admin "
+            "(everything), or in their place. One section [plugin.http.roles.NAME] for each."
+        ),
+    )
+    certificates: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description=(
+            "Client certificates that log in: subject, as the log shows it, to roles, for example "
+            '"CN=viewer,O=Hospital" = ["viewer"]. Needs tls with client_certificates.'
+        ),
+    )
+    tls: TlsSettings = Field(default_factory=TlsSettings, description="HTTPS instead of HTTP.")
+
+    @property
+    def scheme(self) -> str:
+        """What stands in front of an address."""
+        return "https" if self.tls.enabled else "http"
+
+    @field_validator("public_url")
+    @classmethod
+    def _without_path(cls, value: str) -> str:
+        value = value.rstrip("/")
+        if value and not _ORIGIN.fullmatch(value):
+            raise ValueError("needs http:// or https:// and a host, and no path")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin such as https://viewer.example.org")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network)  # its ValueError names what is wrong
+        return value
+
+    @model_validator(mode="after")
+    def _certificates_are_asked_for(self) -> Self:
+        if self.certificates and not (self.tls.enabled and self.tls.client_certificates != "none"):
+            raise ValueError("certificates needs [tls] enabled = true and client_certificates")
+        return self
+
+    @model_validator(mode="after")
+    def _nobody_serves_the_world(self) -> Self:
+        if self.login == "auto" and not is_loopback(self.host):
+            raise ValueError(
+                f"host = {self.host!r} can be reached from other machines, where everybody has to "
+                'log in: set login = "required" and make users with `pacs user add`'
+            )
+        return self
