@@ -31,7 +31,7 @@ def store_studies(address: Address, studies: int) -> int:
     for n in range(_ASSOCIATIONS):
         plan = [partial(_message, entry) for entry in made[n::_ASSOCIATIONS]]
         plans.append(partial(_known, plan))
-    return store_all(address.pair, request, plans)
+    return store_all([address.pair], request, plans)
 
 
 def _known(plan: list[partial[encode.Buffers]], _max_pdu: int) -> list[partial[encode.Buffers]]:

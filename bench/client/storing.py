@@ -10,6 +10,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable, Sequence
+from itertools import cycle
 
 from bench.client.encode import RELEASE_RQ, Buffers
 from bench.client.wire import Accepted, Refused, status_in
@@ -106,8 +107,12 @@ class _Sender:
             self._out = [RELEASE_RQ]
 
 
-def store_all(address: tuple[str, int], request: bytes, plans: Sequence[Messages]) -> int:
+def store_all(
+    addresses: Sequence[tuple[str, int]], request: bytes, plans: Sequence[Messages]
+) -> int:
     """Run one association for each plan; the number of instances stored with status 0000H.
+
+    Plans take turns between ``addresses``.
 
     Raises Refused where the peer rejects, aborts, closes or answers another status, and
     TimeoutError when nothing at all happens for a minute.
@@ -115,7 +120,7 @@ def store_all(address: tuple[str, int], request: bytes, plans: Sequence[Messages
     poll = select.epoll()
     senders: dict[int, _Sender] = {}
     try:
-        for plan in plans:
+        for plan, address in zip(plans, cycle(addresses), strict=False):
             sender = _Sender(address, request, plan)
             senders[sender.socket.fileno()] = sender
             poll.register(sender.socket, select.EPOLLIN | select.EPOLLOUT)

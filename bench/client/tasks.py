@@ -56,16 +56,22 @@ _CANNOT_WAIT_LONGER = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a peer listens, and its AE title."""
+    """Where a peer listens, on ``more_ports`` too where it has several nodes, and its AE title."""
 
     host: str
     port: int
     aet: str
+    more_ports: tuple[int, ...] = ()
 
     @property
     def pair(self) -> tuple[str, int]:
         """As sockets want it."""
         return self.host, self.port
+
+    @property
+    def pairs(self) -> list[tuple[str, int]]:
+        """Of every node."""
+        return [(self.host, port) for port in (self.port, *self.more_ports)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,7 @@ def echo(address: Address, count: int) -> Sample:
 class Store:
     """``count`` instances of ``kind`` over ``associations``; ``run`` seeds the UIDs.
 
-    Each association has a study of its own, unless ``one_study``.
+    Each association has a study of its own, unless ``one_study``; a series has ``series_of``.
     """
 
     kind: str
@@ -169,6 +175,7 @@ class Store:
     associations: int
     run: str
     one_study: bool = False
+    series_of: int = 250
 
 
 def _shares(job: Store) -> list[list[Instance]]:
@@ -180,7 +187,8 @@ def _shares(job: Store) -> list[list[Instance]]:
         size = share + (n < more)
         study = 0 if job.one_study else n
         start = first if job.one_study else 0
-        shares.append(instances(kind, uids, size, first=start, study=study))
+        made = instances(kind, uids, size, first=start, study=study, series_of=job.series_of)
+        shares.append(made)
         first += size
     return shares
 
@@ -217,7 +225,7 @@ def store(address: Address, job: Store) -> Sample:
         return _store_on_one(address, request, plans[0])
     messages: list[Messages] = [partial(_known, plan) for plan in plans]
     with _Clock() as clock:
-        stored = store_all(address.pair, request, messages)
+        stored = store_all(address.pairs, request, messages)
     return clock.sample(stored)
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.rows import association, growth, idle, lifecycle, retrieve, stock, store, transcoding
+from bench.rows import (
+    association,
+    dicomweb,
+    growth,
+    idle,
+    lifecycle,
+    retrieve,
+    stock,
+    store,
+    transcoding,
+)
 from bench.rows.base import Row
 
 __all__ = ["CODECS", "FAMILIES", "FIND", "HOOKS", "MPPS", "WORKLIST", "Family", "family_names"]
@@ -27,7 +37,9 @@ FAMILIES = [
     Family("medium", store.MEDIUM),
     Family("large", store.LARGE),
     Family("s3", store.S3),
+    Family("nodes", store.NODES),
     Family("retrieve", [*retrieve.ROWS, *stock.TUNED]),
+    Family("dicomweb", dicomweb.ROWS),
     Family("transcoding", transcoding.ROWS),
     Family("idle", idle.ROWS),
     Family("growth", growth.ROWS),

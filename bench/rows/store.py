@@ -7,7 +7,7 @@ from bench.data import kind_named
 from bench.peers import Peer
 from bench.rows.base import Bench, Measured, NotMeasured, Row
 
-__all__ = ["LARGE", "MEDIUM", "S3", "SMALL"]
+__all__ = ["LARGE", "MEDIUM", "NODES", "S3", "SMALL"]
 
 
 class StoreRow(Row):
@@ -80,7 +80,20 @@ class S3StoreRow(StoreRow):
         self.peers = ("ours", "ours-s3")
 
 
+class NodesStoreRow(StoreRow):
+    """On two nodes with one PostgreSQL, beside one node with its own."""
+
+    in_quick = False
+
+    def __init__(self, kind: str, count: int, associations: int) -> None:
+        super().__init__(kind, count, associations)
+        self.name = f"nodes-{kind}-{associations}"
+        self.title += ", PostgreSQL"
+        self.peers = ("ours-pg", "ours-nodes")
+
+
 SMALL: list[Row] = [StoreRow("mr", 1000, n) for n in (1, 4, 16)]
 MEDIUM: list[Row] = [StoreRow("ct", 500, n) for n in (1, 4, 16)]
 LARGE: list[Row] = [LargeStoreRow("multiframe", 5, n) for n in (1, 4, 16)]
 S3: list[Row] = [S3StoreRow("mr", 1000, 16), S3StoreRow("ct", 500, 16)]
+NODES: list[Row] = [NodesStoreRow("mr", 1000, 16), NodesStoreRow("ct", 500, 16)]

@@ -1,0 +1,84 @@
+"""DICOMweb requests as a client process makes them: plain HTTP/1.1 on one connection."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import time
+from collections.abc import Sequence
+
+from pydicom.dataset import FileMetaDataset
+from pydicom.filebase import DicomFileLike
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from bench.client.tasks import Sample
+from bench.data import Instance, Uids, instances, kind_named
+
+__all__ = ["fetch", "store"]
+
+_BLOCK = 1 << 20
+
+
+def fetch(port: int, paths: Sequence[str], accept: str) -> Sample:
+    """GET each of ``paths`` on one connection; the figures have the ``bytes`` of all bodies.
+
+    Raises ValueError for another answer than 200.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    connection.connect()
+    buffer = memoryview(bytearray(_BLOCK))
+    size = 0
+    wall, cpu = time.perf_counter(), time.process_time()
+    for path in paths:
+        connection.request("GET", path, headers={"Accept": accept})
+        answer = connection.getresponse()
+        if answer.status != http.client.OK:
+            raise ValueError(f"{path} was answered with {answer.status}")
+        while count := answer.readinto(buffer):
+            size += count
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    connection.close()
+    return Sample(count=len(paths), seconds=wall, client_cpu=cpu, figures={"bytes": size})
+
+
+_STORED = b"00081155"
+
+
+def store(port: int, kind: str, count: int, run: str) -> Sample:
+    """POST ``count`` new instances of one study in one request (STOW-RS).
+
+    Raises ValueError where not all of them are told as stored.
+    """
+    pieces: list[bytes | memoryview] = []
+    for instance in instances(kind_named(kind), Uids(run), count):
+        pieces += [b"\r\n--bench\r\nContent-Type: application/dicom\r\n\r\n", _file_head(instance)]
+        pieces += instance.pieces()
+    pieces.append(b"\r\n--bench--\r\n")
+    headers = {
+        "Content-Type": 'multipart/related; type="application/dicom"; boundary=bench',
+        "Content-Length": str(sum(map(len, pieces))),
+        "Accept": "application/dicom+json",
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    connection.connect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    connection.request("POST", "/dicom-web/studies", body=pieces, headers=headers)
+    answer = connection.getresponse()
+    body = answer.read()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    connection.close()
+    if answer.status != http.client.OK or body.count(_STORED) != count:
+        raise ValueError(f"of {count} instances {body.count(_STORED)}, status {answer.status}")
+    return Sample(count=count, seconds=wall, client_cpu=cpu)
+
+
+def _file_head(instance: Instance) -> bytes:
+    """What stands in front of the data set in a file (PS3.10)."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(instance.kind.sop_class)
+    meta.MediaStorageSOPInstanceUID = UID(instance.sop_instance_uid)
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    buffer = io.BytesIO()
+    write_file_meta_info(DicomFileLike(buffer), meta, enforce_standard=True)
+    return bytes(128) + b"DICM" + buffer.getvalue()

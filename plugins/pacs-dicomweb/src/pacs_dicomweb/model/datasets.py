@@ -1,0 +1,74 @@
+"""DICOM JSON of pydicom's data sets: the answers to queries, which are small and in memory."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.dataelem import DataElement
+from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag
+
+from pacs_dicomweb.model.values import (
+    BINARY_VRS,
+    NUMBER_FORMATS,
+    floating,
+    quoted,
+    text_values,
+    values,
+)
+from pacs_framework.dicom.depth import DEPTH_LIMIT
+from pacs_framework.errors import UnreadableInstance
+
+__all__ = ["dataset_json", "element_json"]
+
+_CHARACTER_SET = 0x00080005
+
+
+def dataset_json(dataset: Dataset, *, depth: int = 0) -> str:
+    """The data set as a JSON object, in the order of tags. Binary values are inline.
+
+    Raises `UnreadableInstance` where sequences are nested deeper than `DEPTH_LIMIT`.
+    """
+    if depth > DEPTH_LIMIT:
+        raise UnreadableInstance(f"sequences are nested more than {DEPTH_LIMIT} levels deep")
+    members = [f'"{int(e.tag):08X}":{element_json(e, depth=depth)}' for e in _elements(dataset)]
+    return "{" + ",".join(members) + "}"
+
+
+def _elements(dataset: Dataset) -> Iterator[DataElement]:
+    return (element for element in dataset if element.tag.element)
+
+
+def element_json(element: DataElement, *, depth: int = 0) -> str:
+    """One attribute: its VR and its value."""
+    vr = str(element.VR)
+    if element.tag == _CHARACTER_SET:
+        return '{"vr":"CS","Value":["ISO_IR 192"]}'
+    if vr == "SQ":
+        items = [dataset_json(item, depth=depth + 1) for item in element.value or ()]
+        return f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
+    members = _members(vr, element.value)
+    return f'{{"vr":"{vr}",{members}}}' if members else f'{{"vr":"{vr}"}}'
+
+
+def _members(vr: str, value: Any) -> str:
+    if value in (None, "", b""):
+        return ""
+    if vr in BINARY_VRS:
+        return f'"InlineBinary":"{b64encode(bytes(value)).decode()}"'
+    several = _several(value)
+    if vr in NUMBER_FORMATS:
+        return values(floating(n) if isinstance(n, float) else str(int(n)) for n in several)
+    if vr == "AT":
+        return values(f'"{int(BaseTag(tag)):08X}"' for tag in several)
+    texts = [str(each) for each in several]
+    if vr in {"LT", "ST", "UR", "UT"}:
+        return values([quoted(texts[0])])
+    return values(text_values(vr, "\\".join(texts)))
+
+
+def _several(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, MultiValue | list | tuple) else (value,)

@@ -1,0 +1,196 @@
+"""The addresses of the service, each with its level and action."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pacs_dicomweb.located import ROOT
+from pacs_dicomweb.qido.returned import SearchResource
+from pacs_dicomweb.qido.searching import SearchService
+from pacs_dicomweb.stow.storing import store
+from pacs_dicomweb.wado.bulk import retrieve_bulk
+from pacs_dicomweb.wado.instances import retrieve
+from pacs_dicomweb.wado.metadata import JSON, XML, MetadataService
+from pacs_dicomweb.wado.negotiating import DICOM, ZIP
+from pacs_dicomweb.wado.pixel_media import OCTETS, PIXEL_MEDIA
+from pacs_dicomweb.wado.pixels import retrieve_frames
+from pacs_framework.dicom.attributes import Level as QueryLevel
+from pacs_http.contract import Action, Answer, Level, Parameter, Route, Takes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pacs_dicomweb.settings import DicomwebSettings
+    from pacs_framework.archive.archive import Archive
+
+__all__ = ["routes"]
+
+_STUDY = ROOT + "/studies/{study}"
+_SERIES = _STUDY + "/series/{series}"
+_INSTANCE = _SERIES + "/instances/{instance}"
+
+_RELATED = "multipart/related"
+_OBJECT = {"type": "object"}
+_ARRAY = {"type": "array", "items": _OBJECT}
+_ACCEPT = Parameter(name="accept", description="Media types, in place of the header Accept")
+_SEARCH = (
+    Parameter(name="limit", type="integer", minimum=0, description="The most answers"),
+    Parameter(name="offset", type="integer", minimum=0, description="Answers to pass over"),
+    Parameter(
+        name="includefield", repeated=True, description="Attributes to return besides, or all"
+    ),
+    Parameter(
+        name="fuzzymatching", type="boolean", description="Not supported: matching is literal"
+    ),
+    _ACCEPT,
+)
+_BAD = {400: Answer("The request cannot be understood"), 406: Answer("No media type fits")}
+_NONE = {404: Answer("There is nothing of this name"), **_BAD}
+
+_SEARCHES = (
+    (ROOT + "/studies", SearchResource(QueryLevel.STUDY)),
+    (ROOT + "/series", SearchResource(QueryLevel.SERIES)),
+    (ROOT + "/instances", SearchResource(QueryLevel.IMAGE)),
+    (_STUDY + "/series", SearchResource(QueryLevel.SERIES, study=True)),
+    (_STUDY + "/instances", SearchResource(QueryLevel.IMAGE, study=True)),
+    (_SERIES + "/instances", SearchResource(QueryLevel.IMAGE, study=True, series=True)),
+)
+_LEVELS = {
+    QueryLevel.STUDY: Level.STUDY,
+    QueryLevel.SERIES: Level.SERIES,
+    QueryLevel.IMAGE: Level.INSTANCE,
+}
+_RETRIEVALS = ((_STUDY, Level.STUDY), (_SERIES, Level.SERIES), (_INSTANCE, Level.INSTANCE))
+
+
+def routes(archive: Archive, settings: DicomwebSettings) -> Sequence[Route]:
+    """Everything that is answered."""
+    metadata = MetadataService(archive, settings)
+    search = SearchService(archive, settings, metadata)
+    return [
+        *_searches(search),
+        *_retrievals(archive),
+        *_metadata(metadata),
+        _frames(archive),
+        _bulk(archive),
+        *_stores(archive),
+    ]
+
+
+def _searches(search: SearchService) -> list[Route]:
+    return [
+        Route(
+            method="GET",
+            path=path,
+            handler=search.handler(resource),
+            level=_LEVELS[resource.level],
+            action=Action.SEARCH,
+            summary=f"Search for {_LEVELS[resource.level].value} entities (QIDO-RS)",
+            description="Any attribute is a key: by keyword, by tag, in sequences as A.B.",
+            parameters=_SEARCH,
+            answers={
+                200: Answer("What matches", media_types=(JSON, _RELATED), schema=_ARRAY),
+                204: Answer("Nothing matches"),
+                **_BAD,
+            },
+        )
+        for path, resource in _SEARCHES
+    ]
+
+
+def _retrievals(archive: Archive) -> list[Route]:
+    return [
+        Route(
+            method="GET",
+            path=path,
+            handler=partial(retrieve, archive),
+            level=level,
+            action=Action.READ,
+            summary=f"The instances of a {level.value} (WADO-RS)",
+            parameters=(_ACCEPT,),
+            answers={
+                200: Answer("All instances", media_types=(_RELATED, DICOM, ZIP)),
+                206: Answer("Not all: the others fit no transfer syntax, or are kept back"),
+                304: Answer("Nothing has changed"),
+                **_NONE,
+            },
+        )
+        for path, level in _RETRIEVALS
+    ]
+
+
+def _metadata(metadata: MetadataService) -> list[Route]:
+    return [
+        Route(
+            method="GET",
+            path=path + "/metadata",
+            handler=metadata.retrieve,
+            level=level,
+            action=Action.READ,
+            summary=f"Metadata of a {level.value} (WADO-RS)",
+            parameters=(_ACCEPT,),
+            answers={
+                200: Answer(
+                    f"JSON, or {XML} in parts", media_types=(JSON, _RELATED), schema=_ARRAY
+                ),
+                304: Answer("Nothing has changed"),
+                **_NONE,
+            },
+        )
+        for path, level in _RETRIEVALS
+    ]
+
+
+def _frames(archive: Archive) -> Route:
+    return Route(
+        method="GET",
+        path=_INSTANCE + "/frames/{frames}",
+        handler=partial(retrieve_frames, archive),
+        level=Level.FRAME,
+        action=Action.READ,
+        summary="Frames by their numbers, from 1: 1,2,7 (WADO-RS)",
+        parameters=(_ACCEPT,),
+        answers={200: Answer("The frames", media_types=(_RELATED, OCTETS, *PIXEL_MEDIA)), **_NONE},
+    )
+
+
+def _bulk(archive: Archive) -> Route:
+    return Route(
+        method="GET",
+        path=_INSTANCE + "/bulkdata/{path:path}",
+        handler=partial(retrieve_bulk, archive),
+        level=Level.BULK,
+        action=Action.READ,
+        summary="One value that metadata refer to (WADO-RS)",
+        parameters=(_ACCEPT,),
+        answers={
+            200: Answer("The value", media_types=(OCTETS, _RELATED)),
+            206: Answer("A range of it"),
+            **_NONE,
+        },
+    )
+
+
+def _stores(archive: Archive) -> list[Route]:
+    return [
+        Route(
+            method="POST",
+            path=path,
+            handler=partial(store, archive),
+            level=Level.STUDY,
+            action=Action.WRITE,
+            summary=f"Store instances {where} (STOW-RS)",
+            description="Answered when all are durable; the answer says what became of each.",
+            takes=Takes(media_types=(_RELATED, DICOM)),
+            scoped=True,
+            answers={
+                200: Answer("All are stored", media_types=(JSON, XML), schema=_OBJECT),
+                202: Answer("Stored with warnings, or not all of them", media_types=(JSON, XML)),
+                409: Answer("None is stored", media_types=(JSON, XML)),
+                415: Answer("A media type that is not stored"),
+                **_BAD,
+            },
+        )
+        for path, where in ((ROOT + "/studies", "of any study"), (_STUDY, "of one study"))
+    ]

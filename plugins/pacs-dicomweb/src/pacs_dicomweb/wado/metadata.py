@@ -1,0 +1,219 @@
+"""Metadata of studies, series and instances (PS3.18 10.4.1.1.2): all but the bulk data."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import structlog
+
+from pacs_dicomweb.accept import accepted, not_acceptable
+from pacs_dicomweb.located import ROOT, locate
+from pacs_dicomweb.model.documents import members_of, object_text, ranged_members
+from pacs_dicomweb.model.encoded import BulkLimits, Renderer
+from pacs_dicomweb.model.xml_writing import xml_document
+from pacs_dicomweb.multipart import Multipart, Part
+from pacs_dicomweb.wado.instances import DOOR, PRIVATE, etag_of
+from pacs_dicomweb.wado.objects import Objects, StoredRange
+from pacs_dicomweb.wado.prepared import RUN, PreparedMetadata
+from pacs_framework.errors import ObjectNotFound, RefusedByPolicy
+from pacs_http.contract import Response, not_modified
+
+if TYPE_CHECKING:
+    from pacs_dicomweb.settings import DicomwebSettings
+    from pacs_framework.archive.archive import Archive
+    from pacs_framework.archive.retrieve import InstanceOpener, StoredInstance
+    from pacs_http.contract import Request, Resource
+
+__all__ = ["JSON", "XML", "MetadataService", "media_of", "xml_parts"]
+
+JSON = "application/dicom+json"
+XML = "application/dicom+xml"
+_PLAIN_JSON = "application/json"
+
+# A character that no JSON holds as such stands for where the service is: it may be reached by
+# several addresses, and what is kept is for all of them.
+_HERE = "\x1a"
+_HERE_IN_JSON = '"BulkDataURI":"\\u001a'
+_references = partial(re.compile(r',"BulkDataURI":"\\u001a[^"]*"').sub)
+_SERIES, _INSTANCE = 0x0020000E, 0x00080018
+_AT_ONCE = 64
+_VERSION = 1  # of the form in which metadata are kept; another one is not read
+
+_log = structlog.get_logger(__name__)
+
+
+def media_of(request: Request) -> str:
+    """`JSON`, plain JSON or `XML`, as the request accepts it. Raises `Problem` 406."""
+    for each in accepted(request):
+        if each.takes(JSON):
+            return JSON
+        if each.takes(_PLAIN_JSON):
+            return _PLAIN_JSON
+        if each.takes_parts(XML):
+            return XML
+    raise not_acceptable([JSON, f'multipart/related; type="{XML}"'])
+
+
+def xml_parts(texts: Iterator[str]) -> Iterator[Part]:
+    """One part of XML for each JSON object."""
+    for text in texts:
+        document = xml_document(json.loads(text, parse_float=str, parse_int=str))
+        yield Part(media_type=f"{XML}; charset=utf-8", pieces=(document,))
+
+
+class MetadataService:
+    """Answers for metadata, from what is prepared or from the headers."""
+
+    def __init__(self, archive: Archive, settings: DicomwebSettings) -> None:
+        self._archive = archive
+        self._limits = BulkLimits(binary=settings.inline_bytes)
+        form = f"{_VERSION}/{self._limits.binary}/{self._limits.other}"
+        room = settings.metadata_mebibytes << 20
+        self._prepared = (
+            PreparedMetadata(archive.tables("dicomweb"), form=form, room=room) if room else None
+        )
+
+    def retrieve(self, request: Request) -> Response:
+        """Answer GET of ``…/metadata``. Raises `Problem` and `PacsError`."""
+        media = media_of(request)
+        base = f"{request.base_url}{ROOT}/studies/{request.resource.study}/series/"
+        objects = Objects(self._archive, request.recipient(DOOR))
+        located = list(locate(self._archive, request.resource, request.scope))
+        headers = [PRIVATE]
+        if all(map(objects.as_stored, located)):
+            keys = (each.storage_key for each in located)
+            etag = "W/" + etag_of(media, request.base_url, self._form_of_all, *keys)
+            if not_modified(request, etag):
+                return Response(status=304, headers=[("ETag", etag), PRIVATE])
+            headers.append(("ETag", etag))
+        texts = self._texts(objects, located, request.resource)
+        first = next(texts, None)
+        everything = chain(() if first is None else (first,), texts)
+        if media == XML:
+            there = f'"BulkDataURI":"{base}'
+            each = (text.decode() for some in everything for text in some)
+            body = Multipart(xml_parts(t.replace(_HERE_IN_JSON, there) for t in each), XML)
+            return Response(headers=headers, media_type=body.media_type, body=body)
+        return Response(headers=headers, media_type=media, body=_array(everything, base))
+
+    def header(self, request: Request, named: Resource) -> dict[int, str]:
+        """The attributes of one instance as whoever asks may see them, without bulk data.
+
+        Nothing where it is kept back or gone. Raises `PacsError`.
+        """
+        objects = Objects(self._archive, request.recipient(DOOR))
+        stored = next(iter(locate(self._archive, named, request.scope)), None)
+        if stored is None:
+            return {}
+        try:
+            opened = objects.open(stored)
+        except (ObjectNotFound, RefusedByPolicy):
+            return {}
+        with opened.data as data:
+            syntax = opened.instance.transfer_syntax_uid
+            members = members_of(data, syntax, Renderer(self._limits), _HERE)
+        return {tag: text for tag, text in members.items() if _HERE_IN_JSON not in text}
+
+    @property
+    def _form_of_all(self) -> str:
+        return f"{_VERSION}/{self._limits.binary}"
+
+    def _texts(
+        self, objects: Objects, located: Sequence[StoredInstance], resource: Resource
+    ) -> Iterator[list[bytes]]:
+        """The JSON of all instances, some at a time."""
+        for _, series in groupby(located, key=lambda each: each.series_row):
+            instances = list(series)
+            for start in range(0, len(instances), RUN):
+                yield from self._run(objects, instances[start : start + RUN], resource)
+
+    def _run(
+        self, objects: Objects, instances: Sequence[StoredInstance], resource: Resource
+    ) -> Iterator[list[bytes]]:
+        changed = [not objects.as_stored(each) for each in instances]
+        for is_changed, group in groupby(zip(instances, changed, strict=True), itemgetter(1)):
+            some = [each for each, _ in group]
+            if is_changed:
+                yield from self._changed(objects, some)
+            else:
+                yield [text for text in self._plain(some, resource) if text]
+
+    def _plain(self, instances: Sequence[StoredInstance], resource: Resource) -> Sequence[bytes]:
+        """What is stored; empty for what is gone."""
+
+        def make(missing: Sequence[StoredInstance]) -> list[bytes]:
+            renderer = Renderer(self._limits)
+            return [self._stored_text(each, renderer) for each in missing]
+
+        if self._prepared is None or resource.instance:
+            return make(instances)
+        return self._prepared.texts(instances, make)
+
+    def _stored_text(self, stored: StoredInstance, renderer: Renderer) -> bytes:
+        source = StoredRange(self._archive, stored)
+        try:
+            members = ranged_members(source, stored.transfer_syntax_uid, renderer, _HERE)
+        except ObjectNotFound:
+            return self._opened_text(self._archive.retrieve, stored, renderer)
+        return _placed(members).encode()
+
+    def _changed(
+        self, objects: Objects, instances: Sequence[StoredInstance]
+    ) -> Iterator[list[bytes]]:
+        """What the recipient may see of each; nothing of what is kept back or gone."""
+        renderer = Renderer(self._limits)
+        for each in instances:
+            try:
+                text = self._opened_text(objects, each, renderer)
+            except RefusedByPolicy as error:
+                _log.warning(
+                    "metadata are kept back",
+                    sop_instance_uid=each.sop_instance_uid,
+                    reason=str(error),
+                )
+                continue
+            if text:
+                yield [text]
+
+    def _opened_text(
+        self, opener: InstanceOpener | Objects, stored: StoredInstance, renderer: Renderer
+    ) -> bytes:
+        try:
+            opened = opener.open(stored)
+        except ObjectNotFound:
+            return b""
+        with opened.data as data:
+            syntax = opened.instance.transfer_syntax_uid
+            members = members_of(data, syntax, renderer, _HERE)
+        text = _placed(members)
+        if opened.instance.sop_instance_uid != stored.sop_instance_uid:
+            # References would tell whose pseudonym this is.
+            text = _references("", text)
+        return text.encode()
+
+
+def _placed(members: dict[int, str]) -> str:
+    """The JSON object, its references from the series on."""
+    text = object_text(members)
+    if _HERE_IN_JSON not in text:
+        return text
+    series = json.loads(members.get(_SERIES, "{}")).get("Value", [""])[0]
+    instance = json.loads(members.get(_INSTANCE, "{}")).get("Value", [""])[0]
+    return text.replace(_HERE_IN_JSON, f"{_HERE_IN_JSON}{series}/instances/{instance}/bulkdata/")
+
+
+def _array(runs: Iterator[list[bytes]], base: str) -> Iterator[bytes]:
+    """A JSON array of all objects, with references from ``base`` on, in pieces."""
+    here, there = _HERE_IN_JSON.encode(), f'"BulkDataURI":"{base}'.encode()
+    before = b"["
+    for texts in runs:
+        for start in range(0, len(texts), _AT_ONCE):
+            yield before + b",".join(texts[start : start + _AT_ONCE]).replace(here, there)
+            before = b","
+    yield b"[]" if before == b"[" else b"]"

@@ -1,0 +1,185 @@
+"""Instances opened for somebody, as files and as data sets.
+
+What a plugin or a correction has changed is read as it is given; what goes out as it is stored is
+read from its object, from any offset, and keeps the Part 10 header that it came with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from pacs_framework.dicom.file_meta import FileMeta
+from pacs_framework.dicom.part10 import make_prefix
+from pacs_framework.errors import ObjectNotFound, RefusedByPolicy, StorageError, UnreadableInstance
+
+if TYPE_CHECKING:
+    from pacs_framework.archive.archive import Archive
+    from pacs_framework.archive.outgoing import Recipient
+    from pacs_framework.archive.retrieve import Located, OpenInstance, StoredInstance
+    from pacs_framework.storage import ByteSource
+
+__all__ = ["File", "Objects", "StoredRange"]
+
+_BLOCK = 1 << 19
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One instance as a DICOM file: its UID and transfer syntax, its bytes in pieces.
+
+    ``size`` in bytes is known where it is the stored object itself, whose key is ``key``.
+    """
+
+    sop_instance_uid: str
+    transfer_syntax: str
+    pieces: Iterator[bytes]
+    size: int | None = None
+
+
+class StoredRange:
+    """A stored data set that can be read from anywhere (see `pacs_dicomweb.model.documents`)."""
+
+    def __init__(self, archive: Archive, stored: StoredInstance) -> None:
+        self._storage = archive.storage
+        self._key, self._start = stored.storage_key, stored.dataset_offset
+        self.size = stored.size - stored.dataset_offset
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """The bytes there, fewer only at the end. Raises `StorageError`."""
+        length = max(0, min(length, self.size - offset))
+        if not length:
+            return b""
+        with self._storage.open(self._key, offset=self._start + offset, length=length) as data:
+            return read_exactly(data, length)
+
+
+def read_exactly(data: ByteSource, length: int) -> bytes:
+    """The next ``length`` bytes, fewer only at the end: a single read may give less."""
+    first = data.read(length)
+    if len(first) == length or not first:
+        return first
+    held = bytearray(first)
+    while len(held) < length and (block := data.read(length - len(held))):
+        held += block
+    return bytes(held)
+
+
+class Objects:
+    """What of the archive goes out to one recipient."""
+
+    def __init__(self, archive: Archive, recipient: Recipient) -> None:
+        self.archive = archive
+        self.opener = archive.retrieve.opener(recipient)
+
+    def as_stored(self, stored: StoredInstance) -> bool:
+        """Whether it goes out as it is stored."""
+        return not self.opener.changes(stored)
+
+    def open(self, stored: StoredInstance) -> OpenInstance:
+        """The data set that may be sent; whoever asked closes it. Raises as `InstanceOpener`."""
+        return self.opener.open(stored)
+
+    def sendable(self, located: Located) -> tuple[int, int]:
+        """How many of the instances may be sent, and how many a plugin refuses.
+
+        Asked before the first byte, since an answer that has begun cannot say that it is not whole.
+        Where nothing is changed on the way out, nothing is opened.
+        """
+        allowed = refused = 0
+        for stored in located:
+            if self.as_stored(stored):
+                allowed += 1
+                continue
+            try:
+                self.open(stored).data.close()
+            except RefusedByPolicy:
+                refused += 1
+            except ObjectNotFound:
+                continue
+            else:
+                allowed += 1
+        return allowed, refused
+
+    def file(self, stored: StoredInstance, syntax: str) -> File:
+        """The instance as a DICOM file in a transfer syntax that it can have.
+
+        Raises `PacsError`; `UnreadableInstance` where frames cannot be decoded.
+        """
+        if syntax == stored.transfer_syntax_uid and self.as_stored(stored):
+            return self._stored_file(stored)
+        return self._made_file(stored, syntax)
+
+    def _stored_file(self, stored: StoredInstance) -> File:
+        try:
+            data = self.archive.storage.open(stored.storage_key, offset=0, length=stored.size)
+        except ObjectNotFound:  # another version has taken its place
+            return self._made_file(stored, stored.transfer_syntax_uid)
+        pieces = _blocks(data)
+        return File(stored.sop_instance_uid, stored.transfer_syntax_uid, pieces, stored.size)
+
+    def _made_file(self, stored: StoredInstance, syntax: str) -> File:
+        opened = self.open(stored)
+        instance = opened.instance
+        try:
+            pieces = self._converted(opened, syntax)
+        except BaseException:
+            opened.data.close()
+            raise
+        meta = FileMeta(
+            sop_class_uid=instance.sop_class_uid,
+            sop_instance_uid=instance.sop_instance_uid,
+            transfer_syntax_uid=syntax,
+        )
+        return File(
+            instance.sop_instance_uid, syntax, _with_prefix(make_prefix(meta), pieces, opened)
+        )
+
+    def _converted(self, opened: OpenInstance, syntax: str) -> Iterator[bytes]:
+        stored = opened.instance.transfer_syntax_uid
+        if stored == syntax:
+            return iter(lambda: opened.data.read(_BLOCK), b"")
+        try:
+            return self.archive.transcoding.convert(opened.data, stored, syntax)
+        except UnreadableInstance as error:
+            raise StorageError(
+                f"instance {opened.instance.sop_instance_uid!r} cannot be converted: {error}; "
+                f"transfer-syntax=* gives it as it is stored"
+            ) from error
+
+    def files(self, located: Located, syntaxes: dict[str, str]) -> Iterator[File]:
+        """All that may be sent, each in the transfer syntax that ``syntaxes`` has for its own.
+
+        What was deleted meanwhile, or may not be sent, is left out; others are left out whose
+        stored transfer syntax is not in ``syntaxes``. Raises `PacsError`.
+        """
+        for stored in located:
+            syntax = syntaxes.get(stored.transfer_syntax_uid)
+            if syntax is None:
+                continue
+            try:
+                yield self.file(stored, syntax)
+            except (ObjectNotFound, RefusedByPolicy) as error:
+                _log.warning(
+                    "an instance is not sent",
+                    sop_instance_uid=stored.sop_instance_uid,
+                    reason=str(error),
+                )
+
+
+def _blocks(data: ByteSource) -> Iterator[bytes]:
+    with data:
+        while block := data.read(_BLOCK):
+            yield block
+
+
+def _with_prefix(prefix: bytes, pieces: Iterator[bytes], opened: OpenInstance) -> Iterator[bytes]:
+    with closing(opened.data):
+        yield prefix
+        yield from pieces

@@ -1,0 +1,253 @@
+"""Metadata: what they say, what they refer to, and that they are never stale nor told to others."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import sqlalchemy as sa
+from pydicom import Dataset
+from pydicom.uid import generate_uid
+
+import pacs_dicomweb.plugin
+from pacs_dicomweb.tables import run
+from pacs_framework import hookimpl
+from pacs_framework.archive.corrections import PatientKey
+from pacs_framework.archive.deletions import Target
+from pacs_framework.archive.incoming import Coercion, Origin, Refusal
+from pacs_framework.testing.instances import make_instance
+from pacs_http.testing import serve_http
+
+_PATIENT_ID, _INSTANCE_UID, _COMMENT = "00100020", "00080018", "00204000"
+
+
+def _metadata(web, path: str) -> list[dict]:
+    with web.client() as client:
+        answer = client.get(path + "/metadata")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def _kept(web) -> int:
+    with web.running.archive.tables("dicomweb").reading() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(run))
+
+
+@pytest.mark.parametrize("level", ["study", "series", "instance"])
+def test_metadata_are_all_but_bulk_data(web, make_series, path_of, level) -> None:
+    """The first time and again, from what was prepared."""
+    series = make_series(3, ImageComments="first\nsecond")
+    web.running.take_in(*series)
+    wanted = {str(each.SOPInstanceUID) for each in (series[:1] if level == "instance" else series)}
+    for _ in range(2):
+        found = _metadata(web, path_of(series[0], level))
+        assert {each[_INSTANCE_UID]["Value"][0] for each in found} == wanted
+        for each in found:
+            assert set(each) == {f"{e.tag:08X}" for e in series[0]}
+            assert each[_COMMENT]["Value"] == ["first\nsecond"]
+
+
+def test_references_resolve(web, path_of) -> None:
+    """Each BulkDataURI, at the address that was asked, gives the bytes; by ranges too."""
+    item = Dataset()
+    item.add_new(0x00287FE0, "UR", "http://x")
+    item.add_new(0x54001010, "OW", bytes(range(256)) * 8)
+    table = bytes(range(256)) * 16
+    instance = make_instance(WaveformSequence=[item])
+    instance.add_new(0x00281201, "OW", table)
+    web.running.take_in(instance)
+    for level in ("instance", "study"):
+        (found,) = _metadata(web, path_of(instance, level))
+        uris = [
+            (found["00281201"]["BulkDataURI"], table),
+            (found["54000100"]["Value"][0]["54001010"]["BulkDataURI"], bytes(range(256)) * 8),
+        ]
+        with web.client() as client:
+            for uri, value in uris:
+                assert uri.startswith(web.url)
+                answer = client.get(uri)
+                assert answer.content == value
+                part = client.get(uri, headers={"Range": "bytes=-4"})
+                assert (part.status_code, part.content) == (206, value[-4:])
+                again = client.get(uri, headers={"If-None-Match": answer.headers["etag"]})
+                assert again.status_code == 304
+            pixels = client.get(
+                found["7FE00010"]["BulkDataURI"], headers={"Accept": "application/octet-stream"}
+            )
+            assert pixels.content == instance.PixelData
+
+
+@pytest.mark.parametrize(
+    "path", ["00280010/1", "0028", "00080018", "../x", "99999999", "54000100/9/54001010"]
+)
+def test_a_value_that_is_not_there_is_404(web, path_of, path) -> None:
+    """And so is a path that is none; a value that is there is given, long or short."""
+    instance = make_instance()
+    web.running.take_in(instance)
+    with web.client() as client:
+        answer = client.get(f"{path_of(instance)}/bulkdata/{path}")
+    assert answer.status_code in ({200} if path == "00080018" else {400, 404})
+
+
+def test_xml_says_the_same(web, make_series, path_of, parts_of) -> None:
+    """One part for each instance."""
+    series = make_series(2)
+    web.running.take_in(*series)
+    with web.client() as client:
+        accept = {"Accept": 'multipart/related; type="application/dicom+xml"'}
+        parts = parts_of(client.get(path_of(series[0], "series") + "/metadata", headers=accept))
+    for each, (head, body) in zip(series, parts, strict=True):
+        assert head["Content-Type"].startswith("application/dicom+xml")
+        assert str(each.SOPInstanceUID).encode() in body
+        assert b"/bulkdata/7FE00010" in body
+
+
+def test_what_was_prepared_needs_no_object(web, make_series, path_of) -> None:
+    """A viewer that comes later opens none of them."""
+    series = make_series(5)
+    web.running.take_in(*series)
+    first = _metadata(web, path_of(series[0], "series"))
+    assert _kept(web) == 1
+    opened = []
+    storage = web.running.archive.storage
+    really = storage.open
+    storage.open = lambda *args, **more: opened.append(args) or really(*args, **more)
+    assert _metadata(web, path_of(series[0], "series")) == first
+    assert _metadata(web, path_of(series[0], "study")) == first
+    assert opened == []
+
+
+def test_an_instance_that_arrives_later_is_in_it(web, make_series, path_of) -> None:
+    """Only the new one is opened."""
+    series = make_series(4)
+    web.running.take_in(*series[:3])
+    path = path_of(series[0], "series")
+    assert len(_metadata(web, path)) == 3
+    web.running.take_in(series[3])
+    opened = []
+    storage = web.running.archive.storage
+    really = storage.open
+    storage.open = lambda key, **more: opened.append(key) or really(key, **more)
+    assert len(_metadata(web, path)) == 4
+    assert len(set(opened)) == 1
+
+
+def test_what_was_replaced_or_deleted_is_not_told(pacs_archive, make_series, path_of) -> None:
+    """Also in the middle of a series."""
+    settings = {"archive": {"duplicates": "replace"}}
+    web = serve_http(pacs_archive, {"dicomweb": pacs_dicomweb.plugin}, settings=settings)
+    series = make_series(3, ImageComments="old")
+    web.running.take_in(*series)
+    path = path_of(series[0], "series")
+    etags = set()
+    with web.client() as client:
+        etags.add(client.get(path + "/metadata").headers["etag"])
+        series[1].ImageComments = "new"
+        web.running.take_in(series[1])
+        found = _metadata(web, path)
+        assert sorted(each[_COMMENT]["Value"][0] for each in found) == ["new", "old", "old"]
+        etags.add(client.get(path + "/metadata").headers["etag"])
+        target = Target(instance=str(series[0].SOPInstanceUID))
+        web.running.archive.deleting.delete(target, by="t", reason="t", origin=Origin(door="test"))
+        uids = {each[_INSTANCE_UID]["Value"][0] for each in _metadata(web, path)}
+        assert uids == {str(each.SOPInstanceUID) for each in series[1:]}
+        etags.add(client.get(path + "/metadata").headers["etag"])
+    assert len(etags) == 3
+
+
+def test_a_corrected_patient_is_told_at_once(web, make_series, path_of) -> None:
+    """Though the series was prepared before."""
+    series = make_series(2, PatientID="WRONG")
+    web.running.take_in(*series)
+    path = path_of(series[0], "series")
+    assert _metadata(web, path)[0][_PATIENT_ID]["Value"] == ["WRONG"]
+    key = PatientKey(patient_id="WRONG")
+    web.running.archive.patients.update(key, {"PatientName": "Right^Name"}, by="t", reason="t")
+    for each in _metadata(web, path):
+        assert each["00100010"]["Value"] == [{"Alphabetic": "Right^Name"}]
+
+
+class _Pseudonyms:
+    """Gives everybody but one recipient another patient and other UIDs."""
+
+    def __init__(self) -> None:
+        self.uid = generate_uid()
+
+    @hookimpl
+    def on_retrieve(self, instance):
+        dataset = instance.dataset()
+        dataset.PatientID = "PSEUDONYM"
+        dataset.PatientName = "P^P"
+        dataset.SOPInstanceUID = self.uid
+        return Coercion(dataset=dataset)
+
+
+def test_a_view_is_never_kept_and_tells_nothing_of_what_is_behind_it(pacs_archive, path_of) -> None:
+    """Metadata, instance, frames and bulk data are those of the view."""
+    hooks = {"dicomweb": pacs_dicomweb.plugin, "views": _Pseudonyms()}
+    web = serve_http(pacs_archive, hooks)
+    instance = make_instance(PatientID="REAL", PatientName="Doe^Jane")
+    web.running.take_in(instance)
+    with web.client() as client:
+        for level in ("instance", "series", "study"):
+            answer = client.get(path_of(instance, level) + "/metadata")
+            (found,) = answer.json()
+            assert found[_PATIENT_ID]["Value"] == ["PSEUDONYM"]
+            assert "etag" not in answer.headers
+            for secret in ("REAL", "Jane", str(instance.SOPInstanceUID)):
+                assert secret not in answer.text
+        whole = client.get(path_of(instance), headers={"Accept": "application/dicom"})
+        assert b"PSEUDONYM" in whole.content
+        assert b"Jane" not in whole.content
+        name = client.get(path_of(instance) + "/bulkdata/00100010")
+        assert name.content.strip() == b"P^P"
+        everything = client.get("/dicom-web/instances?includefield=all").json()
+        assert everything[0][_INSTANCE_UID]["Value"] == [str(instance.SOPInstanceUID)]
+    assert _kept(web) == 0
+
+
+class _Refusing:
+    """Keeps back what has a comment."""
+
+    @hookimpl
+    def on_retrieve(self, instance):
+        if "ImageComments" in instance.dataset():
+            return Refusal(reason="not for you")
+        return None
+
+
+def test_what_is_kept_back_is_nowhere(pacs_archive, make_series, path_of, parts_of) -> None:
+    """206 for the rest of a study, 403 where nothing is left."""
+    web = serve_http(pacs_archive, {"dicomweb": pacs_dicomweb.plugin, "refusing": _Refusing()})
+    series = make_series(3)
+    series[1].ImageComments = "secret"
+    web.running.take_in(*series)
+    with web.client() as client:
+        answer = client.get(path_of(series[0], "study"))
+        assert answer.status_code == 206
+        assert "1 are kept back" in answer.headers["warning"]
+        assert len(parts_of(answer)) == 2
+        for path in ("", "/frames/1", "/bulkdata/00100010"):
+            refused = client.get(path_of(series[1]) + path)
+            assert refused.status_code == 403, path
+        assert len(_metadata(web, path_of(series[0], "series"))) == 2
+
+
+def test_room_is_bounded(pacs_archive, make_series, path_of) -> None:
+    """What was prepared first goes first; none is kept where there is to be no room."""
+    settings = {"plugin": {"dicomweb": {"metadata_mebibytes": 0}}}
+    web = serve_http(pacs_archive, {"dicomweb": pacs_dicomweb.plugin}, settings=settings)
+    series = make_series(2)
+    web.running.take_in(*series)
+    assert len(_metadata(web, path_of(series[0], "series"))) == 2
+    assert _kept(web) == 0
+
+
+def test_nothing_in_a_value_is_taken_for_a_reference(web, path_of) -> None:
+    """A comment that looks like one comes back as it is."""
+    comment = '"BulkDataURI":"\\u001a'
+    instance = make_instance(ImageComments=comment)
+    web.running.take_in(instance)
+    (found,) = _metadata(web, path_of(instance, "series"))
+    assert found[_COMMENT]["Value"] == [comment]
+    assert json.dumps(found).count("/bulkdata/") == 1
