@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 # Clinics often have a certificate authority of their own between them and the package index.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help install run test alone lint types format lock docs bench soak clean
+.PHONY: help install run test alone lint types format lock docs bench soak faults clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: $(INSTALLED) ## Measure beside Orthanc, DCMTK and pynetdicom (QUICK=1: fe
 
 soak: $(INSTALLED) ## Mixed load for MINUTES=10, then account for everything
 	@$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10) $(ARGS)
+
+faults: $(INSTALLED) ## Kill, cut, fill and freeze archives under load; count what was lost (ARGS="--only kill --times 10")
+	@$(BIN)/python -m bench.faults $(ARGS)
 
 lock: $(UV) ## Resolve the newest dependencies into requirements.txt (names no package index)
 	@$(UV) lock -q --upgrade --no-progress

@@ -27,16 +27,16 @@ PACK_BELOW = 10_000
 
 @pytest.mark.crash
 def test_every_acknowledged_instance_is_there_after_any_kill(
-    index_url: str, tmp_path: Path
+    pacs_index_url: str, tmp_path: Path
 ) -> None:
     """And verification is clean: no orphan, no missing object, no half of anything."""
     data = tmp_path / "data"
     acknowledged: dict[str, int] = {}
     choose = random.Random(20260102)
     for turn in range(1, ROUNDS + 1):
-        for uid, number in store_and_kill(index_url, data, turn, choose.randrange(1, 60)):
+        for uid, number in store_and_kill(pacs_index_url, data, turn, choose.randrange(1, 60)):
             acknowledged[uid] = max(number, acknowledged.get(uid, 0))
-        found = after_restart(index_url, data)
+        found = after_restart(pacs_index_url, data)
         lost = {u: n for u, n in acknowledged.items() if found.get(u, 0) < n}
         assert lost == {}
     assert len(acknowledged) > ROUNDS

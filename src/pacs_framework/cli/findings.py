@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
@@ -35,11 +35,21 @@ def counted(title: str) -> Iterator[Count]:
 
 
 def print_findings(
-    noun: str, done: int, findings: Sequence[Finding], *, as_json: bool, fine: str
+    noun: str,
+    done: int,
+    findings: Sequence[Finding],
+    *,
+    as_json: bool,
+    fine: str,
+    more: Mapping[str, object] | None = None,
 ) -> None:
-    """Tell what is wrong, as a table or as JSON; ``fine`` is the end of the good sentence."""
+    """Tell what is wrong, as a table or as JSON; ``fine`` is the end of the good sentence.
+
+    ``more`` is further members of the JSON.
+    """
     if as_json:
-        print_json({noun: done, "findings": [asdict(finding) for finding in findings]})
+        told = [asdict(finding) for finding in findings]
+        print_json({noun: done, "findings": told, **(more or {})})
     elif findings:
         columns = ("WHAT", "SOP INSTANCE UID", "STORAGE KEY", "DETAIL")
         rows = [(f.kind, f.sop_instance_uid, f.storage_key, f.detail) for f in findings]

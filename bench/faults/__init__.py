@@ -1,0 +1,1 @@
+"""The crash and fault campaign, ``make faults``: docs/explanation/durability.md tells of it."""
