@@ -12,12 +12,16 @@ __all__ = ["BARS", "AtLeast", "AtMost", "Bar", "Reaches", "Verdict", "flatness",
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """We are at least ``times`` as good as ``peer``; ``ours`` may be another column of ours."""
+    """We are at least ``times`` as good as ``peer``; ``ours`` may be another column of ours.
+
+    Not judged on a machine with fewer ``cores``.
+    """
 
     row: str
     peer: str
     times: float
     ours: str = OURS
+    cores: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ BARS: tuple[Bar, ...] = (
     *(AtLeast(f"store-ct-{n}", "orthanc", 3.0) for n in (1, 4, 16)),
     *(AtLeast(f"store-ct-{n}", "storescp", 1.0) for n in (1, 4, 16)),
     *(AtLeast(f"s3-{kind}-16", "ours", 0.5, ours="ours-s3") for kind in ("mr", "ct")),
+    # Client, database and both nodes want a core each before a second node can show what it does.
+    *(AtLeast(f"nodes-{k}-16", "ours-pg", 1.5, ours="ours-nodes", cores=4) for k in ("mr", "ct")),
     AtLeast("get-raw", "orthanc", 1.5),
     AtLeast("move-raw", "orthanc", 1.5),
     AtLeast("tuned-getscu", "orthanc", 1.0),
@@ -100,6 +106,7 @@ BARS: tuple[Bar, ...] = (
     AtMost("stop", 110.0),
     AtMost("worklist-day", 20.0),
     Reaches("mpps-messages", 500.0),
+    Reaches("mpps-worklist", 500.0),
     AtLeast("stock-storescu", "orthanc", 20.0),
     AtLeast("stock-getscu", "orthanc", 10.0),
     AtLeast("stock-movescu", "orthanc", 10.0),
@@ -147,7 +154,7 @@ def judge(run: Run) -> Iterator[Verdict]:
 def _at_least(run: Run, bar: AtLeast) -> Verdict | None:
     result = run.result(bar.row)
     ratio = result.ratio(bar.peer, ours=bar.ours) if result else None
-    if ratio is None:
+    if ratio is None or run.machine.get("cores", 1) < bar.cores:
         return None
     text = f"≥ {bar.times:g} × {bar.peer}{_with(bar.ours)}"
     return Verdict(bar, text, ratio, ratio >= bar.times)

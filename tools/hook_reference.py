@@ -26,12 +26,15 @@ HOOK_TESTS = {
     "codecs": "plugins/pacs-codecs-pylibjpeg/tests/test_retrieval.py",
     "anonymizers": "plugins/pacs-anonymize/tests/test_plugin.py",
     "background": "tests/loopback/test_background.py",
+    "doors": "tests/loopback/test_doors.py",
+    "serve_options": "tests/loopback/test_doors.py",
     "dimse_services": "plugins/pacs-query-retrieve/tests/test_plugin.py",
     "conformance": "tests/services/test_conformance.py",
     "on_association": "tests/unit/plugins/test_dispatch.py",
     "on_store": "tests/services/test_on_store.py",
     "on_retrieve": "plugins/pacs-query-retrieve/tests/test_views.py",
     "on_stored": "plugins/pacs-exec/tests/test_exec.py",
+    "on_patient_changed": "plugins/pacs-worklist/tests/test_patients.py",
 }
 
 _MORE = """\

@@ -51,6 +51,7 @@ _PLACES = (
     Box(name="index", x=488, y=_FIRST, width=56, note="SQL"),
     Box(name="tables", x=560, y=_FIRST, width=56, note="plugins'"),
     Box(name="rendering", x=632, y=_FIRST, width=88, note="pictures"),
+    Box(name="buckets", x=732, y=_FIRST, width=66, note="objects"),
     Box(name="logs", x=40, y=_GROUND, width=72, note="structured"),
     Box(name="config", x=124, y=_GROUND, width=98, note="one TOML file"),
     Box(name="hookspecs", x=234, y=_GROUND, width=92, note="the contract"),

@@ -12,6 +12,10 @@
     ├── RefusedByPolicy             a plugin or a rule said no
     ├── NotAnonymized               an instance could not be de-identified, so it stays here
     ├── CorrectionRefused           a patient cannot be corrected like this
+    ├── BackupError                 a backup cannot be made there, or is not whole
+    ├── DeletionRefused             what is to be deleted has to stay, for now or for good
+    │   └── InstanceProtected       its study or its patient is protected
+    ├── NothingToDelete             nothing in the archive is what is to be deleted
     ├── QueryError                  the identifier of a query or a retrieval is not usable
     ├── IndexUnavailable            the database is away or failed
     └── StorageError                the bytes cannot be kept or given back
@@ -29,13 +33,17 @@ from http import HTTPStatus
 from pacs_framework.dicom.status import Status
 
 __all__ = [
+    "BackupError",
     "ConfigurationError",
     "CorrectionRefused",
+    "DeletionRefused",
     "DuplicateInstance",
     "IndexUnavailable",
     "InstanceError",
+    "InstanceProtected",
     "MismatchedInstance",
     "NotAnonymized",
+    "NothingToDelete",
     "ObjectNotFound",
     "OutOfResources",
     "PacsError",
@@ -111,6 +119,28 @@ class NotAnonymized(PacsError):
 
 class CorrectionRefused(PacsError):
     """A correction of a patient contradicts what is there, or its values; nothing was changed."""
+
+    http_status = HTTPStatus.CONFLICT
+
+
+class DeletionRefused(PacsError):
+    """What is to be deleted has to stay, for now or for good; nothing was deleted."""
+
+    http_status = HTTPStatus.CONFLICT
+
+
+class InstanceProtected(DeletionRefused):
+    """Its study or its patient is protected; nothing was deleted."""
+
+
+class NothingToDelete(PacsError):
+    """Nothing in the archive is what is to be deleted."""
+
+    http_status = HTTPStatus.NOT_FOUND
+
+
+class BackupError(PacsError):
+    """A backup cannot be made or restored there, or what is there is not whole."""
 
     http_status = HTTPStatus.CONFLICT
 

@@ -124,7 +124,7 @@ def nodes(request: pytest.FixtureRequest, clinic: Clinic, tmp_path: Path) -> Ite
             one = run("archive", "[network]\nworkers = 2\n")
             yield one, one
         else:
-            url = request.getfixturevalue("postgres").new_database()
+            url = request.getfixturevalue("pacs_postgres").new_database()
             objects = (tmp_path / "objects").as_uri()
             shared = f'[index]\nurl = "{url}"\n[storage]\nurl = "{objects}"\n'
             yield run("one", shared), run("two", shared)

@@ -22,9 +22,9 @@ Store = Callable[[ServedArchive, Dataset], Dataset]
 
 
 def test_an_archive_stores_finds_gives_back_and_accounts_for_itself(
-    tmp_path: Path, index_url: str, store: Store
+    tmp_path: Path, pacs_index_url: str, store: Store
 ) -> None:
-    with served(tmp_path / "archive", config=f'[index]\nurl = "{index_url}"\n') as archive:
+    with served(tmp_path / "archive", config=f'[index]\nurl = "{pacs_index_url}"\n') as archive:
         instances = [make_instance(PatientID=f"P{number}") for number in range(3)]
         for instance in instances:
             assert store(archive, instance).Status == Status.SUCCESS
@@ -33,7 +33,7 @@ def test_an_archive_stores_finds_gives_back_and_accounts_for_itself(
         assert archive.stop() == 0
         done = archive.command("reindex")
         assert done.returncode == 0, done.stderr
-    with served(tmp_path / "archive", config=f'[index]\nurl = "{index_url}"\n') as archive:
+    with served(tmp_path / "archive", config=f'[index]\nurl = "{pacs_index_url}"\n') as archive:
         assert found(archive) == {"P0", "P1", "P2"}
         done = archive.command("verify", "--json")
         assert json.loads(done.stdout) == {"instances": 3, "findings": []}

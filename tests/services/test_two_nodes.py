@@ -93,7 +93,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
-    url = request.getfixturevalue("postgres").new_database()
+    url = request.getfixturevalue("pacs_postgres").new_database()
     with ExitStack() as undo:
         yield Cluster(url, tmp_path, undo)
 

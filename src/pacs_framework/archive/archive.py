@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from pacs_framework.anonymizers.registry import AnonymizerRegistry
 from pacs_framework.archive.bell import Bell
 from pacs_framework.archive.claims import Claim
+from pacs_framework.archive.deleting import Deleting
 from pacs_framework.archive.feed import BELL
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.archive.ingest import Decision, Door, Reception, StoreOutcome
 from pacs_framework.archive.journal import Journal
+from pacs_framework.archive.marking import Marking
 from pacs_framework.archive.objects import ObjectReader
 from pacs_framework.archive.patients import Patients
 from pacs_framework.archive.query import QueryService
@@ -38,6 +40,7 @@ from pacs_framework.tables import OpenTables
 
 if TYPE_CHECKING:
     from pacs_framework.index.database import Database
+    from pacs_framework.live import Health
     from pacs_framework.network.association import Association
     from pacs_framework.network.decisions import ProposedContext
     from pacs_framework.network.peers import PeerAddress, PeerBook
@@ -64,17 +67,19 @@ class Archive:
     ``data`` is the folder for what is staged and for the journal; all processes of an archive on
     one machine share it. Instances of up to ``spool`` bytes are kept in memory on their way in.
     ``query`` and ``retrieve`` answer queries and locate instances; ``lookup`` reads single rows;
-    ``patients`` corrects them;
+    ``patients`` corrects them; ``deleting`` removes instances, ``marks`` says what is to be kept;
     ``transcoding`` converts data sets with the ``codecs`` and the ``encoder``, ``early`` does so
     before they are due, within its limits; ``anonymizers`` has them by name; ``tables`` gives a
     plugin its own ones, by its name.
-    ``peers``, ``connect`` and ``hooks`` are set by the application: whom a destination AE title
-    means, how an association to it is opened, and how plugins call the hooks that they offer.
+    ``peers``, ``connect``, ``hooks`` and ``health`` are set by the application: whom a destination
+    AE title means, how an association to it is opened, how plugins call the hooks that they offer,
+    and whether this process can do its work.
     """
 
     peers: PeerBook
     hooks: OfferedHooks
     connect: Callable[[PeerAddress, Sequence[ProposedContext]], Association]
+    health: Callable[[], Health]
 
     def __init__(
         self,
@@ -113,6 +118,8 @@ class Archive:
         self.lookup = Lookup(database)
         self.query = QueryService(database, storage)
         self.patients = Patients(database, FirstValues(database, storage), self._bell.ring)
+        self.deleting = Deleting(database, storage, self.lookup, self._bell.ring)
+        self.marks = Marking(database)
         self.retrieve = RetrieveService(database, storage, on_retrieve, self.transcoding)
         self.objects = self.object_reader(limit=spool)
         self._door = Door(

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pacs_framework.archive.incoming import Origin
 
-__all__ = ["ABOUT_INSTANCES", "Change", "ChangeKind"]
+__all__ = ["ABOUT_PATIENTS", "ARRIVALS", "Change", "ChangeKind"]
 
 
 class ChangeKind(StrEnum):
@@ -16,13 +16,27 @@ class ChangeKind(StrEnum):
 
     STORED = "stored"
     REPLACED = "replaced"
+    DELETED = "deleted"
     PATIENT_UPDATED = "patient-updated"
     PATIENT_MERGED = "patient-merged"
     PATIENT_UNMERGED = "patient-unmerged"
+    PATIENT_LINKED = "patient-linked"
+    PATIENT_UNLINKED = "patient-unlinked"
 
 
-ABOUT_INSTANCES = frozenset({ChangeKind.STORED, ChangeKind.REPLACED})
-"""The kinds whose rows name an instance; those about patients have empty UIDs."""
+ARRIVALS = frozenset({ChangeKind.STORED, ChangeKind.REPLACED})
+"""The kinds that tell of an instance that came in. Rows about patients have empty UIDs."""
+
+ABOUT_PATIENTS = frozenset(
+    {
+        ChangeKind.PATIENT_UPDATED,
+        ChangeKind.PATIENT_MERGED,
+        ChangeKind.PATIENT_UNMERGED,
+        ChangeKind.PATIENT_LINKED,
+        ChangeKind.PATIENT_UNLINKED,
+    }
+)
+"""The kinds that tell of a correction of a patient."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,14 @@ import os
 import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from time import monotonic
 
 import structlog
 
 from pacs_framework.archive.bell import BellListener
-from pacs_framework.archive.changes import Change
+from pacs_framework.archive.changes import Change, ChangeKind
 from pacs_framework.errors import ConfigurationError, IndexUnavailable, PacsError
 from pacs_framework.index.changes import ChangeReader
 from pacs_framework.index.database import Database
@@ -36,6 +37,7 @@ _LOCK = "feed.lock"
 _BATCH = 256
 _GATHER = 0.05  # seconds
 _SAVE = 1.0  # seconds at most from the end of a change to its place in the cursor
+_PASSED_OVER = 10_000  # changes of no concern to a consumer after which its place is saved too
 
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +50,8 @@ class ChangeFeed:
     they stopped. ``lease`` is how many seconds a node there may be silent and keep its consumers.
     A failed hand-over is tried again after ``first_delay`` seconds, twice that, and so on up to
     ``longest_delay``; ``holds`` tells for a consumer how many seconds it is to be left alone
-    instead, 0 for none. No change is handed over while the last one is still in hand.
+    instead, 0 for none. No change is handed over while the last one is still in hand. ``only`` says
+    for a consumer which kinds of changes are its concern; without an entry, all are.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class ChangeFeed:
         *,
         idle: Collection[str] = (),
         holds: Mapping[str, Callable[[], float]] | None = None,
+        only: Mapping[str, Collection[ChangeKind]] | None = None,
         first_delay: float = 1.0,
         longest_delay: float = 300.0,
         lease: float = LEASE,
@@ -70,6 +74,7 @@ class ChangeFeed:
         self._consumers = dict(consumers)
         self._idle = idle
         self._holds = holds or {}
+        self._only = only or {}
         self._data = data
         self._delays = (first_delay, longest_delay)
         self._rung = threading.Condition()
@@ -186,15 +191,21 @@ class ChangeFeed:
             self._rings += 1
             self._rung.notify_all()
 
-    def after(self, sequence: int) -> list[Change]:
-        """The next changes, durable: no power cut takes one back and gives its number to another.
+    def after(self, consumer: str, sequence: int) -> tuple[list[Change], int]:
+        """The next changes for ``consumer``, and the place in the feed up to which these are all.
 
-        Raises `IndexUnavailable`.
+        They are durable: no power cut takes one back and gives its number to another. Raises
+        `IndexUnavailable`.
         """
-        changes = self._reader.after(sequence, _BATCH)
+        kinds = self._only.get(consumer)
+        if kinds is None:
+            changes = self._reader.after(sequence, _BATCH)
+            place = changes[-1].sequence if changes else sequence
+        else:
+            changes, place = self._reader.some_after(sequence, _BATCH, kinds)
         if changes:
             self._log.sync()
-        return changes
+        return changes, place
 
     def save(self, consumer: str, sequence: int) -> None:
         """Note how far ``consumer`` has come. Raises `IndexUnavailable`.
@@ -246,7 +257,7 @@ class _Consumer:
         self._tenure = tenure
         self._cursor = 0
         self._saved = 0
-        self._due = 0.0  # when what is not saved is to be, by the monotonic clock
+        self._due = inf  # when what is not saved is to be, by the monotonic clock
         self._failures = 0
 
     def run(self) -> None:
@@ -273,18 +284,25 @@ class _Consumer:
 
     def _round(self) -> bool:
         """Hand over the next few changes; whether there may be more."""
-        changes = self._feed.after(self._cursor)
+        changes, place = self._feed.after(self._name, self._cursor)
         for change in changes:
             self._feed.hold(self._name)
             if self._feed.stopping or not self._tenure.held:
-                break
+                return False
             error = self._hand_over(change)
             if error is not None:
                 self._save()
                 self._failed("a change was not consumed", error, sequence=change.sequence)
                 return True
             self._save_if_due()
+        self._pass_over(place)
         return len(changes) == _BATCH
+
+    def _pass_over(self, place: int) -> None:
+        """What is of no concern up to ``place`` is done; that alone is seldom worth a write."""
+        self._cursor = place
+        if place - self._saved >= _PASSED_OVER:
+            self._due = monotonic()
 
     def _hand_over(self, change: Change) -> Exception | None:
         """One try; what the consumer raised, if it did."""
@@ -292,15 +310,16 @@ class _Consumer:
             self._consume(change)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its own matter
             return error
-        if self._cursor == self._saved:
-            self._due = monotonic() + _SAVE
+        self._due = min(self._due, monotonic() + _SAVE)
         self._cursor = change.sequence
         self._failures = 0
         return None
 
     def _time_left(self) -> float | None:
         """Seconds until the cursor is to be saved; None where it is."""
-        return None if self._cursor == self._saved else max(0.0, self._due - monotonic())
+        if self._cursor == self._saved or self._due == inf:
+            return None
+        return max(0.0, self._due - monotonic())
 
     def _save_if_due(self) -> None:
         if monotonic() >= self._due:
@@ -310,7 +329,7 @@ class _Consumer:
         # What another process has taken over is its own to save.
         if self._cursor != self._saved and self._tenure.held:
             self._feed.save(self._name, self._cursor)
-            self._saved = self._cursor
+            self._saved, self._due = self._cursor, inf
 
     def _failed(self, event: str, error: Exception, **context: object) -> None:
         self._failures += 1

@@ -8,7 +8,7 @@ leaves nothing behind.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -50,12 +50,15 @@ if TYPE_CHECKING:
     from pacs_framework.index.writer import IndexWriter
     from pacs_framework.storage import StorageBackend
 
-__all__ = ["Decision", "Door", "Reception", "StoreOutcome"]
+__all__ = ["Check", "Decision", "Door", "Reception", "StoreOutcome"]
 
 _log = structlog.get_logger(__name__)
 
 Decision = Callable[[IncomingInstance], StoreAnswer]
 """What the ``on_store`` hooks say together of an instance."""
+
+Check = Callable[[Mapping[str, str]], None]
+"""What the door itself wants of an instance: a study that its address names, somebody's rights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,8 @@ class StoreOutcome:
     outcome: StoredAs
     sop_class_uid: str
     sop_instance_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +120,19 @@ class Reception:
         """Take the next bytes of the data set. Raises `StorageError` when they cannot be staged."""
         self._spool.write(data)
 
-    def commit(self) -> StoreOutcome:
+    def commit(self, check: Check | None = None) -> StoreOutcome:
         """Keep the instance: durable and indexed when this returns.
+
+        ``check`` looks at the indexed attributes as they arrived, by keyword, before any plugin is
+        asked; what it raises keeps the instance out.
 
         Raises `InstanceError` for what is no instance or a rejected duplicate, `RefusedByPolicy`
         where a plugin said no, `NotAnonymized` where its pixels could not be de-identified,
         `StorageError` and `IndexUnavailable` where it cannot be kept.
         """
         inspected = inspect(self._spool.dataset(), self._meta)
+        if check is not None:
+            check(inspected.attributes)
         inspected, coerced = self._decide(inspected)
         stored = self._keep(inspected)
         return _outcome(inspected, stored, coerced=coerced)
@@ -332,4 +342,6 @@ def _outcome(inspected: Inspected, stored: Stored, *, coerced: bool) -> StoreOut
         outcome=stored.outcome,
         sop_class_uid=inspected.attributes["SOPClassUID"],
         sop_instance_uid=inspected.attributes["SOPInstanceUID"],
+        series_instance_uid=inspected.attributes["SeriesInstanceUID"],
+        study_instance_uid=inspected.attributes["StudyInstanceUID"],
     )

@@ -7,7 +7,8 @@ index does not name was not acknowledged, and is taken in or removed
 
 The journal is not synced, which would double the cost of storing. It survives the end of its
 process, however it comes. A power cut may lose the last lines and so leave an object that no row
-names; ``pacs verify`` names such an object. No acknowledged instance depends on the journal.
+names; ``pacs verify`` names such an object, and takes it in or removes it with ``--sweep``
+(`pacs_framework.archive.sweeping`). No acknowledged instance depends on the journal.
 """
 
 from __future__ import annotations

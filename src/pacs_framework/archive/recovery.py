@@ -13,7 +13,8 @@ an object that no row names           taken in, if it is a whole instance that t
                                       have gone and its bytes are good
 a commit of the index that a power    taken in once more, from the objects that the storage
 cut took away                         remembers (`StorageBackend.hand_over`)
-an object that was replaced           removed
+an object that was replaced, or       removed, and never taken in again
+deleted
 ====================================  =========================================================
 """
 
@@ -29,7 +30,7 @@ import structlog
 from pacs_framework.archive.claims import abandoned
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.archive.journal import Pending, read_journal
-from pacs_framework.errors import InstanceError, ObjectNotFound, PacsError
+from pacs_framework.errors import InstanceError, ObjectNotFound
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
@@ -70,7 +71,7 @@ def recover(archive: Archive) -> Recovered:
         staged=staged,
         taken_in=taken_in,
         removed=removed,
-        replaced=_delete_replaced(archive),
+        replaced=archive.deleting.finish()[0],
     )
     if any((half_written, staged, taken_in, removed, recovered.replaced)):
         _log.info(
@@ -100,6 +101,8 @@ class _Intake:
     def take(self, pending: dict[str, Pending]) -> None:
         """On return the index durably holds what was taken in, and what it named before."""
         named = self.archive.writer.names(pending)
+        # In this order: of what is deleted meanwhile, either the note is there or the object gone.
+        named |= self.archive.lookup.obsolete_among(pending)
         for key, one in pending.items():
             if key not in named:
                 self._take(one)
@@ -125,17 +128,3 @@ def _origin(note: bytes) -> Origin:
         return Origin.parse(note)
     except ValueError:  # it was too long to be kept
         return _UNKNOWN
-
-
-def _delete_replaced(archive: Archive) -> int:
-    """Objects that the index stopped naming; the notes of them go with the next commit."""
-    deleted = 0
-    for key in archive.lookup.obsolete():
-        try:
-            archive.storage.delete(key)
-        except PacsError as error:
-            _log.warning("a replaced object could not be deleted", error=str(error))
-        else:
-            archive.writer.deleted(key)
-            deleted += 1
-    return deleted

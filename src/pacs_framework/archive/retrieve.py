@@ -127,6 +127,13 @@ class InstanceOpener(Protocol):
         Raises `PacsError`: then nothing of the instance may be sent.
         """
 
+    def changes(self, stored: StoredInstance, /) -> bool:
+        """Whether `open` may give or do anything but the instance as it is stored.
+
+        Who keeps what was made of stored instances asks this before it is given to somebody.
+        Raises `IndexUnavailable`.
+        """
+
 
 class RetrieveService:
     """Locates and opens instances for C-MOVE and C-GET, and for whatever else gives them out."""
@@ -189,6 +196,10 @@ class RetrieveService:
             return self._open(stored)
         except ObjectNotFound:
             return self._open(self._resolve(stored))
+
+    def changes(self, _stored: StoredInstance, /) -> bool:
+        """Nothing is changed here."""
+        return False
 
     def _open(self, stored: StoredInstance) -> OpenInstance:
         offset = stored.dataset_offset

@@ -77,6 +77,10 @@ class Views:
             opened.data.close()
             raise
 
+    def changes(self, _stored: StoredInstance, /) -> bool:
+        """Only the hooks know, and they are asked when it is opened."""
+        return True
+
     def _view(self, opened: OpenInstance) -> OpenInstance:
         header = StoredHeader(opened)
         try:

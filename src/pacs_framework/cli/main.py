@@ -17,19 +17,25 @@ __all__ = ["main"]
 
 # Name → module with a command of the same name. Imported on demand: `pacs --help` stays quick.
 _OWN = {
+    "backup": "pacs_framework.cli.backup",
     "check": "pacs_framework.cli.check",
     "config": "pacs_framework.cli.config",
     "codecs": "pacs_framework.cli.codecs",
     "conformance": "pacs_framework.cli.conformance",
     "convert": "pacs_framework.cli.convert",
+    "delete": "pacs_framework.cli.delete",
+    "deletions": "pacs_framework.cli.deletions",
     "extract": "pacs_framework.cli.extract",
     "health": "pacs_framework.cli.health",
     "import": "pacs_framework.cli.imports",
+    "label": "pacs_framework.cli.label",
     "patient": "pacs_framework.cli.patient",
     "plugin": "pacs_framework.cli.plugin",
     "plugins": "pacs_framework.cli.plugins",
+    "protect": "pacs_framework.cli.protect",
     "reindex": "pacs_framework.cli.reindex",
     "render": "pacs_framework.cli.render",
+    "restore": "pacs_framework.cli.restore",
     "serve": "pacs_framework.cli.serve",
     "verify": "pacs_framework.cli.verify",
 }

@@ -26,6 +26,7 @@ __all__ = [
     "UTF_8",
     "can_carry",
     "choose_character_set",
+    "data_sets",
     "decode_text",
     "encode_identifier_charset",
     "is_ascii_text",
@@ -109,7 +110,7 @@ def encode_identifier_charset(
     attribute removed (PS3.3 C.12.1.1.2). Items inherit it (PS3.5 7.5.3), so theirs is removed.
     """
     texts = [text for text in _texts(dataset) if not text.isascii()]
-    for inner in _data_sets(dataset):
+    for inner in data_sets(dataset):
         inner.pop("SpecificCharacterSet", None)
     if texts:
         chosen = choose_character_set(texts, preferred)
@@ -171,7 +172,7 @@ def _has_code(character: str, encoding: str) -> bool:
     return encoding != default_encoding
 
 
-def _data_sets(dataset: Dataset) -> Iterator[Dataset]:
+def data_sets(dataset: Dataset) -> Iterator[Dataset]:
     """The data set and those of all items in it, however deep, decoded on the way."""
     pending = [dataset]
     while pending:
@@ -184,7 +185,7 @@ def _data_sets(dataset: Dataset) -> Iterator[Dataset]:
 
 def _texts(dataset: Dataset) -> Iterator[str]:
     """Every text in the data set whose encoding depends on the character set."""
-    for current in _data_sets(dataset):
+    for current in data_sets(dataset):
         for element in current:
             if element.VR in CUSTOMIZABLE_CHARSET_VR and element.value:
                 value = element.value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -40,6 +40,11 @@ _AFTER = (
     .order_by(schema.change.c.sequence)
     .limit(sa.bindparam("limit_"))
 )
+_NEWEST = sa.select(sa.func.max(schema.change.c.sequence))
+_SOME_AFTER = _AFTER.where(
+    schema.change.c.sequence <= sa.bindparam("newest_"),
+    schema.change.c.kind.in_(sa.bindparam("kinds_", expanding=True)),
+)
 _KINDS = {kind.value: kind for kind in ChangeKind}
 
 
@@ -57,6 +62,22 @@ class ChangeReader:
         with self._reading() as connection:
             rows = connection.execute(_AFTER, {"after_": sequence, "limit_": limit}).all()
         return [_change(*row) for row in rows]
+
+    def some_after(
+        self, sequence: int, limit: int, kinds: Collection[ChangeKind]
+    ) -> tuple[list[Change], int]:
+        """Those of certain kinds among them, and the place in the feed up to which these are all.
+
+        The others are passed over in the database: no object is made of them.
+        """
+        values = {"after_": sequence, "limit_": limit, "kinds_": sorted(k.value for k in kinds)}
+        with self._reading() as connection:
+            # Asked first: what is committed in between is behind it, and comes the next time.
+            newest = connection.scalar(_NEWEST) or 0
+            rows = connection.execute(_SOME_AFTER, {**values, "newest_": newest}).all()
+        changes = [_change(*row) for row in rows]
+        whole = len(changes) < limit
+        return changes, max(sequence, newest) if whole else changes[-1].sequence
 
     def last(self) -> int:
         """The sequence number of the newest change; 0 before the first."""

@@ -11,7 +11,15 @@ from pacs_framework.archive.incoming import Origin
 from pacs_framework.dicom.attributes import INDEXED
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["LONGEST_KEY", "DuplicatePolicy", "Entry", "Stored", "StoredAs", "index_values"]
+__all__ = [
+    "LONGEST_KEY",
+    "DuplicatePolicy",
+    "Entry",
+    "Stored",
+    "StoredAs",
+    "index_values",
+    "storable",
+]
 
 LONGEST_KEY = 256
 """Characters that a value may have in a column that an index of the database covers.
@@ -95,7 +103,7 @@ def index_values(attributes: Mapping[str, str]) -> dict[str, str]:
     values = {**_EMPTY, **attributes}
     joined = "".join(values.values())
     if not joined.isascii() or "\0" in joined:
-        values = {keyword: _storable(value) for keyword, value in values.items()}
+        values = {keyword: storable(value) for keyword, value in values.items()}
     if len(joined) > LONGEST_KEY:
         for keyword in _BOUNDED:
             if len(values[keyword]) > LONGEST_KEY:
@@ -106,6 +114,6 @@ def index_values(attributes: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
     """``value`` without what UTF-8 or PostgreSQL cannot carry."""
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -89,6 +89,13 @@ class Lookup:
         """How many instances there are."""
         return int(self._rows(sa.select(sa.func.count()).select_from(schema.instance))[0][0])
 
+    def count_of_study(self, study_instance_uid: str) -> int:
+        """How many instances a study has, whichever patients they are filed under."""
+        joined = schema.instance.join(schema.series).join(schema.study)
+        of_study = schema.study.c.study_instance_uid == study_instance_uid
+        statement = sa.select(sa.func.count()).select_from(joined).where(of_study)
+        return int(self._rows(statement)[0][0])
+
     def named(self, storage_keys: Iterable[str]) -> set[str]:
         """Which of ``storage_keys`` the index names, by what is committed now."""
         keys = list(storage_keys)
@@ -122,8 +129,17 @@ class Lookup:
             raise unavailable(error.orig) from error
 
     def obsolete(self) -> list[str]:
-        """Keys of objects that were replaced and perhaps not deleted yet."""
+        """Keys of objects that were replaced or deleted, and are perhaps still in the storage."""
         return [row[0] for row in self._rows(sa.select(schema.obsolete.c.storage_key))]
+
+    def obsolete_among(self, storage_keys: Iterable[str]) -> set[str]:
+        """Those of ``storage_keys`` that are `obsolete`."""
+        keys, column = list(storage_keys), schema.obsolete.c.storage_key
+        return {
+            row[0]
+            for start in range(0, len(keys), _PAGE)
+            for row in self._rows(sa.select(column).where(column.in_(keys[start : start + _PAGE])))
+        }
 
     def _rows(self, statement: sa.Select[Any]) -> list[Row[Any]]:
         try:

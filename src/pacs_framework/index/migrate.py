@@ -11,6 +11,7 @@ archive, so that two nodes that start together do not both migrate.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -22,9 +23,9 @@ from pacs_framework.index import schema
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["NEWEST", "PRESENCE_LOCK", "migrate", "others_present"]
+__all__ = ["NEWEST", "PRESENCE_LOCK", "mark", "migrate", "others_present"]
 
-NEWEST = frozenset({"kernel0002"})
+NEWEST = frozenset({"kernel0004"})
 """The revisions of an index of this version, one for each branch."""
 
 PRESENCE_LOCK = 0x5041_4354
@@ -111,6 +112,11 @@ def _make(connection: Connection) -> None:
         )
     # Nothing that is there is passed over: a table of such a name would be somebody else's.
     schema.metadata.create_all(connection, checkfirst=False)
+    mark(connection, NEWEST)
+
+
+def mark(connection: Connection, revisions: Collection[str]) -> None:
+    """Put down, in a database that is not marked yet, which revisions its tables have."""
     _REVISIONS.create(connection, checkfirst=True)
-    rows = [{"version_num": revision} for revision in sorted(NEWEST)]
+    rows = [{"version_num": revision} for revision in sorted(revisions)]
     connection.execute(sa.insert(_REVISIONS), rows)

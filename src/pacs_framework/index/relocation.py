@@ -17,7 +17,7 @@ from pacs_framework.index import schema
 if TYPE_CHECKING:
     from sqlalchemy import Connection, RowMapping, Table
 
-__all__ = ["patient_row", "relocate", "write_patient"]
+__all__ = ["patient_row", "prune", "relocate", "write_patient"]
 
 _study, _series, _instance = schema.study, schema.series, schema.instance
 
@@ -61,7 +61,7 @@ def relocate(connection: Connection, moved: sa.Select[tuple[int]], patient_id: i
             )
             number += connection.execute(statement).rowcount
             sources.add((row.id, row.study_fk, row.patient_fk))
-    _prune(connection, sources)
+    prune(connection, sources)
     return number
 
 
@@ -115,8 +115,11 @@ def _write(
     return int(present["id"])
 
 
-def _prune(connection: Connection, sources: Collection[tuple[int, int, int]]) -> None:
-    """Remove the series, studies and patients that have no children any more."""
+def prune(connection: Connection, sources: Collection[tuple[int, int, int]]) -> None:
+    """Remove those of ``sources`` that have no children any more.
+
+    Each is the id of a series, of its study and of its patient.
+    """
     levels = (
         (_series, _instance.c.series_fk),
         (_study, _series.c.study_fk),

@@ -30,11 +30,16 @@ __all__ = [
     "change",
     "corrected_patient",
     "cursor",
+    "deletion",
     "instance",
+    "label",
+    "linked_patient",
     "metadata",
     "obsolete",
     "patient",
     "patient_correction",
+    "patient_link",
+    "protection",
     "recorded_patient",
     "series",
     "study",
@@ -169,7 +174,7 @@ cursor = Table(
 )
 
 # The corrections of patients (see `pacs_framework.archive.patients`). They are nowhere but here: a
-# rebuild of the index keeps these two tables.
+# rebuild of the index keeps these two tables, and the two of links below.
 patient_correction = Table(
     "patient_correction",
     metadata,
@@ -211,4 +216,90 @@ recorded_patient = Table(
     Column("instance_fk", _Id, ForeignKey("instance.id", ondelete="CASCADE"), primary_key=True),
     Column("corrected_fk", _Id, ForeignKey("corrected_patient.id"), nullable=False),
     Index(None, "corrected_fk"),
+)
+
+# Two keys that were declared to be of one person, each as it stood when they were linked; the one
+# that sorts first stands first. Merges leave these rows alone: each key means whom it means now.
+patient_link = Table(
+    "patient_link",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("patient_id", _Text, nullable=False),
+    Column("issuer_of_patient_id", _Text, nullable=False),
+    Column("other_patient_id", _Text, nullable=False),
+    Column("other_issuer_of_patient_id", _Text, nullable=False),
+    Column("sequence", _Id, ForeignKey("patient_correction.sequence"), nullable=False),
+    UniqueConstraint(
+        "patient_id",
+        "issuer_of_patient_id",
+        "other_patient_id",
+        "other_issuer_of_patient_id",
+        name="uq_patient_link_keys",
+    ),
+    Index(None, "other_patient_id"),
+)
+
+# What follows from the links for each patient that has any, written with whatever changes it: who
+# reads instances must not have to follow links and merges for each of them.
+linked_patient = Table(
+    "linked_patient",
+    metadata,
+    Column("corrected_fk", _Id, ForeignKey("corrected_patient.id"), primary_key=True),
+    Column("others", Text, nullable=False),  # JSON: a list of [Patient ID, issuer]
+    # The correction that changed `others` last.
+    Column("sequence", _Id, ForeignKey("patient_correction.sequence"), nullable=False),
+)
+
+# What was deleted, by whom and why; Patient ID is NULL where no patient was named. A rebuild of the
+# index keeps this table and the two below: they are nowhere but here.
+deletion = Table(
+    "deletion",
+    metadata,
+    Column("sequence", _Id, primary_key=True),
+    Column("at", DateTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("door", String(32), nullable=False),
+    Column("patient_id", _Text),
+    Column("issuer_of_patient_id", _Text),
+    Column("study_instance_uid", String(64), nullable=False),
+    Column("series_instance_uid", String(64), nullable=False),
+    Column("sop_instance_uid", String(64), nullable=False),
+    Column("studies", Integer, nullable=False),
+    Column("series", Integer, nullable=False),
+    Column("instances", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+)
+
+
+def _subject() -> list[Column[str]]:
+    """A study by its UID; or, where that is empty, a patient by the key that was named.
+
+    Not rows of the tables above: what is said of a study holds also after the index is made anew.
+    """
+    names = ("study_instance_uid", "patient_id", "issuer_of_patient_id")
+    return [Column(name, _Text, nullable=False) for name in names]
+
+
+protection = Table(
+    "protection",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    *_subject(),
+    Column("since", DateTime, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("study_instance_uid", "patient_id", "issuer_of_patient_id"),
+)
+
+label = Table(
+    "label",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    *_subject(),
+    Column("name", _Text, nullable=False),
+    Column("since", DateTime, nullable=False),
+    Column("by", Text, nullable=False),
+    UniqueConstraint("study_instance_uid", "patient_id", "issuer_of_patient_id", "name"),
+    Index(None, "name"),
 )

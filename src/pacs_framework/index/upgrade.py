@@ -15,9 +15,16 @@ from pacs_framework.errors import ConfigurationError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["MIGRATIONS", "upgrade"]
+__all__ = ["MIGRATIONS", "known_revisions", "upgrade"]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def known_revisions() -> set[str]:
+    """Every revision that this version can migrate from, the newest included."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
 
 
 def upgrade(connection: Connection, present: Collection[str] = ()) -> None:

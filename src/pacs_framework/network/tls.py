@@ -6,12 +6,20 @@ The ciphers are those of OpenSSL's defaults in Python, which keep to BCP 195.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pacs_framework.errors import ConfigurationError
 
-__all__ = ["ClientCertificates", "MinimumVersion", "client_context", "server_context", "subject_of"]
+__all__ = [
+    "ClientCertificates",
+    "MinimumVersion",
+    "client_context",
+    "server_context",
+    "subject_of",
+    "subject_of_certificate",
+]
 
 ClientCertificates = Literal["none", "optional", "required"]
 """Whether a client must show a certificate, and whether it is asked for one at all."""
@@ -90,7 +98,11 @@ def subject_of(sock: object) -> str:
     """The subject of the peer's verified certificate, ``CN=…,O=…``; empty when there is none."""
     if not isinstance(sock, ssl.SSLSocket):
         return ""
-    certificate = sock.getpeercert()
+    return subject_of_certificate(sock.getpeercert())
+
+
+def subject_of_certificate(certificate: Mapping[str, Any] | None) -> str:
+    """The subject of a verified certificate as `ssl.SSLSocket.getpeercert` tells it; see above."""
     if not certificate:
         return ""
     names: dict[str, str] = {"commonName": "CN", "organizationName": "O", "countryName": "C"}

@@ -147,6 +147,8 @@ _WHAT = {
     "anonymizers": "anonymizer",
     "dimse_services": "DIMSE service",
     "background": "background work",
+    "doors": "door",
+    "serve_options": "option of pacs serve",
     "cli_commands": "command",
     "tables": "table",
     "add_hookspecs": "hook",

@@ -87,7 +87,7 @@ def _contributions(result: object) -> tuple[str, ...]:
     return ()  # several plugins may document one SOP class, each in its own role
 
 
-# The next three by their shape: plugins stand beside the network and below the command line.
+# The next five by their shape: plugins stand beside the network and below the command line.
 
 
 def _services(result: object) -> tuple[str, ...]:
@@ -104,6 +104,27 @@ def _background(result: object) -> tuple[str, ...]:
         if not (_is_named(each, "start") and _is_named(each, "stop")):
             raise PluginError(f"background returned {_kind(each)}, not a Background")
     return tuple(each.name for each in runs)
+
+
+def _doors(result: object) -> tuple[str, ...]:
+    doors = _items("doors", result)
+    for door in doors:
+        if not (_is_named(door, "start") and _is_named(door, "stop")):
+            raise PluginError(f"doors returned {_kind(door)}, not a Door")
+    return tuple(door.name for door in doors)
+
+
+def _options(result: object) -> tuple[str, ...]:
+    if not isinstance(result, Mapping):
+        raise PluginError(
+            f"serve_options returned {_kind(result)}, not a mapping of setting to click option"
+        )
+    for key, option in result.items():
+        if not (isinstance(key, str) and callable(getattr(option, "add_to_parser", None))):
+            raise PluginError(
+                f"serve_options returned {key!r}: {_kind(option)}, not a setting with an option"
+            )
+    return tuple(flag for option in result.values() for flag in option.opts)
 
 
 def _commands(result: object) -> tuple[str, ...]:
@@ -161,6 +182,8 @@ _NAMES: dict[str, Callable[[object], tuple[str, ...]]] = {
     "anonymizers": _anonymizers,
     "dimse_services": _services,
     "background": _background,
+    "doors": _doors,
+    "serve_options": _options,
     "cli_commands": _commands,
     "conformance": _contributions,
 }

@@ -16,7 +16,8 @@ import pytest
 
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.bell import Bell, BellListener
-from pacs_framework.archive.changes import Change
+from pacs_framework.archive.changes import Change, ChangeKind
+from pacs_framework.archive.corrections import PatientKey
 from pacs_framework.archive.feed import ChangeFeed
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.index.changes import ChangeReader
@@ -65,6 +66,12 @@ def feed(scene: Scene) -> Iterator[MakeFeed]:
 def store(archive: Archive, *numbers: int) -> None:
     for number in numbers:
         send(archive, encoded(mr_image(number)), announced(number))
+
+
+def link(archive: Archive, patient: str) -> None:
+    """Two changes about patients."""
+    keys = PatientKey(patient_id=patient), PatientKey(patient_id=f"{patient}2")
+    archive.patients.link(*keys, by="test", reason="because")
 
 
 def test_every_consumer_gets_every_change_in_order(archive: Archive, feed: MakeFeed) -> None:
@@ -193,7 +200,7 @@ def test_after_a_crash_what_was_not_saved_comes_again(
     assert after.next(3) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("index_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("pacs_index_url", ["sqlite"], indirect=True)
 def test_one_that_was_idle_begins_at_the_end(
     scene: Scene, archive: Archive, feed: MakeFeed
 ) -> None:
@@ -209,6 +216,39 @@ def test_one_that_was_idle_begins_at_the_end(
     feed({"one": consumer})
     store(archive, 3)
     assert consumer.next(1) == [3]
+
+
+def test_a_consumer_of_some_kinds_gets_those_and_its_place_moves_on(
+    archive: Archive, feed: MakeFeed, scene: Scene
+) -> None:
+    """What it passes over is not written down each time, and does not come again after a stop."""
+    some = Received()
+    only = {"some": {ChangeKind.PATIENT_LINKED}}
+    running = feed({"some": some}, only=only)
+    store(archive, 1, 2)
+    link(archive, "A")
+    store(archive, 3)
+    assert some.next(2) == [3, 4]
+    store(archive, *range(4, 10))
+    running.stop()
+    assert ChangeReader(scene.database).cursor("some") in range(4, 12)
+    again = Received()
+    feed({"some": again}, only=only)
+    link(archive, "B")
+    assert again.next(2) == [12, 13]
+
+
+def test_more_than_a_batch_of_some_kinds_comes_whole(archive: Archive, scene: Scene) -> None:
+    reader = ChangeReader(scene.database)
+    for patient in "ABC":
+        link(archive, patient)
+        store(archive, ord(patient))
+    kinds = {ChangeKind.PATIENT_LINKED}
+    first, place = reader.some_after(0, 4, kinds)
+    assert ([each.sequence for each in first], place) == ([1, 2, 4, 5], 5)
+    rest, place = reader.some_after(place, 4, kinds)
+    assert ([each.sequence for each in rest], place) == ([7, 8], 9)
+    assert reader.some_after(place, 4, kinds) == ([], 9)
 
 
 def test_no_change_is_handed_over_before_it_is_durable(
@@ -327,7 +367,7 @@ def test_one_process_runs_the_feed_of_a_folder(scene: Scene, feed: MakeFeed) -> 
 
 
 def test_the_commit_of_another_process_wakes_the_feed(
-    scene: Scene, index_url: str, feed: MakeFeed, tmp_path: Path
+    scene: Scene, pacs_index_url: str, feed: MakeFeed, tmp_path: Path
 ) -> None:
     """A worker or ``pacs import`` rings; nobody looks again and again."""
     scene.archive()
@@ -346,7 +386,7 @@ def test_the_commit_of_another_process_wakes_the_feed(
         "scene.end(); database.close()\n"
     )
     subprocess.run(
-        [sys.executable, "-c", script, index_url, str(scene.data), str(data)], check=True
+        [sys.executable, "-c", script, pacs_index_url, str(scene.data), str(data)], check=True
     )
     assert consumer.next(1) == [1]
 
@@ -356,7 +396,7 @@ def test_the_commit_of_another_node_wakes_the_feed(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     """Two nodes share the database and no folder."""
-    url = request.getfixturevalue("postgres").new_database()
+    url = request.getfixturevalue("pacs_postgres").new_database()
     here, there = open_database(url), open_database(url)
     consumer = Received()
     (tmp_path / "here").mkdir()

@@ -158,7 +158,7 @@ def run_reindex(scene: Scene, url: str, **options: Any) -> list[Any]:
     return list(reindex(url, scene.storage, scene.data, **options))
 
 
-def test_reindex_gives_the_index_that_was(scene: Scene, index_url: str) -> None:
+def test_reindex_gives_the_index_that_was(scene: Scene, pacs_index_url: str) -> None:
     """From the objects alone: every column of every row, and the change feed as it was."""
     archive = scene.archive(DuplicatePolicy.REPLACE)
     fill(archive)
@@ -169,11 +169,11 @@ def test_reindex_gives_the_index_that_was(scene: Scene, index_url: str) -> None:
     scene.database.close()
     told: list[tuple[int, int]] = []
 
-    found = run_reindex(scene, index_url, progress=lambda *now: told.append(now))
+    found = run_reindex(scene, pacs_index_url, progress=lambda *now: told.append(now))
 
     assert found == []
     assert told == [(done, 39) for done in range(40)]
-    again = open_database(index_url)
+    again = open_database(pacs_index_url)
     assert contents(again) == before
     assert ChangeReader(again).after(0, 1000) == changes
     assert ChangeReader(again).cursor("consumer") == changes[-1].sequence
@@ -186,7 +186,7 @@ def test_reindex_gives_the_index_that_was(scene: Scene, index_url: str) -> None:
     again.close()
 
 
-def test_reindex_names_what_it_could_not_read(scene: Scene, index_url: str) -> None:
+def test_reindex_names_what_it_could_not_read(scene: Scene, pacs_index_url: str) -> None:
     """And indexes the rest."""
     archive = scene.archive()
     fill(archive)
@@ -194,18 +194,18 @@ def test_reindex_names_what_it_could_not_read(scene: Scene, index_url: str) -> N
     data, committed = scene.storage.objects[broken]
     scene.storage.objects[broken] = (data[:200], committed)
     scene.storage.objects["stray"] = (data, committed)
-    found = run_reindex(scene, index_url)
+    found = run_reindex(scene, pacs_index_url)
     assert sorted((f.kind, f.storage_key) for f in found) == sorted(
         [(FindingKind.UNREADABLE, broken), (FindingKind.UNREADABLE, "stray")]
     )
-    again = open_database(index_url)
+    again = open_database(pacs_index_url)
     assert len(contents(again)) == 38
     again.close()
 
 
 @pytest.mark.parametrize("policy", [DuplicatePolicy.IGNORE, DuplicatePolicy.REPLACE])
 def test_of_two_objects_with_one_uid_the_policy_chooses(
-    scene: Scene, index_url: str, policy: DuplicatePolicy
+    scene: Scene, pacs_index_url: str, policy: DuplicatePolicy
 ) -> None:
     """The first where a second is ignored, the last where it replaces; the other is named."""
     archive = scene.archive()
@@ -221,17 +221,17 @@ def test_of_two_objects_with_one_uid_the_policy_chooses(
     other.end()
     second = next(iter(scene.storage.objects))
     scene.storage.objects.update(first)
-    (finding,) = run_reindex(scene, index_url, duplicates=policy)
+    (finding,) = run_reindex(scene, pacs_index_url, duplicates=policy)
     loser = second if policy is DuplicatePolicy.IGNORE else next(iter(first))
     assert (finding.kind, finding.storage_key) == (FindingKind.ORPHAN, loser)
-    reopened = open_database(index_url)
+    reopened = open_database(pacs_index_url)
     with reopened.reading() as connection:
         name = connection.scalar(sa.select(schema.patient.c.patient_name))
     reopened.close()
     assert name == ("first" if policy is DuplicatePolicy.IGNORE else "second")
 
 
-def test_reindex_that_fails_leaves_the_old_index(scene: Scene, index_url: str) -> None:
+def test_reindex_that_fails_leaves_the_old_index(scene: Scene, pacs_index_url: str) -> None:
     archive = scene.archive()
     fill(archive)
     before = contents(scene.database)
@@ -241,14 +241,14 @@ def test_reindex_that_fails_leaves_the_old_index(scene: Scene, index_url: str) -
 
     scene.storage.list = broken  # type: ignore[method-assign]
     with pytest.raises(StorageError):
-        run_reindex(scene, index_url)
+        run_reindex(scene, pacs_index_url)
     assert contents(scene.database) == before
 
 
-def test_reindex_is_refused_while_an_archive_runs(scene: Scene, index_url: str) -> None:
+def test_reindex_is_refused_while_an_archive_runs(scene: Scene, pacs_index_url: str) -> None:
     scene.archive()
     with pytest.raises(ConfigurationError, match="an archive is running on"):
-        list(reindex(index_url, scene.storage, scene.data))
+        list(reindex(pacs_index_url, scene.storage, scene.data))
 
 
 def test_an_index_that_is_destroyed_is_made_anew(tmp_path: Path) -> None:
@@ -267,3 +267,55 @@ def test_an_index_that_is_destroyed_is_made_anew(tmp_path: Path) -> None:
         assert contents(database) == before
         database.close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["data", "index.db", "index.db.lock"]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_rebuild_that_broke_off_reads_only_the_rest(
+    scene: Scene, archive: Archive, pacs_index_url: str, jobs: int
+) -> None:
+    """And makes the same index as one that did not."""
+    for number in range(1, 21):
+        send(archive, encoded(mr_image(number)), announced(number))
+    scene.close(archive)
+
+    def instances() -> list[tuple[object, ...]]:
+        with scene.database.reading() as connection:
+            rows = connection.execute(sa.select(schema.instance).order_by(schema.instance.c.id))
+            return [tuple(row)[2:] for row in rows]
+
+    before = instances()
+    opened: list[str] = []
+    done = 0
+
+    def die_at_the_tenth(number: int, _total: int) -> None:
+        nonlocal done
+        done = number
+        if number == 10:
+            raise KeyboardInterrupt
+
+    def count(step: str) -> None:
+        if step == "open":
+            opened.append(step)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(
+            reindex(pacs_index_url, scene.storage, scene.data, jobs=jobs, progress=die_at_the_tenth)
+        )
+    assert instances() == before
+    scene.storage.before = count
+    assert list(reindex(pacs_index_url, scene.storage, scene.data, jobs=jobs)) == []
+    assert len(opened) <= 2 * (20 - done)  # the head of each object, then all of it
+    assert instances() == before
+    opened.clear()
+    assert list(reindex(pacs_index_url, scene.storage, scene.data)) == []
+    assert len(opened) == 2 * 20  # what was kept is gone with the success
+
+
+def test_what_another_version_read_is_read_again(
+    scene: Scene, archive: Archive, pacs_index_url: str
+) -> None:
+    """It may have taken other attributes."""
+    send(archive, encoded(mr_image()))
+    scene.close(archive)
+    (scene.data / "reindex.jsonl").write_text('{"software": "0.0.1", "attributes": []}\n{"x": 1}\n')
+    assert list(reindex(pacs_index_url, scene.storage, scene.data)) == []

@@ -71,6 +71,29 @@ def test_what_is_so_already_is_said(pacs: Pacs) -> None:
     assert told(pacs(*change, "--json")) is None
 
 
+def test_links_are_made_shown_and_taken_back(pacs: Pacs) -> None:
+    """In tables and as JSON, from both ends."""
+    why = ("--reason", "one person")
+    made = pacs("link", "A", "B", "--other-issuer", "CLINIC", *why)
+    assert made.stdout == "correction 1: link of A\n"
+    again = pacs("link", "A", "B", "--other-issuer", "CLINIC", *why)
+    assert again.stdout.startswith("nothing to correct")
+    shown = told(pacs("show", "B", "--issuer", "CLINIC", "--json"))
+    assert shown["linked"] == [{"patient_id": "A", "issuer": ""}]
+    rows = [line.split() for line in pacs("show", "A").stdout.splitlines()]
+    assert ["linked", "B", "(CLINIC)", "yes"] in rows
+    listed = told(pacs("list", "--corrected", "--json"))
+    assert [each["linked"][0]["patient_id"] for each in listed] == ["B", "A"]
+    assert "B (CLINIC)" in pacs("list", "--corrected").stdout
+    assert pacs("unlink", "B", "A", "--issuer", "CLINIC", *why).exit_code == 0
+    kept = told(pacs("history", "A", "--json"))
+    assert [(each["kind"], each["into"]["patient_id"]) for each in kept] == [
+        ("link", "B"),
+        ("unlink", "A"),
+    ]
+    assert told(pacs("show", "A", "--json"))["linked"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

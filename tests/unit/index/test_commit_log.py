@@ -270,7 +270,7 @@ def test_on_a_server_every_commit_is_durable(
     request: pytest.FixtureRequest, entry: MakeEntry
 ) -> None:
     """Whether it was asked for or not; `sync` has nothing to do."""
-    database = open_database(request.getfixturevalue("postgres").new_database())
+    database = open_database(request.getfixturevalue("pacs_postgres").new_database())
     writer = IndexWriter(database)
     writer.store(entry(1), synced=False)
     writer.sync()

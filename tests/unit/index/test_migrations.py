@@ -25,11 +25,22 @@ from pacs_framework.index.writer import IndexWriter
 
 from .conftest import EntryMaker
 
+_ADDED_LATER = (
+    "label",
+    "protection",
+    "deletion",
+    "linked_patient",
+    "patient_link",
+    "recorded_patient",
+    "corrected_patient",
+    "patient_correction",
+)
+
 
 @pytest.fixture
-def migrated(index_url: str) -> Iterator[Database]:
+def migrated(pacs_index_url: str) -> Iterator[Database]:
     """An index that came about by every migration there is, not by the schema."""
-    database = open_database(index_url, migrated=False)
+    database = open_database(pacs_index_url, migrated=False)
     with database.writing() as connection:
         upgrade(connection)
     yield database
@@ -72,39 +83,39 @@ def test_an_empty_index_is_marked_as_if_all_migrations_had_run(database: Databas
     assert sorted(marked) == sorted(heads) == sorted(NEWEST)
 
 
-def test_an_index_without_any_revision_in_its_table_counts_as_empty(index_url: str) -> None:
+def test_an_index_without_any_revision_in_its_table_counts_as_empty(pacs_index_url: str) -> None:
     """As Alembic leaves it when every migration was taken back."""
-    database = open_database(index_url, migrated=False)
+    database = open_database(pacs_index_url, migrated=False)
     with database.writing() as connection:
         connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
     database.close()
-    again = open_database(index_url)
+    again = open_database(pacs_index_url)
     with again.reading() as connection:
         assert MigrationContext.configure(connection).get_current_heads() == tuple(NEWEST)
         assert connection.scalar(sa.text("SELECT count(*) FROM instance")) == 0
     again.close()
 
 
-def test_opening_again_changes_nothing(database: Database, index_url: str) -> None:
+def test_opening_again_changes_nothing(database: Database, pacs_index_url: str) -> None:
     """An index of this version is opened as it is."""
-    again = open_database(index_url)
+    again = open_database(pacs_index_url)
     with again.reading() as connection:
         assert MigrationContext.configure(connection).get_current_heads() == tuple(NEWEST)
     again.close()
 
 
 def test_an_index_of_the_first_version_keeps_what_it_holds(
-    index_url: str, entry: EntryMaker
+    pacs_index_url: str, entry: EntryMaker
 ) -> None:
-    """Its tables stay as they are; those for corrections are added."""
-    with closing(open_database(index_url)) as database:
+    """Its tables stay as they are; those of later versions are added."""
+    with closing(open_database(pacs_index_url)) as database:
         with closing(IndexWriter(database)) as writer:
             writer.store(entry(1))
         with database.writing() as connection:
-            for table in ("recorded_patient", "corrected_patient", "patient_correction"):
+            for table in _ADDED_LATER:
                 connection.execute(sa.text(f"DROP TABLE {table}"))
             connection.execute(sa.text("UPDATE alembic_version SET version_num = 'kernel0001'"))
-    with closing(open_database(index_url)) as again, closing(IndexWriter(again)) as writer:
+    with closing(open_database(pacs_index_url)) as again, closing(IndexWriter(again)) as writer:
         with again.reading() as connection:
             context = MigrationContext.configure(connection)
             assert context.get_current_heads() == tuple(NEWEST)
@@ -113,7 +124,7 @@ def test_an_index_of_the_first_version_keeps_what_it_holds(
         assert Lookup(again).count() == 2
 
 
-def test_two_nodes_that_start_together_migrate_once(index_url: str) -> None:
+def test_two_nodes_that_start_together_migrate_once(pacs_index_url: str) -> None:
     """The write lock stands around the migration, so the second finds the work done."""
     gate = threading.Barrier(4)
     failures: list[BaseException] = []
@@ -121,7 +132,7 @@ def test_two_nodes_that_start_together_migrate_once(index_url: str) -> None:
     def start() -> None:
         gate.wait()
         try:
-            open_database(index_url).close()
+            open_database(pacs_index_url).close()
         except BaseException as error:  # noqa: BLE001 - whatever went wrong in the thread
             failures.append(error)
 
@@ -133,21 +144,21 @@ def test_two_nodes_that_start_together_migrate_once(index_url: str) -> None:
     assert failures == []
 
 
-def test_an_index_of_a_newer_version_is_refused(database: Database, index_url: str) -> None:
+def test_an_index_of_a_newer_version_is_refused(database: Database, pacs_index_url: str) -> None:
     """A revision that this version does not know stops the start, and says what to do."""
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'kernel9999'"))
     with pytest.raises(ConfigurationError, match=r"'kernel9999', which this version .* install"):
-        open_database(index_url)
+        open_database(pacs_index_url)
 
 
-def test_tables_without_a_revision_are_refused(index_url: str) -> None:
+def test_tables_without_a_revision_are_refused(pacs_index_url: str) -> None:
     """Tables that no migration made are not touched."""
-    engine = sa.create_engine(index_url)
+    engine = sa.create_engine(pacs_index_url)
     metadata.create_all(engine)
     engine.dispose()
     with pytest.raises(ConfigurationError, match="tables without a schema revision"):
-        open_database(index_url)
+        open_database(pacs_index_url)
 
 
 @pytest.mark.parametrize(

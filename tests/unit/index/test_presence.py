@@ -28,7 +28,7 @@ OLD = "kernel0001"
 
 @pytest.fixture
 def url(request: pytest.FixtureRequest) -> str:
-    return str(request.getfixturevalue("postgres").new_database())
+    return str(request.getfixturevalue("pacs_postgres").new_database())
 
 
 @pytest.fixture

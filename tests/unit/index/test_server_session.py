@@ -24,7 +24,7 @@ SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND que
 
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    url = request.getfixturevalue("postgres").new_database()
+    url = request.getfixturevalue("pacs_postgres").new_database()
     with closing(open_database(url, migrated=False)) as database:
         yield database.engine
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.postgresql
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> Iterator[Database]:
-    with closing(open_database(request.getfixturevalue("postgres").new_database())) as opened:
+    with closing(open_database(request.getfixturevalue("pacs_postgres").new_database())) as opened:
         yield opened
 
 

@@ -11,5 +11,5 @@ class TestIndex(IndexSuite):
     """SQLite, and PostgreSQL where it is installed."""
 
     @pytest.fixture
-    def database_url(self, index_url: str) -> str:
-        return index_url
+    def database_url(self, pacs_index_url: str) -> str:
+        return pacs_index_url

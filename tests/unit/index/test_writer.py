@@ -176,7 +176,7 @@ def test_a_connection_that_the_server_closed_is_replaced(
     """A restart of the database costs no instance."""
     from pacs_framework.index.database import open_database  # noqa: PLC0415
 
-    database = open_database(request.getfixturevalue("postgres").new_database())
+    database = open_database(request.getfixturevalue("pacs_postgres").new_database())
     writer = IndexWriter(database)
     writer.store(entry(1))
     with database.reading() as connection:

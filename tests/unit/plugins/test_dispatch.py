@@ -118,6 +118,7 @@ def test_two_providers_of_one_scheme_are_both_named():
         ("dimse_services", "DIMSE service", SimpleNamespace(name="x", serve=print)),
         ("cli_commands", "command", SimpleNamespace(name="x", invoke=print)),
         ("background", "background work", SimpleNamespace(name="x", start=print, stop=print)),
+        ("doors", "door", SimpleNamespace(name="x", start=print, stop=print)),
     ],
 )
 def test_two_providers_of_one_service_or_command_are_both_named(hook, what, member):
@@ -149,6 +150,15 @@ def test_two_providers_of_one_service_or_command_are_both_named(hook, what, memb
             "background",
             [print],
             "background returned a 'builtin_function_or_method', not a Background",
+        ),
+        ("doors", [print], "doors returned a 'builtin_function_or_method', not a Door"),
+        (
+            "serve_options",
+            {"port": print},
+            (
+                "serve_options returned 'port': a 'builtin_function_or_method', "
+                "not a setting with an option"
+            ),
         ),
         (
             "cli_commands",

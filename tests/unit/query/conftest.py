@@ -144,16 +144,16 @@ def filled(
     folder = tmp_path_factory.mktemp("filled")
     url = f"sqlite:///{folder / 'index.db'}"
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").new_database()
+        url = request.getfixturevalue("pacs_postgres").new_database()
     with opened(url, folder, population()) as made:
         made.values(Level.STUDY, "StudyDate")  # opens the connection that all tests share
         yield made
 
 
 @pytest.fixture
-def empty(index_url: str, tmp_path: Path) -> Iterator[Filled]:
+def empty(pacs_index_url: str, tmp_path: Path) -> Iterator[Filled]:
     """An archive of one's own."""
-    with opened(index_url, tmp_path) as made:
+    with opened(pacs_index_url, tmp_path) as made:
         yield made
 
 

@@ -130,7 +130,7 @@ def test_a_query_without_matches_is_cancelled_as_well(many, database, keys):
         ({"StudyDate": "20200101-20200102"}, "study_datetime_search>?"),
     ],
 )
-@pytest.mark.parametrize("index_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("pacs_index_url", ["sqlite"], indirect=True)
 def test_keyed_and_ranged_queries_start_from_an_index(many, database, keys, wanted, index):
     """On SQLite the plan says so: no scan, and no sorting of more than ties.
 

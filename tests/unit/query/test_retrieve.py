@@ -123,6 +123,6 @@ def test_an_instance_without_an_object_is_an_error(empty):
 
 
 @pytest.fixture
-def empty_replacing(open_archive, index_url, tmp_path):
-    with open_archive(index_url, tmp_path, duplicates=DuplicatePolicy.REPLACE) as made:
+def empty_replacing(open_archive, pacs_index_url, tmp_path):
+    with open_archive(pacs_index_url, tmp_path, duplicates=DuplicatePolicy.REPLACE) as made:
         yield made
