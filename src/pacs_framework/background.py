@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from threading import Event
 
-__all__ = ["Background"]
+import structlog
+
+from pacs_framework.errors import PacsError
+
+__all__ = ["Background", "keep_on"]
+
+_PAUSE = 5.0  # seconds after a failure, so that one that stays does not use up a processor
+
+_log = structlog.get_logger(__name__)
 
 
 class Background(ABC):
@@ -24,3 +34,22 @@ class Background(ABC):
     @abstractmethod
     def stop(self) -> None:
         """End all that `start` began; archive and tables are closed afterwards."""
+
+
+def keep_on(stopping: Event, what: str, turn: Callable[[], object], **known: object) -> None:
+    """Take one ``turn`` after the other until ``stopping`` is set; the body of a thread.
+
+    A turn waits by itself for what is next, with a `pacs_framework.waking.Waker`. None may end the
+    thread: what one raises is logged as ``what``, with what is ``known`` of it, and the next comes
+    5 s later. A PacsError is a line, since its message tells the cause; all else has a traceback.
+    """
+    log = _log.bind(work=what, **known)
+    while not stopping.is_set():
+        try:
+            turn()
+        except PacsError as error:
+            log.warning("work in the background has to wait", cause=str(error))
+            stopping.wait(_PAUSE)
+        except Exception:
+            log.exception("work in the background failed")
+            stopping.wait(_PAUSE)

@@ -17,7 +17,7 @@ PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 GROUND = {"errors", "dicom", "storage"}
 MAY_KNOW = {
     "hookspecs": set[str](),
-    "background": set[str](),
+    "background": {"errors"},
     "moving": {"errors", "dicom", "folders", "network"},
     "backups": GROUND | {"archive", "folders", "index", "tables", "whole_file"},
     "doors": set[str](),
@@ -56,7 +56,7 @@ MAY_KNOW = {
         "dicom",
         "conformance.records",
     },
-    "conformance": GROUND | {"config", "network", "plugins", "hookspecs"},
+    "conformance": GROUND | {"config", "moving", "network", "plugins", "hookspecs"},
 }
 ROOF = {"app", "authoring", "cli", "health", "plugin_host", "testing", "__init__"}
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from pacs_framework.background import keep_on
 from pacs_framework.errors import PacsError
 from pacs_framework.network.association import outgoing_calls
 from pacs_framework.network.wire import Calls
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     Deliver = Callable[[Delivery], None]
 
 LEASE = 120.0  # seconds that a batch stays ours; renewed while we are at it
-_PAUSE = 5.0  # seconds after the tables could not be used
 _BATCH = 64
 _GATHER = 0.05  # seconds
 
@@ -93,17 +93,13 @@ class Courier:
 
     def _run(self) -> None:
         outgoing_calls.set(self._calls)
-        while not self._stopping.is_set():
-            self._news.clear()
-            try:
-                if not self._round():
-                    self._wait()
-            except PacsError as error:
-                self._log().warning("deliveries have to wait", cause=str(error))
-                self._stopping.wait(_PAUSE)
-            except Exception:  # noqa: BLE001 - the thread goes on; what failed is due again later
-                self._log().exception("deliveries failed")
-                self._stopping.wait(_PAUSE)
+        route = self._route
+        keep_on(self._stopping, "mpps", self._turn, kind=str(route.kind), receiver=route.receiver)
+
+    def _turn(self) -> None:
+        self._news.clear()
+        if not self._round():
+            self._wait()
 
     def _wait(self) -> None:
         if self._news.wait(self._outbox.pause(self._route.kind, self._route.receiver, LEASE)):

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pacs_framework.background import Background
-from pacs_framework.errors import PacsError
+from pacs_framework.background import Background, keep_on
 from pacs_framework.waking import Waker
 from pacs_retention.cycle import carry_out, plan_now
 from pacs_retention.tables import NAME
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from pacs_retention.settings import Settings
 
 __all__ = ["Keeper", "bell_of"]
-
-_PAUSE = 5.0  # seconds after the index could not be used
 
 _log = structlog.get_logger(__name__)
 
@@ -59,15 +56,7 @@ class Keeper(Background):
         self._bell.close()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._wait(self._turn())
-            except PacsError as error:
-                _log.warning("retention has to wait", cause=str(error))
-                self._stopping.wait(_PAUSE)
-            except Exception:  # noqa: BLE001 - the thread goes on; what failed is due again later
-                _log.exception("retention failed")
-                self._stopping.wait(_PAUSE)
+        keep_on(self._stopping, self.name, lambda: self._wait(self._turn()))
 
     def _turn(self) -> float | None:
         """A cycle, if it is our turn; seconds until there may be more to do, None for news."""

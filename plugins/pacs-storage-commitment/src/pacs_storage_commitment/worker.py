@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pacs_framework.archive.claims import Claim, abandoned
+from pacs_framework.background import keep_on
 from pacs_framework.errors import PacsError
 from pacs_framework.network.association import outgoing_calls
 from pacs_framework.network.wire import Calls
@@ -34,7 +35,6 @@ RETRY_BELL = "retry.bell"
 """Rung by ``pacs commitment retry``."""
 
 _LEASE = 60.0  # seconds to connect, before those that an answer may take
-_PAUSE = 5.0  # seconds after the tables could not be used
 _CHECKS = 3  # attempts to read bytes that the storage does not give
 
 _log = structlog.get_logger(__name__)
@@ -99,17 +99,12 @@ class Worker:
 
     def _run(self) -> None:
         outgoing_calls.set(self._calls)
-        while not self._stopping.is_set():
-            try:
-                self._take_over()
-                self._work()
-            except PacsError as error:
-                _log.warning("storage commitment has to wait", cause=str(error))
-                self._stopping.wait(_PAUSE)
-            except Exception:  # noqa: BLE001 - the thread goes on; what failed is due again later
-                _log.exception("storage commitment failed")
-                self._stopping.wait(_PAUSE)
+        keep_on(self._stopping, "storage-commitment", self._turn)
         self._let_go()
+
+    def _turn(self) -> None:
+        self._take_over()
+        self._work()
 
     def _let_go(self) -> None:
         try:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pacs_framework.background import Background
-from pacs_framework.errors import PacsError, StorageError
+from pacs_framework.background import Background, keep_on
+from pacs_framework.errors import StorageError
 from pacs_framework.tables import now
 from pacs_framework.waking import Waker
 from pacs_storage_tiered.backend import BELL, FOLDER
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Keeper", "do_due", "do_task", "owe_cycle", "work_of"]
 
 _OTHERS = 600.0  # seconds
-_PAUSE = 5.0  # seconds after the tables could not be used
 
 _log = structlog.get_logger(__name__)
 
@@ -55,17 +54,12 @@ class Keeper(Background):
         self._bell.close()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                cycle = self._cycle()
-                do_due(self._backend, self._work, self._stopping)
-                self._wait(cycle)
-            except PacsError as error:
-                _log.warning("repair and moves have to wait", cause=str(error))
-                self._stopping.wait(_PAUSE)
-            except Exception:  # noqa: BLE001 - the thread goes on; what failed is due again later
-                _log.exception("repair and moves failed")
-                self._stopping.wait(_PAUSE)
+        keep_on(self._stopping, self.name, self._turn)
+
+    def _turn(self) -> None:
+        cycle = self._cycle()
+        do_due(self._backend, self._work, self._stopping)
+        self._wait(cycle)
 
     def _cycle(self) -> float | None:
         """Seconds until the next one; None for never."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pacs_framework.archive.claims import Claim, abandoned, living
+from pacs_framework.background import keep_on
 from pacs_framework.errors import PacsError
 from pacs_framework.network.association import outgoing_calls
 from pacs_framework.network.wire import Calls
@@ -40,7 +41,6 @@ BELL = "bell"
 
 _THREADS = 4  # so that a peer that does not answer holds up no other
 _LEASE = 60.0  # seconds to connect, before those that an answer may take
-_PAUSE = 5.0  # seconds after the tables could not be used
 _GRACE = 0.5  # seconds for a report that is under way at the end
 _AT_ONCE = 100
 _SHORTEST = 0.02  # seconds, while another thread is about to claim what is due
@@ -126,15 +126,7 @@ class Tellers:
 
     def _run(self, number: int) -> None:
         outgoing_calls.set(self._calls[number])
-        while not self._stopping.is_set():
-            try:
-                self._work(number)
-            except PacsError as error:
-                _log.warning("event reports of steps have to wait", cause=str(error))
-                self._stopping.wait(_PAUSE)
-            except Exception:  # noqa: BLE001 - the thread goes on; what failed is due again later
-                _log.exception("event reports of steps failed")
-                self._stopping.wait(_PAUSE)
+        keep_on(self._stopping, "ups", lambda: self._work(number))
 
     def _work(self, number: int) -> None:
         """What is due, then the wait for more; the first thread also tidies up."""
