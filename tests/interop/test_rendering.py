@@ -24,6 +24,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
 from pacs_framework.cli.main import main
+from pacs_framework.testing.logging_state import LoggingState
 
 pytestmark = [pytest.mark.interop, pytest.mark.filterwarnings("ignore::UserWarning")]
 
@@ -204,7 +205,11 @@ def decoded_by_dcmtk() -> list[Path]:
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
     """What became of each frame of each file that is bundled with pydicom."""
     out = tmp_path_factory.mktemp("bundled")
-    return pacs("render", BUNDLED, "-o", out, "--all-frames", "--no-aspect")
+    log = LoggingState.now()  # put back here: for a test, what its module set up was always so
+    try:
+        return pacs("render", BUNDLED, "-o", out, "--all-frames", "--no-aspect")
+    finally:
+        log.restore()
 
 
 def test_dcm2pnm_draws_the_bundled_files_alike(

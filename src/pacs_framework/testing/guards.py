@@ -11,13 +11,16 @@ import gc
 import os
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["Guard", "Leftovers"]
 
-_GRACE = 2.0  # seconds for a thread that is on its way out
+_GRACE = 2.0  # seconds for a thread or a socket that is on its way out
+_LOOK = 0.02  # seconds
+_SOCKET = " is open: socket:"
 _OWN_VARIABLE = "PYTEST_CURRENT_TEST"
 _MADE_BY_TOOLS = frozenset((".pytest_cache", ".hypothesis", ".coverage", "__pycache__"))
 
@@ -60,12 +63,17 @@ class Guard:
         self._allowed.append((before, Leftovers.now()))
 
     def problems(self) -> list[str]:
-        """What was left, in words; threads on their way out are waited for."""
+        """What was left, in words; threads and sockets on their way out are waited for."""
         found = self._compared()
         if found:
             gc.collect()  # what a cycle of garbage holds open is not left, only late
             for thread in self._new_threads():
                 thread.join(_GRACE)
+            found = self._compared()
+        # A library with threads that Python does not see closes its sockets there, in its own time.
+        until = time.monotonic() + _GRACE
+        while found and all(_SOCKET in each for each in found) and time.monotonic() < until:
+            time.sleep(_LOOK)
             found = self._compared()
         return found
 
