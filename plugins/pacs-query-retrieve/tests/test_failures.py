@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 from nodes import CT, EXPLICIT, Node, keys
+from pynetdicom import evt
 from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
 )
 
+from pacs_framework.archive.deletions import Target
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import IndexUnavailable, StorageError
 
@@ -38,7 +40,8 @@ class EndsEarly:
 
 def ask(node, model, **wanted):
     wanted = {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": "1.2.1"} | wanted
-    with node.association(model, getting={CT: [EXPLICIT]}) as association:
+    taking = [(evt.EVT_C_STORE, lambda _event: Status.SUCCESS)]
+    with node.association(model, getting={CT: [EXPLICIT]}, handlers=taking) as association:
         if model == MOVE:
             responses = association.send_c_move(keys(**wanted), "RECEIVER", model)
         elif model == GET:
@@ -82,6 +85,23 @@ def test_an_index_that_fails_on_the_way_ends_a_retrieval_in_failure(node, receiv
     node.archive.retrieve.locate = lambda *args, **options: EndsEarly(locate(*args, **options))
     statuses = ask(node, model)
     assert statuses == [Status.PENDING, Status.UNABLE_TO_PERFORM_SUBOPERATIONS]
+
+
+@pytest.mark.parametrize("model", [MOVE, GET])
+def test_what_was_deleted_before_its_turn_is_no_success(node, receiver, model):
+    """Its rows are gone before they were read, so that nobody can name it."""
+    node.store("1.1.1")
+    gone = [node.store("1.1.2"), node.store("1.1.3")]
+    locate = node.archive.retrieve.locate
+
+    def locate_and_delete(*args, **options):
+        located = locate(*args, **options)
+        for uid in gone:
+            node.archive.deleting.delete(Target(instance=uid), by="tester", reason="because")
+        return located
+
+    node.archive.retrieve.locate = locate_and_delete
+    assert ask(node, model)[-1] == Status.SUBOPERATIONS_WITH_FAILURES
 
 
 @pytest.mark.parametrize("model", [MOVE, GET])

@@ -28,6 +28,23 @@ def test_remaining_never_falls_below_none():
     assert score.final_status is Status.SUCCESS
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [(0, Status.UNABLE_TO_PERFORM_SUBOPERATIONS), (2, Status.SUBOPERATIONS_WITH_FAILURES)],
+)
+def test_what_was_counted_and_never_came_has_failed(sent, status):
+    """Instances may have been deleted since they were counted; a part of them is no success."""
+    score = Score(remaining=5)
+    for number in range(sent):
+        score.record(f"1.{number}", Status.SUCCESS)
+    score.end()
+    assert score.final_status is status
+    told = score.elements(final=True)
+    assert told["NumberOfCompletedSuboperations"] == sent
+    assert told["NumberOfFailedSuboperations"] == 5 - sent
+    assert score.failed_identifier(EXPLICIT) is None
+
+
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, str(DeflatedExplicitVRLittleEndian)])
 @pytest.mark.parametrize("number", [1, 2, 3000])
 def test_the_list_of_failed_uids_is_complete_however_long(syntax, number):

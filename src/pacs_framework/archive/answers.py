@@ -33,9 +33,12 @@ from pacs_framework.index.queries import LEVELS, TABLES, reading
 from pacs_framework.index.what_holds import what_holds
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import Column
 
+    from pacs_framework.archive.reach import Reach
+    from pacs_framework.index.aggregates import FirstInstance
     from pacs_framework.index.database import Database
+    from pacs_framework.index.prepared import Cursor
     from pacs_framework.storage import StorageBackend
 
 __all__ = ["Answers", "Candidate"]
@@ -57,14 +60,21 @@ class Candidate:
 
     dataset: Dataset
     ids: dict[Level, int] = field(default_factory=dict)
-    first_instance: Row[Any] | None = None
+    first_instance: FirstInstance | None = None
 
 
 class Answers:
     """Fills the keys of one plan, source by source."""
 
-    def __init__(self, database: Database, storage: StorageBackend, plan: KeyPlan) -> None:
+    def __init__(
+        self,
+        database: Database,
+        storage: StorageBackend,
+        plan: KeyPlan,
+        within: Reach | None = None,
+    ) -> None:
         self._database = database
+        self._within = within
         self._storage = storage
         self._plan = plan
         self._own = list(plan.own.items())
@@ -73,12 +83,12 @@ class Answers:
         self._levels = [level for level in LEVELS if level in spoken_of]
 
     @property
-    def columns(self) -> Sequence[ColumnElement[Any]]:
+    def columns(self) -> Sequence[Column[Any]]:
         """What to select for `from_row`."""
         ids = [TABLES[level].c.id for level in self._levels]
         return [source.column for _, source in self._own] + ids
 
-    def from_row(self, row: Row[Any]) -> Candidate:
+    def from_row(self, row: Sequence[Any]) -> Candidate:
         """A candidate with the keys that have a column of their own."""
         values = zip(self._own, row, strict=False)
         dataset = Dataset(
@@ -92,29 +102,35 @@ class Answers:
         plan = self._plan
         if not candidates or not (plan.counts or plan.lists or plan.header):
             return
-        with reading(self._database) as connection:
+        with self._database.cursor() as cursor:
             for tag in plan.counts:
-                self._count(connection, candidates, tag)
+                self._count(cursor, candidates, tag)
             for tag in plan.lists:
-                self._list(connection, candidates, tag)
+                self._list(cursor, candidates, tag)
             if plan.header:
                 ids = {c.ids[plan.level] for c in candidates}
-                first = first_instances(connection, TABLES[plan.level], ids)
+                shapes, entity = self._database.shapes, TABLES[plan.level]
+                first = first_instances(shapes, cursor, entity, ids, within=self._within)
                 for candidate in candidates:
                     candidate.first_instance = first.get(candidate.ids[plan.level])
 
-    def _count(self, connection: Connection, candidates: Sequence[Candidate], tag: int) -> None:
+    def _count(self, cursor: Cursor, candidates: Sequence[Candidate], tag: int) -> None:
         level, lower = COUNTS[self._plan.counts[tag]]
         ids = {c.ids[level] for c in candidates}
-        counts = count_below(connection, TABLES[level], TABLES[lower], ids)
+        counts = count_below(
+            self._database.shapes, cursor, TABLES[level], TABLES[lower], ids, within=self._within
+        )
         for c in candidates:
             c.dataset[tag] = text_element(tag, "IS", str(counts.get(c.ids[level], 0)))
 
-    def _list(self, connection: Connection, candidates: Sequence[Candidate], tag: int) -> None:
+    def _list(self, cursor: Cursor, candidates: Sequence[Candidate], tag: int) -> None:
         level, source = self._plan.lists[tag]
         ids = {c.ids[level] for c in candidates}
         among = self._plan.only.get(tag)
-        found = values_below(connection, TABLES[level], source.column, ids, among=among)
+        shapes, entity = self._database.shapes, TABLES[level]
+        found = values_below(
+            shapes, cursor, entity, source.column, ids, among=among, within=self._within
+        )
         for c in candidates:
             c.dataset[tag] = list_element(tag, source.vr, found.get(c.ids[level], ()))
 
@@ -133,7 +149,7 @@ class Answers:
         """Whether a private tag means the same in the key and in the header (PS3.5 7.8.1)."""
         return creator_of(stored, tag) == creator_of(self._plan.identifier, tag)
 
-    def _read(self, row: Row[Any] | None) -> Dataset:
+    def _read(self, row: FirstInstance | None) -> Dataset:
         if row is None:
             return Dataset()
         try:

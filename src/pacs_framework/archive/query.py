@@ -20,10 +20,10 @@ from pacs_framework.archive.query_keys import KeyPlan, Root, check_unique_keys, 
 from pacs_framework.dicom.charset import encode_identifier_charset
 from pacs_framework.dicom.matching import Matcher
 from pacs_framework.index.queries import pages
+from pacs_framework.index.reaching import conditions_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row
-
+    from pacs_framework.archive.reach import Reach
     from pacs_framework.dicom.attributes import Level
     from pacs_framework.index.database import Database
     from pacs_framework.storage import StorageBackend
@@ -50,12 +50,16 @@ class Matches(Iterator[Dataset]):
     """The answers to a query, one after the other as they are found.
 
     ``all_keys_supported`` is false when the identifier holds keys that can neither be answered nor
-    matched; C-FIND tells so with FF01H (PS3.4 C.4.1.1.4).
+    matched; C-FIND tells so with FF01H (PS3.4 C.4.1.1.4). ``unmatched`` are the tags of the keys
+    whose values no candidate is held to: those, and what only says something about the answer.
     """
 
-    def __init__(self, answers: Iterator[Dataset], *, all_keys_supported: bool) -> None:
+    def __init__(
+        self, answers: Iterator[Dataset], *, all_keys_supported: bool, unmatched: frozenset[int]
+    ) -> None:
         self._answers = answers
         self.all_keys_supported = all_keys_supported
+        self.unmatched = unmatched
 
     def __next__(self) -> Dataset:
         return next(self._answers)
@@ -79,6 +83,7 @@ class QueryService:
         limit: int | None = None,
         cancelled: Callable[[], bool] = _never,
         retrieve_aet: str = "",
+        within: Reach | None = None,
     ) -> Matches:
         """Every entity of ``level`` that matches ``identifier``, in a stable order.
 
@@ -87,45 +92,62 @@ class QueryService:
         rule that unique keys above the level have a value; ``combined_datetime`` reads a date and
         its time as one point (PS3.4 C.2.2.2.5). ``limit`` ends after so many answers. ``cancelled``
         is asked again and again; true ends the answers. ``retrieve_aet`` is answered as Retrieve
-        AE Title (0008,0054).
+        AE Title (0008,0054). ``within`` is a reach beyond which there is nothing to answer.
 
         Raises `QueryError` at once, `IndexUnavailable` and `StorageError` while iterating.
         """
         check_unique_keys(identifier, level, root, relational=relational)
         plan = plan_keys(identifier, level)
-        answers = Answers(self._database, self._storage, plan)
-        search = _Search(self._database, plan, answers, combined_datetime=combined_datetime)
+        answers = Answers(self._database, self._storage, plan, within)
+        search = _Search(
+            self._database, plan, answers, combined_datetime=combined_datetime, within=within
+        )
         character_set = identifier.get("SpecificCharacterSet")
         found = (
             _in_character_set(answers.finish(candidate, retrieve_aet), character_set)
             for candidate in search.matches(cancelled)
         )
-        return Matches(itertools.islice(found, limit), all_keys_supported=not plan.unsupported)
+        return Matches(
+            itertools.islice(found, limit),
+            all_keys_supported=not plan.unsupported,
+            unmatched=frozenset(plan.unsupported | plan.echoed),
+        )
 
 
 class _Search:
     """One query on its way through the index."""
 
     def __init__(
-        self, database: Database, plan: KeyPlan, answers: Answers, *, combined_datetime: bool
+        self,
+        database: Database,
+        plan: KeyPlan,
+        answers: Answers,
+        *,
+        combined_datetime: bool,
+        within: Reach | None,
     ) -> None:
         self._database = database
         self._plan = plan
         self._answers = answers
         self._combined = combined_datetime
+        self._bounds = conditions_of(within)
         self._by_row = self._matcher(plan.own)
         self._by_more = self._matcher({*plan.lists, *plan.counts, *plan.header})
 
     def _matcher(self, tags: Collection[int]) -> Matcher | None:
         """Decides the keys among ``tags`` that carry a value; None when none does."""
+        held_to = self._plan.matched.intersection(tags)
+        if not held_to:
+            return None
         keys = Dataset()
-        for tag in sorted(self._plan.matched.intersection(tags)):
+        for tag in sorted(held_to):
             keys[tag] = self._plan.identifier[tag]
-        return Matcher(keys, combined_datetime=self._combined) if keys else None
+        return Matcher(keys, combined_datetime=self._combined)
 
     def matches(self, cancelled: Callable[[], bool]) -> Iterator[Candidate]:
         columns = self._answers.columns
-        for conditions in narrow(self._plan):
+        for keys in narrow(self._plan):
+            conditions = [*keys, *self._bounds]
             for rows in pages(self._database, self._plan.level, conditions, columns):
                 for start in range(0, len(rows), _AT_ONCE):
                     for candidate in self._candidates(rows[start : start + _AT_ONCE]):
@@ -136,7 +158,7 @@ class _Search:
                     if cancelled():
                         return
 
-    def _candidates(self, rows: Sequence[Row[Any]]) -> list[Candidate]:
+    def _candidates(self, rows: Sequence[Sequence[Any]]) -> list[Candidate]:
         """The rows that the index alone lets pass, with everything that it can compute."""
         candidates = [self._answers.from_row(row) for row in rows]
         if self._by_row is not None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from pacs_framework.archive.corrected import CorrectedInstances
 from pacs_framework.archive.narrowing import combine, one_of
@@ -23,13 +23,15 @@ from pacs_framework.dicom.matching import values_of
 from pacs_framework.errors import ObjectNotFound
 from pacs_framework.index.conditions import bindable
 from pacs_framework.index.correction_book import Book
-from pacs_framework.index.queries import TABLES, conditioned, pages, reading
+from pacs_framework.index.queries import TABLES, counted, pages, reading
+from pacs_framework.index.reaching import conditions_of
 from pacs_framework.index.schema import instance
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
     from pacs_framework.archive.outgoing import Recipient
+    from pacs_framework.archive.reach import Reach
     from pacs_framework.codecs.transcoding import Transcoding
     from pacs_framework.index.conditions import Condition
     from pacs_framework.index.database import Database
@@ -108,13 +110,11 @@ class Located:
     def _count(self) -> dict[InstanceKind, int]:
         kinds: dict[InstanceKind, int] = {}
         columns = (instance.c.sop_class_uid, instance.c.transfer_syntax_uid)
-        with reading(self._database) as connection:
-            for conditions in self._scans:
-                source = conditioned(Level.IMAGE, conditions, columns)
-                counted = source.add_columns(func.count()).group_by(*columns)
-                for sop_class, syntax, number in connection.execute(counted):
-                    kind = InstanceKind(sop_class_uid=sop_class, transfer_syntax_uid=syntax)
-                    kinds[kind] = kinds.get(kind, 0) + number
+        for conditions in self._scans:
+            for row in counted(self._database, Level.IMAGE, conditions, columns):
+                sop_class, syntax, number = row
+                kind = InstanceKind(sop_class_uid=sop_class, transfer_syntax_uid=syntax)
+                kinds[kind] = kinds.get(kind, 0) + number
         return kinds
 
 
@@ -151,12 +151,19 @@ class RetrieveService:
         self._transcoding = transcoding
 
     def locate(
-        self, level: Level, root: Root, identifier: Dataset, *, relational: bool = False
+        self,
+        level: Level,
+        root: Root,
+        identifier: Dataset,
+        *,
+        relational: bool = False,
+        within: Reach | None = None,
     ) -> Located:
         """The instances under the entities that ``identifier`` names at ``level``.
 
         The unique key of the level takes a list of UIDs; a patient may be named with its issuer.
-        Keys that name nothing are not looked at. Hierarchical unless ``relational``.
+        Keys that name nothing are not looked at. Hierarchical unless ``relational``. Instances
+        beyond ``within`` are not located.
         Raises `QueryError` and `IndexUnavailable`.
         """
         check_unique_keys(identifier, level, root, relational=relational, at_level=True)
@@ -166,7 +173,8 @@ class RetrieveService:
             values = [bindable(value) for value in named]
             if values:
                 choices.append(one_of(column, values))
-        return Located(self._database, combine(choices))
+        bounds = conditions_of(within)
+        return Located(self._database, [[*each, *bounds] for each in combine(choices)])
 
     def opener(self, recipient: Recipient) -> InstanceOpener:
         """Opens instances as ``recipient`` may have them: what the ``on_retrieve`` hooks say holds.
@@ -217,13 +225,14 @@ class RetrieveService:
         return _stored(row)
 
 
-def _stored(row: Any) -> StoredInstance:
+def _stored(row: Sequence[Any]) -> StoredInstance:
+    """From a row that begins with `_COLUMNS`."""
     return StoredInstance(
-        sop_class_uid=row.sop_class_uid,
-        sop_instance_uid=row.sop_instance_uid,
-        transfer_syntax_uid=row.transfer_syntax_uid,
-        storage_key=row.storage_key,
-        dataset_offset=row.dataset_offset,
-        size=row.size,
-        series_row=row.series_fk,
+        sop_class_uid=row[0],
+        sop_instance_uid=row[1],
+        transfer_syntax_uid=row[2],
+        storage_key=row[3],
+        dataset_offset=row[4],
+        size=row[5],
+        series_row=row[6],
     )

@@ -1,80 +1,169 @@
 """What the index knows of many entities at once: counts, distinct values, a first instance each.
 
 Every function takes the ids of one page and asks once, so answering a page costs a handful of
-queries whatever its size.
+queries whatever its size. ``within`` is a reach beyond which nothing is counted or told; the
+entities themselves are in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, Select, bindparam, func, select
 
+from pacs_framework.index.conditions import padded
 from pacs_framework.index.queries import rows_below
-from pacs_framework.index.schema import instance
+from pacs_framework.index.reaching import in_reach, study_in_reach
+from pacs_framework.index.schema import instance, series, study
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Connection, Row, Table
+    from sqlalchemy import BindParameter, Column, ColumnElement, Table
 
-__all__ = ["count_below", "first_instances", "values_below"]
+    from pacs_framework.archive.reach import Reach
+    from pacs_framework.index.prepared import Cursor, Shapes
+
+__all__ = ["FirstInstance", "count_below", "first_instances", "values_below"]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstInstance:
+    """The instance whose header speaks for an entity."""
+
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    storage_key: str
+    dataset_offset: int
+
+
+_FIRST_COLUMNS = (
+    instance.c.sop_instance_uid,
+    instance.c.transfer_syntax_uid,
+    instance.c.storage_key,
+    instance.c.dataset_offset,
+)
 
 
 def count_below(
-    connection: Connection, entity: Table, lower: Table, ids: Collection[int]
+    shapes: Shapes,
+    cursor: Cursor,
+    entity: Table,
+    lower: Table,
+    ids: Collection[int],
+    *,
+    within: Reach | None = None,
 ) -> dict[int, int]:
     """Entity id → number of rows of ``lower`` under it; entities without any are missing."""
-    source, entity_id = rows_below(entity, lower)
-    statement = (
-        select(entity_id, func.count())
-        .select_from(source)
-        .where(entity_id.in_(ids))
-        .group_by(entity_id)
-    )
-    return {row[0]: row[1] for row in connection.execute(statement)}
+    wanted = padded(list(ids))
+    make = partial(_counts, entity, lower, len(wanted), within)
+    return dict(_rows(shapes, cursor, ("counts", entity, lower, within), make, {"id": wanted}))
 
 
 def values_below(
-    connection: Connection,
+    shapes: Shapes,
+    cursor: Cursor,
     entity: Table,
     column: Column[Any],
     ids: Collection[int],
     *,
     among: Collection[str] | None = None,
+    within: Reach | None = None,
 ) -> dict[int, list[str]]:
     """Entity id → the different non-empty values of ``column`` under it, sorted; only those in
     ``among`` unless that is None.
     """
-    source, entity_id = rows_below(entity, column.table)
-    statement = (
-        select(entity_id, column)
-        .select_from(source)
-        .where(entity_id.in_(ids), column != "")
-        .distinct()
-        .order_by(entity_id, column)
-    )
-    if among is not None:
-        statement = statement.where(column.in_(among))
+    if among is not None and not among:
+        return {}
+    wanted, only = padded(list(ids)), padded(list(among or ()))
+    make = partial(_values, entity, column, len(wanted), len(only), within)
+    values = {"id": wanted, "among": only}
     found: dict[int, list[str]] = {}
-    for key, value in connection.execute(statement):
+    for key, value in _rows(shapes, cursor, ("values", entity, column, within), make, values):
         found.setdefault(key, []).append(value)
     return found
 
 
 def first_instances(
-    connection: Connection, entity: Table, ids: Collection[int]
-) -> dict[int, Row[Any]]:
-    """Entity id → the instance that was indexed first under it, with all its columns."""
+    shapes: Shapes,
+    cursor: Cursor,
+    entity: Table,
+    ids: Collection[int],
+    *,
+    within: Reach | None = None,
+) -> dict[int, FirstInstance]:
+    """Entity id → the instance that was indexed first under it."""
+    wanted = padded(list(ids))
+    make = partial(_firsts, entity, len(wanted), within)
+    rows = _rows(shapes, cursor, ("firsts", entity, within), make, {"id": wanted})
+    return {row[0]: FirstInstance(*row[1:]) for row in rows}
+
+
+def _rows(
+    shapes: Shapes,
+    cursor: Cursor,
+    shape: Hashable,
+    make: Callable[[], Select[Any]],
+    lists: Mapping[str, Sequence[Any]],
+) -> Sequence[tuple[Any, ...]]:
+    """Run a statement whose parameters are lists, each called after its place: ``id_0``."""
+    sizes = tuple(map(len, lists.values()))
+    prepared = shapes.prepared((shape, sizes), make)
+    named = ((f"{name}_{n}", v) for name, values in lists.items() for n, v in enumerate(values))
+    prepared.run(cursor, dict(named))
+    return cursor.fetchall()
+
+
+def _counts(entity: Table, lower: Table, number: int, within: Reach | None) -> Select[Any]:
+    source, entity_id = rows_below(entity, lower)
+    return (
+        select(entity_id, func.count())
+        .select_from(source)
+        .where(entity_id.in_(_ids(number)), *_kept(entity, lower, within))
+        .group_by(entity_id)
+    )
+
+
+def _values(
+    entity: Table, column: Column[Any], number: int, among: int, within: Reach | None
+) -> Select[Any]:
+    source, entity_id = rows_below(entity, column.table)
+    statement = (
+        select(entity_id, column)
+        .select_from(source)
+        .where(entity_id.in_(_ids(number)), column != "", *_kept(entity, column.table, within))
+        .distinct()
+        .order_by(entity_id, column)
+    )
+    if not among:
+        return statement
+    return statement.where(
+        column.in_([bindparam(f"among_{n}", type_=column.type) for n in range(among)])
+    )
+
+
+def _firsts(entity: Table, number: int, within: Reach | None) -> Select[Any]:
     if entity is instance:
-        rows = connection.execute(select(instance).where(instance.c.id.in_(ids)))
-        return {row.id: row for row in rows}
+        return select(instance.c.id, *_FIRST_COLUMNS).where(instance.c.id.in_(_ids(number)))
     source, entity_id = rows_below(entity, instance)
     first = (
         select(entity_id.label("entity"), func.min(instance.c.id).label("first"))
         .select_from(source)
-        .where(entity_id.in_(ids))
+        .where(entity_id.in_(_ids(number)), *_kept(entity, instance, within))
         .group_by(entity_id)
         .subquery()
     )
-    statement = select(first.c.entity, instance).join(instance, instance.c.id == first.c.first)
-    return {row.entity: row for row in connection.execute(statement)}
+    statement = select(first.c.entity, *_FIRST_COLUMNS)
+    return statement.join(instance, instance.c.id == first.c.first)
+
+
+def _ids(number: int) -> list[BindParameter[int]]:
+    return [bindparam(f"id_{n}", type_=Integer()) for n in range(number)]
+
+
+def _kept(entity: Table, lower: Table, within: Reach | None) -> list[ColumnElement[bool]]:
+    """What keeps the rows of ``lower`` under an entity within a reach."""
+    if within is None or entity in {series, instance}:
+        return []
+    return [study_in_reach(within) if lower is study else in_reach(within)]

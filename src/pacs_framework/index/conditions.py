@@ -7,6 +7,7 @@ A rank tells how few rows a condition leaves and that an index serves it: the lo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "OtherGroups",
     "StartsWith",
     "bindable",
+    "padded",
 ]
 
 NO_INDEX = 1000
@@ -53,6 +55,15 @@ def bindable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
+def padded(values: Sequence[Any]) -> Sequence[Any]:
+    """``values`` with the last one again and again, so that lists come in few lengths: powers of
+    two.
+    """
+    if not values:
+        return values
+    return [*values, *[values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition(ABC):
     """A test of ``column`` that lets through at least every row that can match."""
@@ -74,28 +85,43 @@ class Condition(ABC):
     def rank(self) -> int:
         """How well an index on the column serves this condition; lower is better."""
 
+    @property
     @abstractmethod
-    def clause(self) -> ColumnElement[bool]:
-        """The SQL expression, values bound."""
+    def values(self) -> Sequence[str]:
+        """What is bound, in the order in which `clause` takes it."""
+
+    @property
+    def shape(self) -> Hashable:
+        """What decides on the SQL: conditions of one shape differ in their `values` alone."""
+        return type(self), self.column, len(self.values)
+
+    @abstractmethod
+    def clause(self, bound: Sequence[ColumnElement[str]]) -> ColumnElement[bool]:
+        """The SQL expression; ``bound`` are the parameters for `values`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneOf(Condition):
-    """The column equals one of ``values``."""
+    """The column equals one of ``among``, which is not empty."""
 
-    values: tuple[str, ...]
+    among: tuple[str, ...]
 
     @property
     def rank(self) -> int:
         """Best where the column is unique."""
         return _EQUAL.get(self.column, NO_INDEX)
 
-    def clause(self) -> ColumnElement[bool]:
+    @property
+    def values(self) -> Sequence[str]:
+        """As many as there are, and some twice."""
+        return padded(self.among)
+
+    def clause(self, bound: Sequence[ColumnElement[str]]) -> ColumnElement[bool]:
         """Equality, or a list of bound values."""
-        if len(self.values) == 1:
-            equal: ColumnElement[bool] = self.column == self.values[0]
+        if len(bound) == 1:
+            equal: ColumnElement[bool] = self.column == bound[0]
             return equal
-        return self.column.in_(self.values)
+        return self.column.in_(bound)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +137,14 @@ class StartsWith(Condition):
             return NO_INDEX
         return 5 + _EQUAL[self.column] + max(0, 10 - 2 * len(self.prefix))
 
-    def clause(self) -> ColumnElement[bool]:
+    @property
+    def values(self) -> Sequence[str]:
+        """The first text that begins so, and one behind the last."""
+        return self.prefix, self.prefix + _BEYOND_ANY_CHARACTER
+
+    def clause(self, bound: Sequence[ColumnElement[str]]) -> ColumnElement[bool]:
         """The range of texts that begin so, which an index can walk."""
-        return and_(self.column >= self.prefix, self.column < self.prefix + _BEYOND_ANY_CHARACTER)
+        return and_(self.column >= bound[0], self.column < bound[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +162,20 @@ class Between(Condition):
         one_day = self.low[:_DAY] == self.high[:_DAY]
         return _EQUAL[self.column] + (0 if one_day else 10 if self.low and self.high else 20)
 
-    def clause(self) -> ColumnElement[bool]:
+    @property
+    def values(self) -> Sequence[str]:
+        """The lower bound, perhaps empty, and the upper one where there is one."""
+        return (self.low, self.high) if self.high else (self.low,)
+
+    @property
+    def shape(self) -> Hashable:
+        """Which bounds there are."""
+        return type(self), self.column, bool(self.low), bool(self.high)
+
+    def clause(self, bound: Sequence[ColumnElement[str]]) -> ColumnElement[bool]:
         """The bounds that are there; an empty column never passes."""
-        lower = self.column >= self.low if self.low else self.column > ""
-        return and_(lower, self.column <= self.high) if self.high else lower
+        lower = self.column >= bound[0] if self.low else self.column > bound[0]
+        return and_(lower, self.column <= bound[1]) if self.high else lower
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +193,20 @@ class Contains(Condition):
         """No index serves it."""
         return NO_INDEX
 
-    def clause(self) -> ColumnElement[bool]:
+    @property
+    def values(self) -> Sequence[str]:
+        """The pattern."""
+        return (self.pattern,)
+
+    @property
+    def shape(self) -> Hashable:
+        """Whether case counts."""
+        return type(self), self.column, self.fold
+
+    def clause(self, bound: Sequence[ColumnElement[str]]) -> ColumnElement[bool]:
         """A LIKE pattern."""
         operand: ColumnElement[Any] = func.lower(self.column) if self.fold else self.column
-        return operand.like(self.pattern, escape="\\")
+        return operand.like(bound[0], escape="\\")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,11 +223,19 @@ class OtherGroups(Condition):
         """The partial index holds few names."""
         return 15
 
-    def clause(self) -> ColumnElement[bool]:
+    @property
+    def values(self) -> Sequence[str]:
+        """The pattern, and what `StartsWith` has."""
+        return self.pattern, *self._first.values
+
+    def clause(self, bound: Sequence[ColumnElement[str]]) -> ColumnElement[bool]:
         """The condition of the partial index word for word, or no engine uses it."""
-        first = StartsWith(column=self.column, prefix=self.prefix)
         return and_(
             text("patient_name_search LIKE '%=%'"),
-            self.column.like(self.pattern, escape="\\"),
-            not_(first.clause()),
+            self.column.like(bound[0], escape="\\"),
+            not_(self._first.clause(bound[1:])),
         )
+
+    @property
+    def _first(self) -> StartsWith:
+        return StartsWith(column=self.column, prefix=self.prefix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from pacs_framework.archive.marks import Subject
 
-__all__ = ["StudyFacts", "studies_held"]
+__all__ = ["Sources", "StudyFacts", "studies_held"]
 
 _NONE: frozenset[str] = frozenset()
 _patient, _study, _series, _instance = schema.patient, schema.study, schema.series, schema.instance
@@ -56,20 +57,21 @@ class StudyFacts:
 def studies_held(
     connection: Connection,
     *,
-    with_sources: bool = False,
+    sources: Sources | None = None,
     consumers: Collection[str] | None = None,
 ) -> list[StudyFacts]:
     """Every study, in no order; some hundred bytes of memory for each.
 
-    ``sources`` are read from the whole change feed, and empty unless they are wanted. ``delivered``
-    is what ``consumers`` have seen, None for all.
+    Their ``sources`` are empty unless they are wanted. ``delivered`` is what ``consumers`` have
+    seen, None for all.
     """
     marks = _Marks(connection)
     modalities = _modalities(connection)
-    sources = _sources(connection) if with_sources else {}
+    by_study = sources.read(connection) if sources is not None else {}
     undelivered = undelivered_studies(connection, consumers)
     return [
-        _facts(row, marks, modalities, sources, undelivered) for row in connection.execute(_STUDIES)
+        _facts(row, marks, modalities, by_study, undelivered)
+        for row in connection.execute(_STUDIES)
     ]
 
 
@@ -91,6 +93,41 @@ _STUDIES = (
     .select_from(_instance.join(_series).join(_study).join(_patient))
     .group_by(*_KEY)
 )
+
+
+class Sources:
+    """Who sent instances of each study, as the change feed tells.
+
+    The first look reads all of the feed, each further one what has come in since. Safe to use from
+    many threads.
+    """
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._found: dict[str, frozenset[str]] = {}
+        self._shared: dict[frozenset[str], frozenset[str]] = {}  # the same few for all studies
+        self._upto = 0
+
+    def read(self, connection: Connection) -> Mapping[str, frozenset[str]]:
+        """Calling AE titles by Study Instance UID; not by patient, who may be another by now."""
+        with self._mutex:
+            # Asked first: what is committed in between is behind it, and comes the next time.
+            newest = connection.scalar(sa.select(sa.func.max(schema.change.c.sequence))) or 0
+            for uid, title in connection.execute(_arrivals(self._upto, newest)):
+                titles = self._found.get(uid, _NONE) | {title}
+                self._found[uid] = self._shared.setdefault(titles, titles)
+            self._upto = newest
+            return dict(self._found)
+
+
+def _arrivals(after: int, upto: int) -> sa.Select[str, str]:
+    c = schema.change.c
+    kinds = sorted(kind.value for kind in ARRIVALS)
+    return (
+        sa.select(c.study_instance_uid, c.calling_aet)
+        .where(c.sequence > after, c.sequence <= upto, c.kind.in_(kinds))
+        .distinct()
+    )
 
 
 class _Marks:
@@ -123,22 +160,11 @@ def _modalities(connection: Connection) -> Mapping[int, set[str]]:
     return found
 
 
-def _sources(connection: Connection) -> Mapping[str, set[str]]:
-    """By Study Instance UID: under which patient it came in may have been corrected since."""
-    found: dict[str, set[str]] = defaultdict(set)
-    c = schema.change.c
-    kinds = sorted(kind.value for kind in ARRIVALS)
-    statement = sa.select(c.study_instance_uid, c.calling_aet).where(c.kind.in_(kinds)).distinct()
-    for uid, title in connection.execute(statement):
-        found[uid].add(title)
-    return found
-
-
 def _facts(
     row: Row[Any],
     marks: _Marks,
     modalities: Mapping[int, set[str]],
-    sources: Mapping[str, set[str]],
+    sources: Mapping[str, frozenset[str]],
     undelivered: set[str],
 ) -> StudyFacts:
     uid = row.study_instance_uid
@@ -152,7 +178,7 @@ def _facts(
         first=row.first.replace(tzinfo=dt.UTC),
         last=row.last.replace(tzinfo=dt.UTC),
         modalities=frozenset(modalities.get(row.id, _NONE)),
-        sources=frozenset(sources.get(uid, _NONE)),
+        sources=sources.get(uid, _NONE),
         labels=marks.labels(uid, patient),
         protected=marks.is_protected(uid, patient),
         delivered=uid not in undelivered,

@@ -8,7 +8,8 @@ takes the text and the bound parameters that SQLAlchemy makes of them and keeps 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.expression import ClauseElement
 
-__all__ = ["Cursor", "Prepared"]
+__all__ = ["Cursor", "Prepared", "Shapes"]
 
 Processor = Callable[[Any], Any]
+
+_MOST_SHAPES = 512
 
 
 class Cursor(Protocol):
@@ -96,6 +99,32 @@ class Prepared:
             for name, process in self._processors.items():
                 values[name] = process(values[name])
         return self._pick(values)
+
+
+class Shapes:
+    """Statements for one dialect, each known by what decides on its text, and prepared once.
+
+    SQLAlchemy remembers what it has compiled, but to find it again a statement has to be put
+    together anew, which takes longer than to carry it out. What shapes there are is up to those who
+    ask, so there is room for some hundred; the one that came first goes first.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._held: dict[Hashable, Prepared] = {}
+        self._lock = threading.Lock()
+
+    def prepared(self, shape: Hashable, make: Callable[[], ClauseElement]) -> Prepared:
+        """The statement of ``shape``; ``make`` puts it together where it is not held."""
+        held = self._held.get(shape)
+        if held is None:
+            # Two threads at once may both compile it, to the same end.
+            held = Prepared(make(), self._dialect)
+            with self._lock:
+                if len(self._held) >= _MOST_SHAPES:
+                    del self._held[next(iter(self._held))]
+                self._held[shape] = held
+        return held
 
 
 def _positional(dialect: Dialect) -> Dialect:

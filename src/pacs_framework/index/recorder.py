@@ -18,6 +18,7 @@ from pacs_framework.index.entry import DuplicatePolicy, Entry, Stored, StoredAs
 from pacs_framework.index.filing import Filing
 from pacs_framework.index.parents import Parents
 from pacs_framework.index.prepared import Cursor, Prepared
+from pacs_framework.index.protected_series import ProtectedSeries
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -80,6 +81,7 @@ class Recorder:
         self._insert_change = _insert(schema.change, _CHANGE_COLUMNS, dialect)
         self._insert_obsolete = Prepared(sa.insert(schema.obsolete).inline(), dialect)
         self._remove = _Removal(dialect)
+        self._protected = ProtectedSeries(dialect)
 
     def record(
         self, cursor: Cursor, entries: Sequence[Entry], *, announce: bool = True
@@ -147,20 +149,28 @@ class Recorder:
         found = existing.get(entry.attributes["SOPInstanceUID"])
         if found is None:
             return _NEW
-        row_id, uid, series_id, storage_key, digest, transfer_syntax_uid = found
+        _, uid, _, storage_key, digest, transfer_syntax_uid = found
         if storage_key == entry.storage_key:
             return _KNOWN
         if entry.duplicates is DuplicatePolicy.REJECT:
             return DuplicateInstance(
                 f"SOP Instance UID {uid!r} exists and the duplicate policy is 'reject'"
             )
-        if (
-            bytes(digest) == entry.dataset_digest
-            and transfer_syntax_uid == entry.transfer_syntax_uid
-        ):
+        same = bytes(digest) == entry.dataset_digest
+        if same and transfer_syntax_uid == entry.transfer_syntax_uid:
             return Stored(outcome=StoredAs.IDENTICAL)
         if entry.duplicates is DuplicatePolicy.IGNORE:
             return Stored(outcome=StoredAs.IGNORED)
+        return self._replaced(cursor, found)
+
+    def _replaced(self, cursor: Cursor, found: Any) -> Outcome:
+        """Take the instance out, unless it has to be kept."""
+        row_id, uid, series_id, storage_key, *_ = found
+        if self._protected.holds(cursor, series_id):
+            return DuplicateInstance(
+                f"protected from being replaced: SOP Instance UID {uid!r} exists; "
+                "`pacs protect list` tells why"
+            )
         self._insert_obsolete.run(cursor, {"storage_key": storage_key})
         self._remove.remove(cursor, row_id, series_id)
         self._parents.forget()

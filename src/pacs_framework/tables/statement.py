@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pacs_framework.index.prepared import Prepared
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Dialect
     from sqlalchemy.sql.expression import ClauseElement
+
+    from pacs_framework.index.prepared import Cursor
 
 __all__ = ["Statement"]
 
@@ -35,19 +37,23 @@ class Statement:
 
         Raises what SQLAlchemy raises.
         """
-        prepared = self._for(connection)
+        prepared = self._for(connection.dialect)
         result = connection.exec_driver_sql(prepared.sql, prepared.bind(values))
         return result.all() if result.returns_rows else ()
+
+    def fetch(self, cursor: Cursor, dialect: Dialect, values: Mapping[str, Any]) -> Sequence[Any]:
+        """The same on a cursor of the driver; for one that reads. Raises what the driver raises."""
+        self._for(dialect).run(cursor, values)
+        return cursor.fetchall()
 
     def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute once for each of ``rows``; not at all without any."""
         if rows:
-            prepared = self._for(connection)
+            prepared = self._for(connection.dialect)
             connection.exec_driver_sql(prepared.sql, [prepared.bind(row) for row in rows])
 
-    def _for(self, connection: Connection) -> Prepared:
+    def _for(self, dialect: Dialect) -> Prepared:
         # Two threads at once may both compile it, to the same end.
-        dialect = connection.dialect
         prepared = self._prepared.get(dialect.name)
         if prepared is None:
             prepared = Prepared(self._statement, dialect, column_keys=self._columns)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 
 from pacs_framework.archive.query import QueryService
 from pacs_framework.archive.query_keys import Root
@@ -30,15 +31,32 @@ def empty_storage():
     return MemoryStorage()
 
 
-def selects(database):
-    """The queries that the database gets from now on, with their parameters."""
+@pytest.fixture
+def statements(database, monkeypatch):
+    """The queries that the database has been asked, with their parameters."""
     seen = []
 
-    def note(_connection, _cursor, statement, parameters, *_rest):
-        if statement.startswith("SELECT"):
-            seen.append((statement, parameters))
+    class Noting:
+        """A cursor that tells what it is given."""
 
-    event.listen(database.engine, "before_cursor_execute", note)
+        def __init__(self, cursor):
+            self._cursor = cursor
+
+        def __getattr__(self, name):
+            return getattr(self._cursor, name)
+
+        def execute(self, statement, parameters=()):
+            seen.append((statement, parameters))
+            return self._cursor.execute(statement, parameters)
+
+    read = database.cursor
+
+    @contextmanager
+    def noted():
+        with read() as cursor:
+            yield Noting(cursor)
+
+    monkeypatch.setattr(database, "cursor", noted)
     return seen
 
 
@@ -83,9 +101,8 @@ def test_a_limit_ends_the_answers(many, keys):
     assert len(list(found)) == 3
 
 
-def test_the_database_is_read_as_far_as_answers_are_taken(many, database, keys):
+def test_the_database_is_read_as_far_as_answers_are_taken(many, statements, keys):
     """Nobody pays for the second page who looks at the first."""
-    statements = selects(database)
     found = many.find(Level.STUDY, Root.STUDY, keys(StudyInstanceUID=""))
     assert statements == []
     list(itertools.islice(found, 10))
@@ -112,9 +129,8 @@ def test_a_cancelled_query_ends_where_it_is(many, keys):
     assert len(list(found)) == 5
 
 
-def test_a_query_without_matches_is_cancelled_as_well(many, database, keys):
+def test_a_query_without_matches_is_cancelled_as_well(many, statements, keys):
     """``StudyTime`` narrows nothing in SQL: every row is looked at, until the cancel."""
-    statements = selects(database)
     found = many.find(Level.STUDY, Root.STUDY, keys(StudyTime="1200"), cancelled=lambda: True)
     assert list(found) == []
     assert len(statements) == 1
@@ -131,12 +147,13 @@ def test_a_query_without_matches_is_cancelled_as_well(many, database, keys):
     ],
 )
 @pytest.mark.parametrize("pacs_index_url", ["sqlite"], indirect=True)
-def test_keyed_and_ranged_queries_start_from_an_index(many, database, keys, wanted, index):
+def test_keyed_and_ranged_queries_start_from_an_index(
+    many, database, statements, keys, wanted, index
+):
     """On SQLite the plan says so: no scan, and no sorting of more than ties.
 
     PostgreSQL gets the same conditions, but plans by its statistics.
     """
-    statements = selects(database)
     identifier = keys(**{"StudyInstanceUID": ""} | wanted)
     next(many.find(Level.STUDY, Root.STUDY, identifier))
     sql, parameters = statements[0]

@@ -24,17 +24,21 @@ _LARGEST_US = 0xFFFF  # the counts are of VR US; more than this is answered as t
 
 @dataclass(slots=True, kw_only=True)
 class Score:
-    """Counts of sub-operations, and the UIDs of those that failed."""
+    """Counts of sub-operations, and the UIDs of those that failed.
+
+    ``gone`` are failed ones without a UID: instances that were deleted before it was looked up.
+    """
 
     remaining: int
     completed: int = 0
     warning: int = 0
+    gone: int = 0
     failed_uids: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> int:
         """How many failed."""
-        return len(self.failed_uids)
+        return len(self.failed_uids) + self.gone
 
     def record(self, sop_instance_uid: str, status: int) -> None:
         """Count one sub-operation by the status of its C-STORE response."""
@@ -46,6 +50,11 @@ class Score:
             self.warning += 1
         else:
             self.failed_uids.append(sop_instance_uid)
+
+    def end(self) -> None:
+        """No instance is left: those that were counted and never came have failed."""
+        self.gone += self.remaining
+        self.remaining = 0
 
     def elements(self, *, final: bool) -> dict[str, int]:
         """The counts as command elements; a final response tells nothing of remaining ones unless
@@ -63,7 +72,7 @@ class Score:
     @property
     def final_status(self) -> Status:
         """Success when all went well, A702H when all failed, B000H for anything in between."""
-        if not self.failed_uids and not self.warning:
+        if not self.failed and not self.warning:
             return Status.SUCCESS
         if self.completed or self.warning:
             return Status.SUBOPERATIONS_WITH_FAILURES

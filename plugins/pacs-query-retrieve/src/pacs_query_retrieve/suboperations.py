@@ -114,13 +114,14 @@ class Retrieval:
         while carrier.usable and not self._cancellation():
             due = next(ahead, None)
             if due is None:
-                return
+                break
             status = self._store(carrier, due, ahead)
             self._score.record(due.stored.sop_instance_uid, status)
             self._tell_counts()
         if not self._cancellation.requested:
             for stored in ahead.rest():
                 self._score.record(stored.sop_instance_uid, Status.PROCESSING_FAILURE)
+            self._score.end()
 
     def _tell_counts(self) -> None:
         now = monotonic()
