@@ -99,6 +99,12 @@ def fail(request: Request) -> Response:
     raise KeyError("Doe^John")
 
 
+def in_pieces(request: Request) -> Response:
+    """A short body that nobody knows the length of."""
+    del request
+    return Response(body=iter([b"ab", b"", b"cd"]))
+
+
 def break_off(request: Request) -> Response:
     """A body that breaks in the middle."""
     del request
@@ -140,6 +146,7 @@ def plugin(streams: Streams) -> SimpleNamespace:
         route("/unread", echo, "POST", action=Action.WRITE, takes=Takes()),
         route("/refused", refuse),
         route("/failed", fail),
+        route("/pieces", in_pieces),
         route("/broken", break_off),
         route("/large", streams.large),
         route("/endless", streams.endless),

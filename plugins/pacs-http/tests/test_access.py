@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 from types import SimpleNamespace
 from typing import Any
@@ -12,14 +13,18 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
 from pacs_framework import hookimpl
+from pacs_framework.archive.marks import Subject
 from pacs_framework.errors import PluginError
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.instances import Instances
 from pacs_http.access import passwords
 from pacs_http.access.accounts import Accounts
+from pacs_http.access.facts import IndexFacts
 from pacs_http.access.passwords import Guesses, hashed
+from pacs_http.access.scope import Scope
 from pacs_http.contract import Action, Deny, Grant, Level, Limit, Request, Response, Route
 from pacs_http.contract import json_response as as_json
+from pacs_http.problems import Problem
 from pacs_http.testing import WebArchive, serve_http
 
 
@@ -363,3 +368,79 @@ def test_a_role_may_be_limited_and_a_token_within_it(
             (token_for(web, "ct", "b", limits=within), ["1.1"]),
         ):
             assert client.get("/studies", headers=headers).json()["studies"] == studies
+
+
+def test_a_role_may_be_limited_to_labels(pacs_archive: Archives, stored: list[Dataset]) -> None:
+    """As soon as the label is there, and no longer than it is."""
+
+    def routes() -> list[Route]:
+        search = {"level": Level.STUDY, "action": Action.SEARCH, "summary": "x", "scoped": True}
+        return [Route(method="GET", path="/studies", handler=names, **search)]
+
+    web = serve_http(
+        pacs_archive,
+        {"test": SimpleNamespace(http_routes=hookimpl(routes))},
+        http={"login": "required", "roles": {"r": {"allow": ["search"], "labels": ["research"]}}},
+    )
+    web.running.take_in(*stored)
+    headers, marks = token_for(web, "r"), web.running.archive.marks
+    subject = Subject(study="1.2")
+    with web.client() as client:
+        assert client.get("/studies", headers=headers).json()["studies"] == []
+        marks.label(subject, "research", by="test")
+        assert client.get("/studies", headers=headers).json()["studies"] == ["1.2"]
+        marks.unlabel(subject, "research")
+        assert client.get("/studies", headers=headers).json()["studies"] == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "attributes", "takes"),
+    [
+        (Limit(patients=("A*",)), {"PatientID": "A1", "Modality": "CT"}, True),
+        (Limit(patients=("A*",)), {"PatientID": "BA", "Modality": "CT"}, False),
+        (Limit(patients=("A[1]",)), {"PatientID": "A1"}, False),
+        (Limit(modalities=("CT",)), {"PatientID": "A1", "Modality": "ct"}, False),
+        (Limit(studies=("1.2",)), {"StudyInstanceUID": "1.2"}, True),
+        (Limit(studies=("1.2",)), {"StudyInstanceUID": "1.3"}, False),
+        (Limit(labels=("research",)), {"PatientID": "A1"}, False),
+        (Limit(patients=("A",)), {}, False),
+    ],
+)
+def test_what_is_stored_is_in_scope(limit: Limit, attributes: dict[str, str], takes: bool) -> None:
+    scope = Scope((limit,))
+    if takes:
+        scope.check_write(attributes)
+    else:
+        with pytest.raises(Problem, match="outside of what you may store"):
+            scope.check_write(attributes)
+
+
+def test_nothing_is_stored_over_what_is_out_of_scope(
+    scoped: WebArchive, stored: list[Dataset]
+) -> None:
+    """An instance of somebody else with the UID of one that is there."""
+    facts = IndexFacts(scoped.running.archive)
+    scope = Scope((Limit(patients=("A",)),), facts_of=facts)
+    mine, _, other = (str(each.SOPInstanceUID) for each in stored)
+    scope.check_write({"PatientID": "A", "SOPInstanceUID": mine})
+    with pytest.raises(Problem, match="outside of what you may store"):
+        scope.check_write({"PatientID": "A", "SOPInstanceUID": other})
+
+
+def test_passwords_and_tokens_never_reach_the_log(
+    guarded: WebArchive, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Right or wrong, of users and of programs."""
+    accounts_of(guarded).add_user("jane", hashed("a long password"), ["viewer"])
+    token = token_for(guarded, "viewer")["Authorization"]
+    with guarded.client() as client:
+        for right in ("a long password", "another password"):
+            client.get("/echo/x", auth=("jane", right))
+        client.get("/echo/x", headers={"Authorization": token})
+        client.get("/echo/x", headers={"Authorization": token[:-1] + "-"})
+        client.get("/failed", headers={"Authorization": token})
+    told = "".join(capsys.readouterr())
+    assert "login failed" in told
+    basic = base64.b64encode(b"jane:a long password").decode()
+    for secret in ("a long password", "another password", token.split("_", 2)[2][:-1], basic):
+        assert secret not in told

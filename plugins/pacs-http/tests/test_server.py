@@ -121,6 +121,13 @@ def test_an_answer_reaches_a_client_whose_body_nobody_reads(client: httpx.Client
     assert answer.headers["connection"] == "close"
 
 
+def test_a_short_answer_in_pieces_is_sent_as_one_with_its_length(client: httpx.Client) -> None:
+    answer = client.get("/pieces")
+    assert answer.content == b"abcd"
+    assert answer.headers["content-length"] == "4"
+    assert "transfer-encoding" not in answer.headers
+
+
 def test_a_large_answer_comes_whole(client: httpx.Client, streams: Any) -> None:
     assert len(client.get("/large").content) == 64 << 20
     assert streams.closed.is_set()

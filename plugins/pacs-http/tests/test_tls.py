@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import socket
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -15,6 +18,7 @@ from pacs_framework.network.tls import client_context
 from pacs_framework.testing.certificates import Certificates, make_certificates
 from pacs_framework.testing.factories import Archives
 from pacs_http.contract import Action, Level, Request, Response, Route, json_response
+from pacs_http.settings import HttpSettings
 from pacs_http.testing import WebArchive, serve_http
 
 
@@ -34,7 +38,12 @@ def secure(pacs_archive: Archives, certificates: Certificates) -> WebArchive:
     return _served(pacs_archive, certificates)
 
 
-def _served(archives: Archives, made: Certificates, **more: object) -> WebArchive:
+def _served(
+    archives: Archives,
+    made: Certificates,
+    client_certificates: str = "optional",
+    **more: object,
+) -> WebArchive:
     declared = Route(
         method="GET",
         path="/shown",
@@ -48,7 +57,7 @@ def _served(archives: Archives, made: Certificates, **more: object) -> WebArchiv
         "certificate": made.server,
         "key": made.server,
         "ca": made.ca,
-        "client_certificates": "optional",
+        "client_certificates": client_certificates,
     }
     plugin = SimpleNamespace(http_routes=hookimpl(lambda: [declared]))
     return serve_http(archives, {"test": plugin}, http={"tls": tls, "header_timeout": 1.0, **more})
@@ -88,7 +97,12 @@ def test_a_handshake_that_does_not_come_is_not_waited_for(secure: WebArchive) ->
 
 @pytest.mark.parametrize(
     ("known", "statuses"),
-    [("CN=client,O=Hospital", [401, 200]), ("CN=other,O=Hospital", [401, 401])],
+    [
+        ("CN=client,O=Hospital", [401, 200]),
+        ("CN=other,O=Hospital", [401, 401]),
+        ("DNS:client", [401, 200]),
+        ("DNS:server", [401, 401]),
+    ],
 )
 def test_a_certificate_logs_in_where_it_is_known(
     pacs_archive: Archives, certificates: Certificates, known: str, statuses: list[int]
@@ -101,3 +115,32 @@ def test_a_certificate_logs_in_where_it_is_known(
         with httpx.Client(base_url=web.url, verify=context, trust_env=False) as client:
             got.append(client.get("/shown").status_code)
     assert got == statuses
+
+
+def test_a_certificate_is_known_by_its_names_and_roles_that_there_are() -> None:
+    tls = {
+        "enabled": True,
+        "certificate": "a.pem",
+        "key": "a.pem",
+        "ca": "ca.pem",
+        "client_certificates": "optional",
+    }
+    with pytest.raises(ValueError, match="there is no role 'vewer'"):
+        HttpSettings(tls=tls, certificates={"CN=client": ("vewer",)})
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_logs_in_by_its_certificate(
+    pacs_archive: Archives, certificates: Certificates
+) -> None:
+    """Where one is required, nobody else gets as far as a request."""
+    known = {"CN=client,O=Hospital": ["viewer"]}
+    web = _served(pacs_archive, certificates, client_certificates="required", certificates=known)
+    curl = ["curl", "-sS", "--noproxy", "*", "--cacert", str(certificates.ca), f"{web.url}/shown"]
+    done = subprocess.run(
+        [*curl, "--cert", str(certificates.client)], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == ["CN=client,O=Hospital", "https"]
+    without = subprocess.run(curl, capture_output=True, text=True, check=False)
+    assert without.returncode != 0
+    assert without.stdout == ""

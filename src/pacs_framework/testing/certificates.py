@@ -18,7 +18,7 @@ __all__ = ["Certificates", "make_certificates"]
 @dataclass(frozen=True, slots=True)
 class Certificates:
     """PEM files, each a certificate with its key: an authority, a server and a client that it
-    signed for 127.0.0.1, and a stranger that signed itself.
+    signed for 127.0.0.1 and their names here, and a stranger that signed itself.
     """
 
     ca: Path
@@ -59,7 +59,12 @@ def _certificate(
         .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            x509.SubjectAlternativeName(
+                [
+                    x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+                    x509.DNSName(name),
+                ]
+            ),
             critical=False,
         )
         .sign(issuer[1] if issuer else key, hashes.SHA256())

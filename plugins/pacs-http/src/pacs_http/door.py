@@ -43,6 +43,7 @@ class HttpDoor(Door):
         self._archive = archive
         self._settings = settings
         self.scheme = settings.scheme
+        self.link_target = settings.link_target
         self.host = settings.host
         self.port = settings.port
         self.chosen = "port" in settings.model_fields_set

@@ -5,11 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pacs_framework.live import Health
-from pacs_http.contract import Action, Answer, Level, Request, Response, Route, json_response
+from pacs_http.access.links import SHARED
+from pacs_http.contract import (
+    Action,
+    Answer,
+    Level,
+    Problem,
+    Request,
+    Response,
+    Route,
+    json_response,
+)
 from pacs_http.openapi import document
 
 if TYPE_CHECKING:
@@ -29,11 +40,12 @@ _HEALTH: dict[str, Any] = {
 _FRESH_SECONDS = 1.0
 
 
-class _HasRouter(Protocol):
+class _Door(Protocol):
     router: Router
+    link_target: str
 
 
-def own_routes(archive: Archive, door: _HasRouter) -> Sequence[Route]:
+def own_routes(archive: Archive, door: _Door) -> Sequence[Route]:
     """What pacs-http answers itself."""
     readiness = _Readiness(archive)
     return (
@@ -62,6 +74,15 @@ def own_routes(archive: Archive, door: _HasRouter) -> Sequence[Route]:
         ),
         Route(
             method="GET",
+            path=f"{SHARED}/{{link}}",
+            handler=partial(_open_link, door.link_target),
+            level=Level.SYSTEM,
+            action=Action.READ,
+            summary="Open a link that was made for one study",
+            answers={303: Answer("where the study is")},
+        ),
+        Route(
+            method="GET",
             path="/openapi.json",
             handler=lambda request: json_response(document(door.router.routes, request.base_url)),
             level=Level.SYSTEM,
@@ -69,6 +90,19 @@ def own_routes(archive: Archive, door: _HasRouter) -> Sequence[Route]:
             summary="This document: what may be asked of the archive",
             answers={200: Answer("OpenAPI 3.1", ("application/json",), {"type": "object"})},
         ),
+    )
+
+
+def _open_link(target: str, request: Request) -> Response:
+    """Where a browser goes with a link. Its address is a secret, and no other page is told it."""
+    if request.principal.kind != "link":
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such link")
+    (limit,) = request.principal.limits
+    place = target.replace("{link}", request.base_url).replace("{study}", limit.studies[0])
+    return Response(
+        status=HTTPStatus.SEE_OTHER,
+        headers=[("Location", place), ("Referrer-Policy", "no-referrer")],
+        body=b"",
     )
 
 

@@ -41,10 +41,10 @@ def serve_options() -> Mapping[str, click.Option]:
 
 @hookimpl
 def cli_commands() -> Sequence[click.Command]:
-    """``pacs user`` and ``pacs token``."""
-    from pacs_http.commands import token, user  # noqa: PLC0415 - only the command line asks
+    """``pacs user``, ``pacs token`` and ``pacs link``."""
+    from pacs_http.commands import link, token, user  # noqa: PLC0415 - only the command line asks
 
-    return [token, user]
+    return [link, token, user]
 
 
 # What follows imports SQLAlchemy, or what the contract needs, where it is used, not above: a
@@ -53,7 +53,7 @@ def cli_commands() -> Sequence[click.Command]:
 
 @hookimpl
 def tables() -> PluginTables:
-    """Users and tokens."""
+    """Users, tokens and links."""
     from pacs_http.tables import TABLES  # noqa: PLC0415 - see above
 
     return TABLES

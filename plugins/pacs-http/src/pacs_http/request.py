@@ -90,6 +90,10 @@ class Request:
         The address of the client, that of a trusted proxy's client where there is one.
     tls_subject
         The subject of the client's verified certificate; empty where there is none.
+    tls_names
+        Its alternative names: ``DNS:…``, ``URI:…``, ``email:…``.
+    link
+        The link that the address begins with; ``path`` is without it, and ``base_url`` with it.
     """
 
     method: str
@@ -102,6 +106,8 @@ class Request:
     request_id: str = ""
     peer: str = ""
     tls_subject: str = ""
+    tls_names: tuple[str, ...] = ()
+    link: str = field(default="", repr=False)
     resource: Resource = field(default_factory=Resource)
     principal: Principal = NOBODY
     scope: Scope = field(default=EVERYTHING, repr=False)

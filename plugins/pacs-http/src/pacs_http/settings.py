@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from pacs_framework.config import Port, Seconds, Section, Size, TlsSettings
 
-__all__ = ["DEFAULT_PORT", "HttpSettings", "is_loopback"]
+__all__ = ["BUILT_IN", "DEFAULT_PORT", "HttpSettings", "OidcSettings", "is_loopback"]
 
 DEFAULT_PORT = 8042
 
+BUILT_IN: dict[str, frozenset[str]] = {
+    "viewer": frozenset({"read", "search"}),
+    "uploader": frozenset({"write"}),
+    "editor": frozenset({"read", "search", "write"}),
+    "admin": frozenset({"read", "search", "write", "delete", "admin"}),
+}
+"""Role → what it may do. A section ``[plugin.http.roles.NAME]`` of the same name goes before it."""
+
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+]
+
 _ORIGIN = re.compile(r"https?://[^/\s,*]+")
+_PLACE = re.compile(r"\{(\w*)\}?")
 
 
 def is_loopback(host: str) -> bool:
@@ -39,6 +54,77 @@ class RoleSettings(Section):
         default=(),
         description="Modalities, with * and ?, of series that it may see and store; none is all.",
     )
+    labels: tuple[str, ...] = Field(
+        default=(),
+        description="Labels of studies or patients, of which one has to be there; none is all.",
+    )
+
+
+class OidcSettings(Section):
+    """The provider whose bearer tokens log in, ``[plugin.http.oidc]``."""
+
+    issuer: str = Field(
+        default="",
+        description=(
+            "Its address as it stands in its tokens, https:// unless on loopback, for example "
+            "https://login.example.org/realms/clinic; empty is no provider."
+        ),
+    )
+    audience: tuple[str, ...] = Field(
+        default=(), description="Whom tokens have to be made for: one of these."
+    )
+    roles_claim: str = Field(
+        default="roles",
+        min_length=1,
+        description="Claim with roles or groups; periods lead into objects (realm_access.roles).",
+    )
+    roles: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description='A value of that claim to roles here: "pacs-readers" = ["viewer"].',
+    )
+    name_claim: str = Field(
+        default="sub", min_length=1, description="Claim that names who asks, as the log shows it."
+    )
+    algorithms: tuple[Algorithm, ...] = Field(
+        default=("RS256", "ES256"), min_length=1, description="Signatures that are taken."
+    )
+    clock_skew: Seconds = Field(
+        default=60.0, description="Seconds by which its clock and ours may differ."
+    )
+    keys_url: str = Field(
+        default="", description="Where its keys are; empty asks its discovery document."
+    )
+    keys_fresh: Seconds = Field(
+        default=600.0, description="Seconds after which its keys are fetched again."
+    )
+    keys_kept: Seconds = Field(
+        default=86400.0,
+        description="Seconds that known keys go on to hold while the provider gives no answer.",
+    )
+    timeout: Seconds = Field(default=5.0, description="Seconds that the provider has to answer.")
+    ca: Path | None = Field(
+        default=None, description="PEM file of its authorities; else those of the system."
+    )
+
+    @field_validator("issuer", "keys_url")
+    @classmethod
+    def _is_secret_on_its_way(cls, value: str) -> str:
+        url = urlsplit(value)
+        secure = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))
+        if value and not (secure and url.hostname):
+            raise ValueError("needs https:// and a host; http:// is for loopback alone")
+        return value
+
+    @model_validator(mode="after")
+    def _says_for_whom_and_what(self) -> Self:
+        if self.issuer and not self.audience:
+            raise ValueError(
+                "audience is missing: without it a token made for any other program of this "
+                "provider would log in here"
+            )
+        if self.issuer and not self.roles:
+            raise ValueError("roles is missing: without it nobody who logs in may do anything")
+        return self
 
 
 class HttpSettings(Section):
@@ -131,8 +217,20 @@ class HttpSettings(Section):
     certificates: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
         description=(
-            "Client certificates that log in: subject, as the log shows it, to roles, for example "
-            '"CN=viewer,O=Hospital" = ["viewer"]. Needs tls with client_certificates.'
+            "Client certificates that log in, to their roles: by subject, as the log shows it, "
+            '"CN=viewer,O=Hospital" = ["viewer"], or by an alternative name, "DNS:…", "URI:…" or '
+            '"email:…". Needs tls with client_certificates.'
+        ),
+    )
+    oidc: OidcSettings = Field(
+        default_factory=OidcSettings,
+        description="A provider of OpenID Connect whose tokens log in.",
+    )
+    link_target: str = Field(
+        default="{link}/dicom-web/studies/{study}?accept=application/zip",
+        description=(
+            "Where a browser goes that opens a link of `pacs link create`: {link} is the address "
+            "below which the study is served, {study} its UID. A viewer, for example."
         ),
     )
     tls: TlsSettings = Field(default_factory=TlsSettings, description="HTTPS instead of HTTP.")
@@ -164,6 +262,30 @@ class HttpSettings(Section):
         for network in value:
             ipaddress.ip_network(network)  # its ValueError names what is wrong
         return value
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether everybody has to log in, whatever users and tokens there are."""
+        return self.login == "required" or bool(self.certificates) or bool(self.oidc.issuer)
+
+    @field_validator("link_target")
+    @classmethod
+    def _is_a_place(cls, value: str) -> str:
+        if "{link}" not in value or not set(_PLACE.findall(value)) <= {"link", "study"}:
+            raise ValueError("holds {link}, perhaps {study}, and no other braces")
+        return value
+
+    @model_validator(mode="after")
+    def _roles_are_known(self) -> Self:
+        known = {*BUILT_IN, *self.roles}
+        for roles in (*self.certificates.values(), *self.oidc.roles.values()):
+            for role in roles:
+                if role not in known:
+                    raise ValueError(
+                        f"there is no role {role!r} (known: {', '.join(sorted(known))}); a section "
+                        f"[plugin.http.roles.{role}] makes one"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _certificates_are_asked_for(self) -> Self:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from pacs_framework.tables import TEXT, TIME, PluginTables, new_metadata
 
-__all__ = ["NAME", "TABLES", "token", "user"]
+__all__ = ["NAME", "TABLES", "link", "token", "user"]
 
 NAME = "http"
 
@@ -31,6 +31,17 @@ token = sa.Table(
     sa.Column("limits", sa.Text, nullable=False),  # JSON: list of patients, modalities, studies
     sa.Column("created", TIME, nullable=False),
     sa.Column("expires", TIME),
+)
+
+link = sa.Table(
+    "http_link",
+    _metadata,
+    sa.Column("id", TEXT, primary_key=True),
+    sa.Column("digest", sa.LargeBinary(32), nullable=False),  # SHA-256 of its secret
+    sa.Column("study", TEXT, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("created", TIME, nullable=False),
+    sa.Column("expires", TIME, nullable=False),
 )
 
 TABLES = PluginTables(metadata=_metadata)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from pacs_http import plugin as http_plugin
 from pacs_http.contract import Headers, Problem, Request, Route
+from pacs_http.door import HttpDoor
 from pacs_http.problems import as_problem
 from pacs_http.response import Response
 from pacs_http.server.answers import problem_response
@@ -21,7 +24,18 @@ if TYPE_CHECKING:
     from pacs_framework.testing.factories import Archives
     from pacs_framework.testing.running import RunningArchive
 
-__all__ = ["ReadBody", "WebArchive", "answer", "make_request", "open_signal_pipe", "serve_http"]
+__all__ = [
+    "ReadBody",
+    "WebArchive",
+    "answer",
+    "make_request",
+    "open_routes",
+    "open_signal_pipe",
+    "serve_http",
+]
+
+_PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
+_UIDS = {"study", "series", "instance"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +71,26 @@ def serve_http(
     tree["plugin"] = {**tree.get("plugin", {}), "http": {"port": 0, **(http or {})}}
     running = archives({"http": http_plugin, **(plugins or {})}, settings=tree, **more)
     return WebArchive(running=running, url=running.app.door_urls()["http"])
+
+
+def open_routes(web: WebArchive) -> list[str]:
+    """Names of the routes, of all plugins, that answer somebody who may do nothing: other than
+    with 401 without login, or other than with 403 to a token without a role.
+    """
+    from pacs_http.access.accounts import Accounts  # noqa: PLC0415 - needs SQLAlchemy
+
+    token = Accounts(web.running.archive.tables("http")).create_token("powerless", [])
+    headers = {"Authorization": f"Bearer {token}"}
+    found = []
+    (door,) = (each for each in web.running.app.doors if isinstance(each, HttpDoor))
+    with web.client() as client:
+        for route in door.router.routes:
+            target = _PARAMETER.sub(lambda m: "1.2" if m[1] in _UIDS else "x", route.path)
+            nobody = client.request(route.method, target).status_code
+            powerless = client.request(route.method, target, headers=headers).status_code
+            if (nobody, powerless) != (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+                found.append(route.name)
+    return found
 
 
 def open_signal_pipe() -> None:

@@ -75,8 +75,7 @@ class Accounts:
 
     def any(self) -> bool:
         """Whether there is any user or token, even an expired one."""
-        with self._store.reading() as connection:
-            return bool(_ANY.run(connection, {}))
+        return bool(self._store.rows(_ANY, {}))
 
     # --- users ----------------------------------------------------------------------------------
 

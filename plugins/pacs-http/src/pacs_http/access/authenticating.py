@@ -1,4 +1,4 @@
-"""Who asks: by user and password, token or certificate, or by nothing where that is enough."""
+"""Who asks: by password, token, link or certificate, or by nothing where that is enough."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from pacs_http.access.accounts import Accounts
 from pacs_http.access.passwords import Guesses, Passwords
 from pacs_http.access.principal import ANYBODY, NOBODY, Principal
+from pacs_http.access.scope import Limit
 from pacs_http.problems import Problem
 from pacs_http.settings import is_loopback
 
 if TYPE_CHECKING:
+    from pacs_http.access.accounts import Accounts
+    from pacs_http.access.links import Links
+    from pacs_http.access.oidc import OidcTokens
     from pacs_http.request import Request
-    from pacs_http.settings import HttpSettings
+    from pacs_http.settings import HttpSettings, OidcSettings
 
 __all__ = ["CHALLENGE", "Authenticator"]
 
@@ -31,16 +34,20 @@ CHALLENGE = (
 )
 _OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _SAFE = {"GET", "HEAD"}
+_DOTS_OF_JWT = 2
 
 
 class Authenticator:
     """Finds out who asks; one for each process.
 
-    What a header shows goes before the certificate of the connection, which may be a proxy's.
+    A link goes before all else: who opens one gets what it is for, and no more. What a header shows
+    goes before the certificate of the connection, which may be a proxy's.
     """
 
-    def __init__(self, accounts: Accounts, settings: HttpSettings) -> None:
+    def __init__(self, accounts: Accounts, links: Links, settings: HttpSettings) -> None:
         self._accounts = accounts
+        self._links = links
+        self._oidc = _provider(settings.oidc) if settings.oidc.issuer else None
         self._settings = settings
         self._passwords = Passwords()
         self._guesses = Guesses()
@@ -48,10 +55,11 @@ class Authenticator:
     def principal_of(self, request: Request) -> Principal:
         """Who asks; `NOBODY` for one who shows nothing where something must be shown.
 
-        Raises `Problem` 401 for what proves nothing, and 429 for one who guesses.
+        Raises `Problem` 401 for what proves nothing, 404 for a link that does, 429 for one who
+        guesses, and 503 while a provider is needed that gives no answer.
         """
         shown = request.headers.get("authorization")
-        if shown is None:
+        if shown is None and not request.link:
             return self._without_proof(request)
         pause = self._guesses.pause(request.peer)
         if pause:
@@ -60,10 +68,14 @@ class Authenticator:
                 "too many wrong logins from this address; wait a little",
                 headers=[("Retry-After", str(math.ceil(pause)))],
             )
-        principal = self._by(shown)
+        principal = self._by_link(request.link) if request.link else self._by(shown or "")
         if principal is None:
             self._guesses.was_wrong(request.peer)
             _log.warning("login failed", peer=request.peer, request_id=request.request_id)
+            if request.link:
+                raise Problem(
+                    HTTPStatus.NOT_FOUND, "this link has expired, was revoked, or never was"
+                )
             raise Problem(
                 HTTPStatus.UNAUTHORIZED,
                 "this login is wrong, or has expired",
@@ -90,7 +102,16 @@ class Authenticator:
             return None
         return Principal(name=user.name, kind="user", roles=frozenset(user.roles))
 
+    def _by_link(self, text: str) -> Principal | None:
+        link = self._links.proven(text)
+        if link is None:
+            return None
+        limit = Limit(studies=(link.study,))
+        return Principal(name=f"link {link.id}", kind="link", limits=(limit,))
+
     def _by_token(self, text: str) -> Principal | None:
+        if self._oidc is not None and text.count(".") == _DOTS_OF_JWT:
+            return self._oidc.principal_of(text)
         token = self._accounts.proven_token(text)
         if token is None:
             return None
@@ -99,13 +120,20 @@ class Authenticator:
 
     def _without_proof(self, request: Request) -> Principal:
         settings = self._settings
-        if request.tls_subject in settings.certificates:
-            roles = frozenset(settings.certificates[request.tls_subject])
-            return Principal(name=request.tls_subject, kind="certificate", roles=roles)
-        if settings.login != "auto" or settings.certificates or self._accounts.any():
+        for name in (request.tls_subject, *request.tls_names):
+            if name and name in settings.certificates:
+                roles = frozenset(settings.certificates[name])
+                return Principal(name=name, kind="certificate", roles=roles)
+        if settings.is_guarded or self._accounts.any():
             return NOBODY
         _check_local(request, settings)
         return ANYBODY
+
+
+def _provider(settings: OidcSettings) -> OidcTokens:
+    from pacs_http.access.oidc import OidcTokens  # noqa: PLC0415 - most need no cryptography
+
+    return OidcTokens(settings)
 
 
 def _check_local(request: Request, settings: HttpSettings) -> None:

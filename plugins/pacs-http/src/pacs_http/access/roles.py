@@ -6,23 +6,20 @@ from typing import TYPE_CHECKING
 
 from pacs_http.access.principal import Asked, Grant
 from pacs_http.access.scope import Limit
+from pacs_http.settings import BUILT_IN
 
 if TYPE_CHECKING:
     from pacs_http.settings import HttpSettings
 
-__all__ = ["BUILT_IN", "granted"]
+__all__ = ["granted"]
 
-BUILT_IN: dict[str, frozenset[str]] = {
-    "viewer": frozenset({"read", "search"}),
-    "uploader": frozenset({"write"}),
-    "editor": frozenset({"read", "search", "write"}),
-    "admin": frozenset({"read", "search", "write", "delete", "admin"}),
-}
-"""Role → what it may do. A section ``[plugin.http.roles.NAME]`` of the same name goes before it."""
+_OF_LINKS = frozenset({"read", "search"})
 
 
 def granted(asked: Asked, settings: HttpSettings) -> Grant | None:
     """What the roles of the one who asks allow together, or None."""
+    if asked.principal.kind == "link":  # it has no roles, which a configuration may change
+        return Grant() if asked.action.value in _OF_LINKS else None
     limits: list[Limit] = []
     for role in sorted(asked.principal.roles):
         section = settings.roles.get(role)
@@ -30,5 +27,11 @@ def granted(asked: Asked, settings: HttpSettings) -> Grant | None:
             if asked.action.value in BUILT_IN.get(role, ()):
                 return Grant()
         elif asked.action.value in section.allow:
-            limits.append(Limit(patients=section.patients, modalities=section.modalities))
+            limits.append(
+                Limit(
+                    patients=section.patients,
+                    modalities=section.modalities,
+                    labels=section.labels,
+                )
+            )
     return Grant(limits=tuple(limits)) if limits else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from fnmatch import fnmatchcase
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from pacs_framework.archive.reach import Limit, Reach
+from pacs_framework.dicom.wildcards import compile_wildcard, has_wildcard
 from pacs_http.problems import Problem
 
 if TYPE_CHECKING:
@@ -19,42 +20,12 @@ __all__ = ["EVERYTHING", "Coverage", "FactsOf", "Limit", "Scope", "StudyFacts"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyFacts:
-    """What limits go by: one series of a study, as the index has it."""
+    """One series of a study, as the index has it."""
 
     patient: str
     study: str
     series: str
     modality: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
-    """One set of rules that all have to hold; a rule without values holds always.
-
-    ``patients`` are Patient IDs and ``modalities`` modalities, with ``*`` and ``?`` as wildcards;
-    ``studies`` are Study Instance UIDs.
-    """
-
-    patients: tuple[str, ...] = ()
-    modalities: tuple[str, ...] = ()
-    studies: tuple[str, ...] = ()
-
-    @property
-    def is_none(self) -> bool:
-        """Whether it limits nothing."""
-        return not (self.patients or self.modalities or self.studies)
-
-    def admits(self, facts: StudyFacts) -> bool:
-        """Whether a series may be seen."""
-        return (
-            _matches(facts.patient, self.patients)
-            and _matches(facts.modality, self.modalities)
-            and (not self.studies or facts.study in self.studies)
-        )
-
-
-def _matches(value: str, patterns: tuple[str, ...]) -> bool:
-    return not patterns or any(fnmatchcase(value, pattern) for pattern in patterns)
 
 
 class Coverage(Enum):
@@ -65,12 +36,13 @@ class Coverage(Enum):
     WHOLE = 2
 
 
-FactsOf = Callable[[str, Collection[str]], Iterable[StudyFacts]]
-"""The series of what is named: by ``study``, ``series``, ``instance`` or ``patient``, and ids."""
+FactsOf = Callable[[str, Collection[str], "Reach | None"], Collection[StudyFacts]]
+"""The series of what is named: by ``study``, ``series``, ``instance`` or ``patient``, and ids; as
+far as a reach goes."""
 
 
-def _no_facts(kind: str, names: Collection[str]) -> Iterable[StudyFacts]:
-    del kind, names
+def _no_facts(kind: str, names: Collection[str], within: Reach | None) -> Collection[StudyFacts]:
+    del kind, names, within
     return ()
 
 
@@ -78,7 +50,8 @@ class Scope:
     """What somebody may see: within one of ``limits``, and within one of ``within``, which a token
     or a link carries; everything where there are none.
 
-    Each question about a limited scope is one query of the index, so ask about many at once.
+    Each question about a limited scope is one query of the index, so ask about many at once; or
+    have queries and retrievals kept within its ``reach``.
     """
 
     def __init__(
@@ -98,21 +71,25 @@ class Scope:
         """Whether it is everything."""
         return not self._groups
 
-    def admits(self, facts: StudyFacts) -> bool:
-        """Whether a series may be seen."""
-        return all(any(limit.admits(facts) for limit in group) for group in self._groups)
+    @property
+    def reach(self) -> Reach | None:
+        """What `QueryService.find` and `RetrieveService.locate` are kept within; None for all."""
+        return Reach(self._groups) if self._groups else None
 
     def admitted(self, studies: Collection[str]) -> frozenset[str]:
-        """The Study Instance UIDs among ``studies`` of which at least one series may be seen."""
+        """The Study Instance UIDs among ``studies`` of which at least one series may be seen.
+
+        Two patients may have a study of one UID: what is kept within ``reach`` tells them apart.
+        """
         if self.whole:
             return frozenset(studies)
-        return frozenset(f.study for f in self._facts_of("study", studies) if self.admits(f))
+        return frozenset(each.study for each in self._facts_of("study", studies, self.reach))
 
     def admitted_series(self, series: Collection[str]) -> frozenset[str]:
-        """The Series Instance UIDs among ``series`` that may be seen."""
+        """The Series Instance UIDs among ``series`` that may be seen; see `admitted`."""
         if self.whole:
             return frozenset(series)
-        return frozenset(f.series for f in self._facts_of("series", series) if self.admits(f))
+        return frozenset(each.series for each in self._facts_of("series", series, self.reach))
 
     def coverage(self, kind: str, name: str, *, within: Resource) -> Coverage:
         """How much of a patient, study, series or instance may be seen; of what is not stored, or
@@ -120,27 +97,58 @@ class Scope:
         """
         if self.whole:
             return Coverage.WHOLE
-        verdicts = {
-            self.admits(facts)
-            for facts in self._facts_of(kind, (name,))
-            if within.study in {"", facts.study}
-            and within.series in {"", facts.series}
-            and within.patient in {"", facts.patient}
-        }
-        if verdicts == {True}:
-            return Coverage.WHOLE
-        return Coverage.PART if True in verdicts else Coverage.NONE
+        seen = self._count(kind, name, within, self.reach)
+        if not seen:
+            return Coverage.NONE
+        return Coverage.WHOLE if seen == self._count(kind, name, within, None) else Coverage.PART
+
+    def _count(self, kind: str, name: str, below: Resource, reach: Reach | None) -> int:
+        return sum(
+            below.study in {"", each.study}
+            and below.series in {"", each.series}
+            and below.patient in {"", each.patient}
+            for each in self._facts_of(kind, (name,), reach)
+        )
 
     def check_write(self, attributes: Mapping[str, str]) -> None:
-        """Raise `Problem` 403 for an instance that is not in scope, by keywords and text."""
-        facts = StudyFacts(
+        """Raise `Problem` 403 for an instance that is not in scope, by keywords and text.
+
+        What is stored has no label yet, so who is limited to labels stores nothing. Nor may one be
+        stored over an instance that is out of scope.
+        """
+        if self.whole:
+            return
+        written = StudyFacts(
             patient=attributes.get("PatientID", ""),
             study=attributes.get("StudyInstanceUID", ""),
             series=attributes.get("SeriesInstanceUID", ""),
             modality=attributes.get("Modality", ""),
         )
-        if not self.admits(facts):
-            raise Problem(HTTPStatus.FORBIDDEN, "this instance is outside of what you may store")
+        if not all(any(_takes(limit, written) for limit in group) for group in self._groups):
+            raise _not_to_be_stored()
+        names = (attributes.get("SOPInstanceUID", ""),)
+        is_there = bool(self._facts_of("instance", names, None))
+        if is_there and not self._facts_of("instance", names, self.reach):
+            raise _not_to_be_stored()
+
+
+def _not_to_be_stored() -> Problem:
+    return Problem(HTTPStatus.FORBIDDEN, "this instance is outside of what you may store")
+
+
+def _takes(limit: Limit, written: StudyFacts) -> bool:
+    return (
+        _fits(written.patient, limit.patients)
+        and _fits(written.modality, limit.modalities)
+        and (not limit.studies or written.study in limit.studies)
+        and not limit.labels
+    )
+
+
+def _fits(value: str, patterns: tuple[str, ...]) -> bool:
+    return not patterns or any(
+        value == each or (has_wildcard(each) and compile_wildcard(each)(value)) for each in patterns
+    )
 
 
 EVERYTHING = Scope()

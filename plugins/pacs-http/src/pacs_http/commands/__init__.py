@@ -1,4 +1,4 @@
-"""``pacs user`` and ``pacs token``: who may log in."""
+"""``pacs user``, ``pacs token`` and ``pacs link``: who gets in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from pacs_framework.cli.lazy import LazyGroup
 
-__all__ = ["token", "user"]
+__all__ = ["link", "token", "user"]
 
 _USERS = {
     name: f"pacs_http.commands.users:{name.replace('list', 'list_')}"
@@ -14,6 +14,12 @@ _USERS = {
 }
 _TOKENS = {
     name: f"pacs_http.commands.tokens:{name.replace('list', 'list_')}"
+    for name in ("create", "list", "revoke")
+}
+
+
+_LINKS = {
+    name: f"pacs_http.commands.links:{name.replace('list', 'list_')}"
     for name in ("create", "list", "revoke")
 }
 
@@ -35,4 +41,14 @@ def token() -> None:
     \b
     Example:
         pacs token create viewer-app --role viewer --days 90
+    """
+
+
+@click.group("link", cls=LazyGroup, places=_LINKS)
+def link() -> None:
+    """Links, by which one study can be seen without an account, for some days.
+
+    \b
+    Example:
+        pacs link create 1.2.840.113619.2.55.3 --days 7
     """

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pacs_http.access.accounts import Accounts
-from pacs_http.access.roles import BUILT_IN
+from pacs_http.access.links import Links
+from pacs_http.settings import BUILT_IN
 from pacs_http.tables import NAME
 
 if TYPE_CHECKING:
     from pacs_framework.app import Configured
     from pacs_framework.cli.options import ArchiveChoice
+    from pacs_http.settings import HttpSettings
 
-__all__ = ["opened", "role_option"]
+__all__ = ["opened", "opened_links", "role_option"]
 
 role_option = click.option(
     "--role",
@@ -25,6 +27,14 @@ role_option = click.option(
     required=True,
     help=f"{', '.join(BUILT_IN)}, or one of the configuration; may be given again.",
 )
+
+
+@contextmanager
+def opened_links(choice: ArchiveChoice) -> Iterator[tuple[Links, HttpSettings]]:
+    """The links of the chosen archive, and where it is reached. Raises as a start does."""
+    configured = choice.configured()
+    with configured.open_tables() as tables:
+        yield Links(tables(NAME)), _settings(configured)
 
 
 @contextmanager
@@ -39,11 +49,16 @@ def opened(choice: ArchiveChoice, roles: Collection[str] = ()) -> Iterator[Accou
 
 
 def _check_roles(configured: Configured, roles: Collection[str]) -> None:
-    settings: Any = next(each.settings for each in configured.plugins.active if each.name == NAME)
-    known = {*BUILT_IN, *settings.roles}
+    known = {*BUILT_IN, *_settings(configured).roles}
     for role in roles:
         if role not in known:
             raise click.UsageError(
                 f"there is no role {role!r} (known: {', '.join(sorted(known))}); a section "
                 f"[plugin.http.roles.{role}] makes one"
             )
+
+
+def _settings(configured: Configured) -> HttpSettings:
+    found: Any = next(each.settings for each in configured.plugins.active if each.name == NAME)
+    settings: HttpSettings = found
+    return settings

@@ -25,6 +25,7 @@ __all__ = ["create", "list_", "revoke"]
 @click.option("--patient", "patients", multiple=True, help="Patient ID, with * and ?.")
 @click.option("--modality", "modalities", multiple=True, help="Modality, with * and ?.")
 @click.option("--study", "studies", multiple=True, help="Study Instance UID.")
+@click.option("--label", "labels", multiple=True, help="Label of the study or the patient.")
 @json_option
 def create(
     choice: ArchiveChoice,
@@ -34,18 +35,19 @@ def create(
     patients: tuple[str, ...],
     modalities: tuple[str, ...],
     studies: tuple[str, ...],
+    labels: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Make a token and print it, this once: the archive keeps what proves it, and not the token.
 
-    With --patient, --modality or --study it is for those alone; each may be given again.
+    With --patient, --modality, --study or --label it is for those alone; each may be given again.
 
     \b
     Example:
         pacs token create viewer-app --role viewer --days 90
         curl -H "Authorization: Bearer pacs_…" http://127.0.0.1:8042/openapi.json
     """
-    limit = Limit(patients=patients, modalities=modalities, studies=studies)
+    limit = Limit(patients=patients, modalities=modalities, studies=studies, labels=labels)
     expires = None if days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
     with opened(choice, roles) as accounts:
         token = accounts.create_token(

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from pacs_http.access.links import SHARED, split_link
 from pacs_http.access.principal import NOBODY
 from pacs_http.problems import ClientGone, Problem, as_problem
 from pacs_http.request import Headers, Request
@@ -101,7 +102,10 @@ class _Exchange:
     async def run(self, send: Send, places: asyncio.Semaphore) -> None:
         work = self._work
         try:
-            async with asyncio.timeout(self._app.settings.queue_timeout):
+            if places.locked():
+                async with asyncio.timeout(self._app.settings.queue_timeout):
+                    await places.acquire()
+            else:  # at once, without a timer
                 await places.acquire()
         except TimeoutError:
             self._busy()
@@ -152,19 +156,22 @@ class _Exchange:
         where = self._app.addresses.of(self._scope, self._headers)
         if self._method == "OPTIONS" and (answer := self._options()) is not None:
             return answer
-        match = self._app.router.find(self._method, _raw_path(self._scope))
+        link, raw_path = split_link(_raw_path(self._scope))
+        match = self._app.router.find(self._method, raw_path)
         self._route = match.route
         self._request = request = Request(
             method=self._method,
-            path=str(self._scope["path"]),
+            path=_below(str(self._scope["path"]), link),
             path_parameters=match.values,
             query=_query(self._scope),
             headers=self._headers,
             body=self._body,
-            base_url=where.base_url,
+            base_url=f"{where.base_url}{SHARED}/{link}" if link else where.base_url,
             request_id=self._id,
             peer=where.peer,
-            tls_subject=_tls_subject(self._scope),
+            tls_subject=str(_tls(self._scope).get("client_cert_name") or ""),
+            tls_names=tuple(_tls(self._scope).get("client_cert_names") or ()),
+            link=link,
         )
         request = self._admitted(match, request)
         self._request = request
@@ -172,14 +179,18 @@ class _Exchange:
         return match.route.handler(request)
 
     def _options(self) -> Response | None:
-        return options_answer(self._app.router, _raw_path(self._scope))
+        return options_answer(self._app.router, split_link(_raw_path(self._scope))[1])
 
     def _admitted(self, match: Match, request: Request) -> Request:
         """The request with who asks and what they may see. Raises `Problem`."""
-        request = replace(request, resource=match.route.resource_of(request))
-        if match.route.public:
-            return request
-        return self._app.judge.admit(match.route, request)
+        route, judge = match.route, self._app.judge
+        try:
+            request = replace(request, resource=route.resource_of(request))
+        except Problem:
+            if not route.public:
+                judge.admit(route, request)  # what is wrong with it is for who may ask
+            raise
+        return request if route.public else judge.admit(route, request)
 
     def _check_body(self, route: Route) -> None:
         if not self._has_body:
@@ -267,9 +278,14 @@ def _query(scope: Scope) -> tuple[tuple[str, str], ...]:
         ) from None
 
 
-def _tls_subject(scope: Scope) -> str:
+def _below(path: str, link: str) -> str:
+    """A path without the secret that it may begin with: it is for messages."""
+    return path.removeprefix(f"{SHARED}/{link}") or SHARED if link else path
+
+
+def _tls(scope: Scope) -> dict[str, Any]:
     extensions: dict[str, Any] = scope.get("extensions") or {}
-    return str((extensions.get("tls") or {}).get("client_cert_name") or "")
+    return extensions.get("tls") or {}
 
 
 def _check_media_type(takes: Takes, content_type: str) -> None:

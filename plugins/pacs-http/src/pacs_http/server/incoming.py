@@ -18,6 +18,7 @@ __all__ = ["IncomingBody"]
 _CHUNK = 1 << 18
 _DRAINED = 1 << 20
 _DRAIN_SECONDS = 2.0
+_WATCH_AFTER = 0.02  # seconds; most answers are on their way by then, and nobody has to be told
 
 
 class IncomingBody:
@@ -47,6 +48,7 @@ class IncomingBody:
         self._taken = 0
         self._rest = memoryview(b"")
         self._ahead: Future[bytes] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.Task[None] | None = None
         self._pulling = asyncio.Lock()
         self._asked_for = self._is_late = False
@@ -120,6 +122,9 @@ class IncomingBody:
     def _end(self) -> None:
         """The body is here: from now on, what comes tells that the client has gone."""
         self.ended = True
+        self._timer = self._loop.call_later(_WATCH_AFTER, self._begin_to_watch)
+
+    def _begin_to_watch(self) -> None:
         self._watch = self._loop.create_task(self._watch_for_end())
 
     async def _watch_for_end(self) -> None:
@@ -154,6 +159,8 @@ class IncomingBody:
 
     def close(self) -> None:
         """The request is over."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ __all__ = ["Head", "Outgoing"]
 _SMALL = 1 << 16
 _PIECE = 1 << 18
 _IN_FLIGHT = 2
+_LENGTH = b"content-length"
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -66,17 +67,13 @@ class Outgoing:
         """
         body = response.body
         if isinstance(body, bytes | bytearray | memoryview):
-            self._put(Head(response.status, headers))
-            if not bodiless and len(body):
-                self._put(body)
-            self._put(_End(whole=True))
+            self._put_whole(Head(response.status, headers), b"" if bodiless else body)
             return
         try:
             if bodiless:
-                self._put(Head(response.status, headers))
+                self._put_whole(Head(response.status, headers), b"")
             else:
                 self._send_pieces(response, headers, body)
-            self._put(_End(whole=True))
         finally:
             close = getattr(body, "close", None)
             if close is not None:
@@ -87,6 +84,10 @@ class Outgoing:
         left = response.length
         chunks = joined(body)
         first = next(chunks, b"")
+        if left is None and len(first) < _SMALL:  # `joined` has found the end
+            length = [] if _names_length(headers) else [(_LENGTH, b"%d" % len(first))]
+            self._put_whole(Head(response.status, [*headers, *length]), first)
+            return
         self._put(Head(response.status, headers))
         for chunk in _prepended(first, chunks):
             if left is not None:
@@ -96,10 +97,23 @@ class Outgoing:
             self._put(chunk)
         if left:
             raise ValueError(f"a body is {left} bytes shorter than its response has said")
+        self._put(_End(whole=True))
 
     def abort(self) -> None:
         """Cut the connection: what was sent is no whole answer."""
         self._hand_over(_End(whole=False))
+
+    def _put_whole(self, head: Head, body: Chunk) -> None:
+        """An answer that is there already: the event loop is woken once for all of it."""
+        if self._is_gone:
+            raise ClientGone
+        self._room.acquire()
+        self.started = True
+        if len(body):
+            self._room.acquire()
+            self._hand_over(head, body, _End(whole=True))
+        else:
+            self._hand_over(head, _End(whole=True))
 
     def _put(self, item: Head | Chunk | _End) -> None:
         if not isinstance(item, _End):  # the end needs no room
@@ -110,13 +124,13 @@ class Outgoing:
             self.started = True
         self._hand_over(item)
 
-    def _hand_over(self, item: Head | Chunk | _End) -> None:
-        self._loop.call_soon_threadsafe(self._arrive, item)
+    def _hand_over(self, *items: Head | Chunk | _End) -> None:
+        self._loop.call_soon_threadsafe(self._arrive, items)
 
     # --- in the event loop ----------------------------------------------------------------------
 
-    def _arrive(self, item: Head | Chunk | _End) -> None:
-        self._items.append(item)
+    def _arrive(self, items: Sequence[Head | Chunk | _End]) -> None:
+        self._items.extend(items)
         self._arrived.set()
 
     def gone(self) -> None:
@@ -166,6 +180,10 @@ class Outgoing:
                 await send(message)
         except TimeoutError:
             self.gone()
+
+
+def _names_length(headers: Headers) -> bool:
+    return any(name == _LENGTH for name, _ in headers)
 
 
 def joined(chunks: Iterable[Chunk]) -> Iterator[Chunk]:

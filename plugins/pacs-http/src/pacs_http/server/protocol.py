@@ -25,6 +25,7 @@ __all__ = ["BoundedProtocol", "Bounds"]
 _log = structlog.get_logger("pacs_http")
 
 _LINGER = 2.0
+_NAMING = {"DNS", "URI", "email"}
 _MOST_OVERHEARD = 1 << 20
 _HOPS = {b"upgrade", b"http2-settings"}  # what goes with an upgrade, as headers and in Connection
 
@@ -57,6 +58,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._deaf = False
         self._overheard = 0
         self._tls_subject = ""
+        self._tls_names: tuple[str, ...] = ()
 
     # --- the connection -------------------------------------------------------------------------
 
@@ -70,7 +72,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
-            self._tls_subject = subject_of_certificate(tls.getpeercert())
+            certificate = tls.getpeercert()
+            self._tls_subject = subject_of_certificate(certificate)
+            self._tls_names = _alternative_names(certificate)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -146,8 +150,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._in_head = True
-        if self._tls_subject:
-            self.scope["extensions"] = {"tls": {"client_cert_name": self._tls_subject}}
+        if self._tls_subject or self._tls_names:
+            tls: dict[object, object] = {
+                "client_cert_name": self._tls_subject,
+                "client_cert_names": self._tls_names,
+            }
+            self.scope["extensions"] = {"tls": tls}
 
     def on_url(self, url: bytes) -> None:
         """Count."""
@@ -270,3 +278,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._abort_later(_LINGER)
         else:
             self._close()
+
+
+def _alternative_names(certificate: Any) -> tuple[str, ...]:
+    """Those of a verified certificate that name somebody: ``DNS:…``, ``URI:…``, ``email:…``."""
+    names = (certificate or {}).get("subjectAltName", ())
+    return tuple(f"{kind}:{name}" for kind, name in names if kind in _NAMING)
