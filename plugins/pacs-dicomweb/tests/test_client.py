@@ -9,9 +9,13 @@ import pytest
 import pacs_codecs_pylibjpeg.plugin
 import pacs_dicomweb.plugin
 from pacs_framework.testing.instances import make_instance
+from pacs_http.access.accounts import Accounts
+from pacs_http.contract import Limit
 from pacs_http.testing import serve_http
 
 api = pytest.importorskip("dicomweb_client.api", reason="dicomweb-client is not installed")
+
+create_session = pytest.importorskip("dicomweb_client.session_utils").create_session
 
 _RLE = "1.2.840.10008.1.2.5"
 
@@ -82,3 +86,44 @@ def test_it_retrieves_metadata_frames_and_bulk_data(client, stored) -> None:
         study, series, str(compressed.SOPInstanceUID), [1], media_types=("image/*",)
     )
     assert bytes(frame) != bytes(client.retrieve_instance_frames(study, series, uid, [1])[0])
+
+
+def test_it_logs_in_by_a_token_and_sees_what_the_token_is_for(stored, pacs_archive) -> None:
+    """The client's own way to log in: a session with a header."""
+    other = make_instance(PatientID="P2")
+    web = serve_http(pacs_archive, {"dicomweb": pacs_dicomweb.plugin}, http={"login": "required"})
+    web.running.take_in(*stored, other)
+    accounts = Accounts(web.running.archive.tables("http"))
+    limits = [Limit(patients=(str(other.PatientID),))]
+    token = accounts.create_token("app", ["viewer"], limits=limits)
+    with create_session() as session:
+        session.headers["Authorization"] = f"Bearer {token}"
+        session.headers["Host"] = web.url.removeprefix("http://")
+        made = api.DICOMwebClient(f"{web.url}/dicom-web", session=session)
+        (found,) = made.search_for_studies()
+        assert found["0020000D"]["Value"] == [str(other.StudyInstanceUID)]
+        assert len(made.retrieve_study(str(other.StudyInstanceUID))) == 1
+        with pytest.raises(IOError, match="404"):
+            made.retrieve_study(str(stored[0].StudyInstanceUID))
+    with create_session() as session:
+        session.headers["Host"] = web.url.removeprefix("http://")
+        with pytest.raises(IOError, match="401"):
+            api.DICOMwebClient(f"{web.url}/dicom-web", session=session).search_for_studies()
+
+
+def test_it_retrieves_pictures(client, stored) -> None:
+    """Rendered, with its own parameters."""
+    first, _, compressed = stored
+    study, series = str(first.StudyInstanceUID), str(first.SeriesInstanceUID)
+    for instance in (first, compressed):
+        uid = str(instance.SOPInstanceUID)
+        asked = {"viewport": "32,32", "window": "100,200,linear"}
+        png = client.retrieve_instance_rendered(
+            study, series, uid, media_types=("image/png",), params=asked
+        )
+        assert png.startswith(b"\x89PNG")
+        assert client.retrieve_instance_rendered(study, series, uid).startswith(b"\xff\xd8")
+        frame = client.retrieve_instance_frames_rendered(
+            study, series, uid, frame_numbers=[1], media_types=("image/png",)
+        )
+        assert frame.startswith(b"\x89PNG")

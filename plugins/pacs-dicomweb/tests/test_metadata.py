@@ -11,6 +11,7 @@ from pydicom.uid import generate_uid
 
 import pacs_dicomweb.plugin
 from pacs_dicomweb.tables import run
+from pacs_dicomweb.wado.metadata import MetadataService
 from pacs_framework import hookimpl
 from pacs_framework.archive.corrections import PatientKey
 from pacs_framework.archive.deletions import Target
@@ -153,6 +154,53 @@ def test_what_was_replaced_or_deleted_is_not_told(pacs_archive, make_series, pat
         assert uids == {str(each.SOPInstanceUID) for each in series[1:]}
         etags.add(client.get(path + "/metadata").headers["etag"])
     assert len(etags) == 3
+
+
+@pytest.mark.parametrize("level", ["patient", "study", "series", "instance"])
+def test_what_was_prepared_of_the_deleted_is_gone_after_the_next_request(
+    web, make_series, path_of, level
+) -> None:
+    """Whatever is asked for then: the table does not name a patient that the archive no longer has.
+
+    What was prepared of other studies stays, unless whole patients were deleted.
+    """
+    gone, stays = make_series(2, PatientID="GONE"), make_series(2, PatientID="STAYS")
+    web.running.take_in(*gone, *stays)
+    for each in (gone, stays):
+        _metadata(web, path_of(each[0], "series"))
+    assert _kept(web) == 2
+    first = gone[0]
+    target = {
+        "patient": Target(patient=PatientKey(patient_id="GONE", issuer="")),
+        "study": Target(study=str(first.StudyInstanceUID)),
+        "series": Target(study=str(first.StudyInstanceUID), series=str(first.SeriesInstanceUID)),
+        "instance": Target(study=str(first.StudyInstanceUID), instance=str(first.SOPInstanceUID)),
+    }[level]
+    web.running.archive.deleting.delete(target, by="t", reason="t", origin=Origin(door="test"))
+    (found,) = _metadata(web, path_of(stays[0], "instance"))
+    assert found[_PATIENT_ID]["Value"] == ["STAYS"]
+    assert _kept(web) == (0 if level == "patient" else 1)
+
+
+def test_what_a_deletion_has_overtaken_is_not_kept(web, make_series, path_of, monkeypatch) -> None:
+    """The instances were looked up, then deleted, then rendered: nothing of it stays behind."""
+    series = make_series(2)
+    web.running.take_in(*series)
+    render = MetadataService._stored_text
+    rendered = []
+
+    def late(self, stored, renderer):
+        rendered.append(render(self, stored, renderer))
+        if len(rendered) == len(series):
+            target = Target(study=str(series[0].StudyInstanceUID))
+            origin = Origin(door="test")
+            web.running.archive.deleting.delete(target, by="t", reason="t", origin=origin)
+        return rendered[-1]
+
+    monkeypatch.setattr(MetadataService, "_stored_text", late)
+    assert len(_metadata(web, path_of(series[0], "series"))) == len(series)
+    assert all(rendered)
+    assert _kept(web) == 0
 
 
 def test_a_corrected_patient_is_told_at_once(web, make_series, path_of) -> None:

@@ -233,6 +233,21 @@ def test_values_in_the_wrong_case_are_mended_and_others_refused(steps: Steps) ->
     assert outcome(lambda: steps.create(OTHER, late)) == 0x0106
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+def test_a_moment_that_there_is_not_is_refused_in_items_too(steps: Steps) -> None:
+    """0106H, and the step is as it was."""
+    assert steps.create(UID, new_step("x", WorklistLabel="AI")) == Result()
+    late = new_step("x", ScheduledProcedureStepStartDateTime="20261341999999")
+    assert outcome(lambda: steps.create(OTHER, late)) == 0x0106
+    before = steps.get(UID).dataset
+    changes = results()
+    (performed,) = changes.UnifiedProcedureStepPerformedProcedureSequence
+    performed.PerformedProcedureStepEndDateTime = "20260229"
+    with pytest.raises(StepError, match="invalid: PerformedProcedureStepEndDateTime"):
+        steps.modify(UID, changes)
+    assert steps.get(UID).dataset == before
+
+
 def test_text_in_several_character_sets_comes_together(steps: Steps) -> None:
     """A step in one, changed in another (PS3.4 CC.2.6.3)."""
     step = new_step("Über", WorklistLabel="AI", PatientName="Müller^Jörg")

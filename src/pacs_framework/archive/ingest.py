@@ -82,7 +82,10 @@ class StoreOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """What every reception of one archive shares."""
+    """What every reception of one archive shares.
+
+    ``on_left`` is called when a replaced object could not be removed.
+    """
 
     storage: StorageBackend
     writer: IndexWriter
@@ -95,6 +98,7 @@ class Door:
     buffers: Buffers
     transcoding: Transcoding
     new_path: Callable[[], Path]
+    on_left: Callable[[], None]
 
     def spool(self, prefix: bytes) -> Spool:
         """An empty spool."""
@@ -274,8 +278,9 @@ class Reception:
             try:
                 self._door.storage.delete(stored.superseded_key)
             except PacsError as error:
-                # The index keeps a note of it; the next start tries again.
+                # The index keeps a note of it.
                 _log.warning("a replaced object could not be deleted", error=str(error))
+                self._door.on_left()
             else:
                 self._door.writer.deleted(stored.superseded_key)
 

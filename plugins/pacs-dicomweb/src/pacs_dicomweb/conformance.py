@@ -34,12 +34,51 @@ _METADATA = (
     "made anew for each request and never kept."
 )
 
+_RENDERED = (
+    "Rendered resources and thumbnails (PS3.18 10.4.1.1.3, 10.4.1.1.4) of studies, series, "
+    "instances and frames: image/jpeg, image/png, image/gif and image/jp2, with viewport, window, "
+    "annotation (patient, technique), quality and iccprofile (no, yes, srgb); video/mp4, "
+    "video/mpeg and encapsulated documents as they are stored. Presentation states are not "
+    "rendered (501), nor are structured reports (406)."
+)
+_URI = (
+    "Web service WADO-URI, origin server (PS3.18 chapter 9), at /wado: application/dicom in any "
+    "transfer syntax that can be had without loss, and the media types of rendered images, with "
+    "all parameters but anonymize, presentationUID and presentationSeriesUID (501)."
+)
+_STORE = (
+    "Web service STOW-RS, origin server (PS3.18 10.5): multipart/related of application/dicom, of "
+    "application/dicom+json or application/dicom+xml with bulk data, and a single "
+    "application/dicom. Instances come through the same door as those of C-STORE, with the same "
+    "statuses as FailureReason and WarningReason, and are durable when the request is answered. "
+    "Bulk data of pixel data may be compressed, one part for each frame; the attributes of the "
+    "Image Pixel Module have to be in the metadata then. What is identical to what is stored is a "
+    "success. Of a body that breaks off, the parts that were whole stay stored."
+)
+_WORKLIST = (
+    "Web service UPS-RS, origin server (PS3.18 chapter 11), where a plugin keeps workitems: all "
+    "transactions but the event channel. Subscribers are AE titles of the configured peers, which "
+    "are told by the UPS Event SOP Class. Capabilities (PS3.18 8.9) are told as WADL or JSON."
+)
+_USER_AGENT = (
+    "As user agent: the command pacs dicomweb searches (QIDO-RS), retrieves (WADO-RS, "
+    "transfer-syntax=* unless told) and stores (STOW-RS, application/dicom). What comes in is "
+    "forwarded by STOW-RS to the servers of {number} configured rules, as it is stored, and tried "
+    "again until the server says that it is stored."
+)
+
 
 def contributions(settings: DicomwebSettings) -> list[Contribution]:
     """The web services, and the settings that decide on them."""
     return [
         Remark(topic=Topic.WORKFLOW, text=_SEARCH),
         Remark(topic=Topic.WORKFLOW, text=_RETRIEVE),
+        Remark(topic=Topic.WORKFLOW, text=_RENDERED),
+        Remark(topic=Topic.WORKFLOW, text=_URI),
         Remark(topic=Topic.STORAGE, text=_METADATA),
-        PublishedSettings(names=tuple(type(settings).model_fields)),
+        Remark(topic=Topic.STORAGE, text=_STORE),
+        Remark(topic=Topic.WORKFLOW, text=_WORKLIST),
+        Remark(topic=Topic.WORKFLOW, text=_USER_AGENT.format(number=len(settings.forward))),
+        # Whom a site forwards to is nobody else's business.
+        PublishedSettings(names=tuple(sorted({*type(settings).model_fields} - {"forward"}))),
     ]

@@ -32,7 +32,7 @@ def level_of(resource: Resource) -> Level:
 def locate(archive: Archive, resource: Resource, scope: Scope) -> Located:
     """The instances under a study, series or instance, each named with those above it.
 
-    Of a study, those of the series in ``scope``. Raises `Problem` 404 where there are none.
+    Those in ``scope`` alone. Raises `Problem` 404 where there are none.
     """
     identifier = Dataset()
     identifier.StudyInstanceUID = resource.study
@@ -41,26 +41,11 @@ def locate(archive: Archive, resource: Resource, scope: Scope) -> Located:
     if resource.instance:
         identifier.SOPInstanceUID = resource.instance
     level = level_of(resource)
-    if level is Level.STUDY and not scope.whole:
-        identifier.SeriesInstanceUID = _admitted(archive, resource, scope)
-        level = Level.SERIES
-    located = archive.retrieve.locate(level, Root.STUDY, identifier)
+    located = archive.retrieve.locate(level, Root.STUDY, identifier, within=scope.reach)
     if not len(located):
         word = "instance" if level is Level.IMAGE else level.value.lower()
         raise Problem(HTTPStatus.NOT_FOUND, f"the archive has no such {word}")
     return located
-
-
-def _admitted(archive: Archive, resource: Resource, scope: Scope) -> list[str]:
-    """The series of a study that are in a limited scope."""
-    identifier = Dataset()
-    identifier.StudyInstanceUID = resource.study
-    identifier.SeriesInstanceUID = ""
-    found = archive.query.find(Level.SERIES, Root.STUDY, identifier)
-    admitted = scope.admitted_series([str(each.SeriesInstanceUID) for each in found])
-    if not admitted:
-        raise Problem(HTTPStatus.NOT_FOUND, "the archive has no such study")
-    return sorted(admitted)
 
 
 def path_of(resource: Resource) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pacs_dicomweb.capabilities import capabilities_route
+from pacs_dicomweb.deleting import delete_routes
 from pacs_dicomweb.located import ROOT
 from pacs_dicomweb.qido.returned import SearchResource
 from pacs_dicomweb.qido.searching import SearchService
+from pacs_dicomweb.rendered.addresses import Pictures, rendered_routes, uri_route
 from pacs_dicomweb.stow.storing import store
+from pacs_dicomweb.ups.routes import workitem_routes
 from pacs_dicomweb.wado.bulk import retrieve_bulk
 from pacs_dicomweb.wado.instances import retrieve
 from pacs_dicomweb.wado.metadata import JSON, XML, MetadataService
@@ -68,14 +72,20 @@ def routes(archive: Archive, settings: DicomwebSettings) -> Sequence[Route]:
     """Everything that is answered."""
     metadata = MetadataService(archive, settings)
     search = SearchService(archive, settings, metadata)
-    return [
+    pictures = Pictures(archive, settings)
+    found = [
         *_searches(search),
         *_retrievals(archive),
         *_metadata(metadata),
         _frames(archive),
         _bulk(archive),
         *_stores(archive),
+        *workitem_routes(archive),
+        *rendered_routes(pictures),
+        uri_route(archive, pictures),
+        *(delete_routes(archive) if settings.delete else ()),
     ]
+    return [*found, capabilities_route(found)]
 
 
 def _searches(search: SearchService) -> list[Route]:
@@ -89,6 +99,7 @@ def _searches(search: SearchService) -> list[Route]:
             summary=f"Search for {_LEVELS[resource.level].value} entities (QIDO-RS)",
             description="Any attribute is a key: by keyword, by tag, in sequences as A.B.",
             parameters=_SEARCH,
+            scoped=True,
             answers={
                 200: Answer("What matches", media_types=(JSON, _RELATED), schema=_ARRAY),
                 204: Answer("Nothing matches"),
@@ -109,6 +120,7 @@ def _retrievals(archive: Archive) -> list[Route]:
             action=Action.READ,
             summary=f"The instances of a {level.value} (WADO-RS)",
             parameters=(_ACCEPT,),
+            scoped=True,
             answers={
                 200: Answer("All instances", media_types=(_RELATED, DICOM, ZIP)),
                 206: Answer("Not all: the others fit no transfer syntax, or are kept back"),
@@ -130,6 +142,7 @@ def _metadata(metadata: MetadataService) -> list[Route]:
             action=Action.READ,
             summary=f"Metadata of a {level.value} (WADO-RS)",
             parameters=(_ACCEPT,),
+            scoped=True,
             answers={
                 200: Answer(
                     f"JSON, or {XML} in parts", media_types=(JSON, _RELATED), schema=_ARRAY

@@ -2,13 +2,76 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
-__all__ = ["DicomwebSettings"]
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pacs_framework.codecs.asked_for import SOPClasses, Words
+from pacs_framework.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pacs_dicomweb.client.server import Server
+
+__all__ = ["DicomwebSettings", "ForwardRule"]
+
+
+class ForwardRule(BaseModel):
+    """Which instances go on to a server by STOW-RS. What is left out matches every instance."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=64, description="What the server is called here.")
+    url: str = Field(description='Its service, such as "https://pacs.example.org/dicom-web".')
+    calling_aet: Words = Field(
+        default=(), description='AE titles that sent it, with * and ? as in "CT*"; empty: any.'
+    )
+    modality: Words = Field(default=(), description='Modality, such as "CT"; empty: any.')
+    sop_class: SOPClasses = Field(
+        default=(), description="SOP Class UIDs or their keywords; empty: any."
+    )
+    user: str = Field(default="", description="Log in with this name, and password_file.")
+    password_file: Path | None = Field(default=None, description="File with the password.")
+    token_file: Path | None = Field(default=None, description="File with a bearer token.")
+    ca: Path | None = Field(default=None, description="Authorities that are trusted, as PEM.")
+    certificate: Path | None = Field(default=None, description="Our certificate, as PEM.")
+    key: Path | None = Field(default=None, description="Its private key, as PEM.")
+    timeout: float = Field(default=60.0, gt=0, description="Seconds without any byte.")
+    retry_first: float = Field(
+        default=5.0, gt=0, description="Seconds to the next attempt, doubled with each failure."
+    )
+    retry_longest: float = Field(default=600.0, gt=0, description="The longest such pause.")
+    give_up_after: float = Field(
+        default=0.0, ge=0, description="Seconds of trying; what is given up stays listed. 0: never."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Self:
+        try:
+            self.server()
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def server(self) -> Server:
+        """How it is reached. Raises `ConfigurationError`."""
+        # Not above: only where something is forwarded.
+        from pacs_dicomweb.client.server import Secret, Server  # noqa: PLC0415
+
+        return Server(
+            url=self.url,
+            user=self.user,
+            password=Secret(file=self.password_file),
+            token=Secret(file=self.token_file),
+            ca=self.ca,
+            certificate=self.certificate,
+            key=self.key,
+            timeout=self.timeout,
+        )
 
 
 class DicomwebSettings(BaseModel):
-    """How searches and metadata are answered."""
+    """How requests are answered, and what is forwarded."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,3 +91,27 @@ class DicomwebSettings(BaseModel):
         ge=0,
         description="Room for prepared metadata of series; 0 prepares none.",
     )
+    rendered_megapixels: int = Field(
+        default=100,
+        ge=1,
+        le=268,
+        description="The most pixels of a frame, and of a picture made of it, in millions.",
+    )
+    delete: bool = Field(
+        default=False,
+        description="Answer DELETE of studies, series and instances, for who may delete.",
+    )
+    forward: tuple[ForwardRule, ...] = Field(
+        default=(),
+        description=(
+            "Servers that what comes in goes on to, each by rules of its own; for example "
+            '[[plugin.dicomweb.forward]] with name = "cloud", url and modality = "CT".'
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [rule.name for rule in self.forward]
+        if len(set(names)) != len(names):
+            raise ValueError("two servers of forward have the same name")
+        return self

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.service import DimseService
     from pacs_framework.tables import PluginTables
+    from pacs_ups.web import WebSteps
 
 
 @hookimpl
@@ -49,6 +50,14 @@ def dimse_services(archive: Archive, settings: UpsSettings) -> Sequence[DimseSer
     from pacs_ups.service import services  # noqa: PLC0415 - see above
 
     return services(archive, settings)
+
+
+@hookimpl(optionalhook=True)
+def workitems(archive: Archive, settings: UpsSettings) -> WebSteps:
+    """The same steps by HTTP (UPS-RS), where pacs-dicomweb is installed."""
+    from pacs_ups.web import web_steps  # noqa: PLC0415 - see above
+
+    return web_steps(archive, settings)
 
 
 @hookimpl

@@ -37,6 +37,7 @@ __all__ = [
 _FIRST_READ = 1 << 14
 _MOST_AT_ONCE = 1 << 22
 _WINDOW = 1 << 16
+_LEAP = 1 << 12  # a few fragments' headers where they are short
 _TRAILING_LIMIT = 16 << 20  # bytes behind the pixel data; signatures and padding are far below
 
 
@@ -78,8 +79,10 @@ class _Leaping(Tail):
 
     def take(self, size: int) -> bytes:
         at = self._offset - self._from
+        if self._offset >= self._source.size:
+            return b""
         if at < 0 or at + size > len(self._held):
-            self._held = self._source.read_at(self._offset, max(size, _WINDOW))
+            self._held = self._source.read_at(self._offset, max(size, _LEAP))
             self._from, at = self._offset, 0
         taken = self._held[at : at + size]
         self._offset += len(taken)
@@ -122,6 +125,7 @@ def ranged_members(
     """The same, without reading the pixel data."""
     if transfer_syntax in DEFLATED:
         return members_of(Forwards(source), transfer_syntax, renderer, bulk_base)
+    source = _Remembered(source)
     split = split_ranged(source, transfer_syntax)
     return _members(split, ranged_tail(source, split), renderer, bulk_base)
 
@@ -129,6 +133,24 @@ def ranged_members(
 def ranged_tail(source: Ranged, split: SplitDataSet) -> Tail:
     """What follows the header of a data set that is not deflated, read by leaps."""
     return _Leaping(source, len(split.header))
+
+
+class _Remembered:
+    """A `Ranged` source whose start is read once: pixel data mostly begin in what was read."""
+
+    def __init__(self, source: Ranged) -> None:
+        self._source, self._head = source, b""
+        self.size = source.size
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """The bytes there, fewer only at the end."""
+        end = min(offset + length, self.size)
+        if end <= len(self._head):
+            return self._head[offset:end]
+        block = self._source.read_at(offset, length)
+        if not offset:
+            self._head = block
+        return block
 
 
 class Forwards:

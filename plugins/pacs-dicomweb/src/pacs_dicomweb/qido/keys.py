@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -50,9 +51,8 @@ class Search:
 
     def require(self, tags: Sequence[int]) -> None:
         """Have these returned too."""
-        for tag in tags:
-            if tag not in self.identifier:
-                self.identifier.add(_empty(tag, _vr_of(tag)))
+        keys = {BaseTag(tag): _universal(tag) for tag in tags}
+        self.identifier = Dataset({**keys, **dict(self.identifier.items())})
 
 
 def parse_search(query: Sequence[tuple[str, str]]) -> Search:
@@ -189,6 +189,12 @@ def _vr_of(tag: int) -> str:
         return str(VR.LO)  # private, and unknown ones: nothing else is known of them
     vr = dictionary_VR(tag)
     return vr if len(vr) == 2 else str(VR.US) if "US" in vr else str(VR.OW)
+
+
+@lru_cache(maxsize=1024)
+def _universal(tag: int) -> DataElement:
+    """A key that matches everything; nobody changes it."""
+    return _empty(tag, _vr_of(tag))
 
 
 def _empty(tag: int, vr: str) -> DataElement:

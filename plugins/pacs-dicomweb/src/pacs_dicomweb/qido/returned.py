@@ -6,7 +6,9 @@ it stands in headers alone, and the standard wants it only where it is known.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from pydicom.datadict import tag_for_keyword
 
@@ -112,7 +114,8 @@ class SearchResource:
     series: bool = False
 
 
-def returned(resource: SearchResource, *, everything: bool) -> list[int]:
+@cache
+def returned(resource: SearchResource, *, everything: bool) -> Sequence[int]:
     """The tags that each answer has, sorted."""
     keywords = [*_OWN[resource.level], *_ABOVE[resource.level]]
     # Whoever searches all of the archive is told what the path would have said.
@@ -122,7 +125,7 @@ def returned(resource: SearchResource, *, everything: bool) -> list[int]:
         keywords += _SERIES
     if everything:
         keywords += _all_of(resource.level)
-    return sorted({_tag(keyword) for keyword in keywords})
+    return tuple(sorted({_tag(keyword) for keyword in keywords}))
 
 
 def _all_of(level: Level) -> list[str]:

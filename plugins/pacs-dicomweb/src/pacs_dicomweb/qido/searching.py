@@ -18,7 +18,7 @@ from pacs_dicomweb.qido.keys import Search, parse_search
 from pacs_dicomweb.qido.returned import SearchResource, returned
 from pacs_dicomweb.wado.instances import PRIVATE
 from pacs_dicomweb.wado.metadata import XML, media_of, xml_parts
-from pacs_framework.archive.query_keys import Root, plan_keys
+from pacs_framework.archive.query_keys import Root
 from pacs_framework.codecs.whole import gathered_whole
 from pacs_framework.dicom.attributes import Level
 from pacs_http.contract import Problem, Resource, Response
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from pacs_dicomweb.settings import DicomwebSettings
     from pacs_dicomweb.wado.metadata import MetadataService
     from pacs_framework.archive.archive import Archive
-    from pacs_http.contract import Request, Scope
+    from pacs_framework.archive.query import Matches
+    from pacs_http.contract import Request
 
 __all__ = ["SearchService"]
 
@@ -40,7 +41,6 @@ _STUDY, _SERIES, _INSTANCE, _RETRIEVE_URL = (
     0x00081190,
 )
 _QUERY_LEVEL = 0x00080052
-_AT_ONCE = 100
 _CHUNK = 1 << 16
 _NO_FUZZY = (
     '299 pacs "The fuzzymatching parameter is not supported. '
@@ -69,9 +69,16 @@ class SearchService:
         search = parse_search(request.query)
         _below(search, request.resource)
         search.require(returned(resource, everything=search.everything))
-        _check_supported(search, resource.level)
+        matches = self._archive.query.find(
+            resource.level,
+            Root.STUDY,
+            search.identifier,
+            relational=True,
+            within=request.scope.reach,
+        )
+        _check_supported(search, resource.level, matches)
         limit = _limit(search, self._settings.max_answers)
-        found = self._found(request, resource, search)
+        found = self._found(request, resource, search, matches)
         answers = itertools.islice(found, search.offset, None)
         headers = [PRIVATE, *([("Warning", _NO_FUZZY)] if search.fuzzy else [])]
         texts: Iterator[str] = map(object_text, answers)
@@ -88,13 +95,10 @@ class SearchService:
         return Response(headers=headers, media_type=media, body=_array(everything))
 
     def _found(
-        self, request: Request, resource: SearchResource, search: Search
+        self, request: Request, resource: SearchResource, search: Search, matches: Matches
     ) -> Iterator[Members]:
-        matches = self._archive.query.find(
-            resource.level, Root.STUDY, search.identifier, relational=True
-        )
         service = f"{request.base_url}{ROOT}"
-        for match in _in_scope(matches, resource.level, request.scope):
+        for match in matches:
             members = {int(e.tag): element_json(e) for e in match if e.tag != _QUERY_LEVEL}
             named = _resource_of(match, resource.level)
             if search.everything and resource.level is Level.IMAGE:
@@ -115,10 +119,9 @@ def _below(search: Search, named: Resource) -> None:
         setattr(search.identifier, keyword, uid)
 
 
-def _check_supported(search: Search, level: Level) -> None:
+def _check_supported(search: Search, level: Level, matches: Matches) -> None:
     """Raises `Problem` 400 for a key with a value that is not matched at this level."""
-    plan = plan_keys(search.identifier, level)
-    ignored = search.valued & (plan.unsupported | plan.echoed)
+    ignored = search.valued & matches.unmatched
     if ignored:
         raise Problem(
             HTTPStatus.BAD_REQUEST,
@@ -146,20 +149,6 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[str]:
     for block in blocks:
         *whole, rest = (rest + block).split(b"\n")
         yield from (line.decode() for line in whole)
-
-
-def _in_scope(matches: Iterator[Dataset], level: Level, scope: Scope) -> Iterator[Dataset]:
-    """The matches that whoever asks may see; the index is asked for many of them at once."""
-    if scope.whole:
-        yield from matches
-        return
-    while some := list(itertools.islice(matches, _AT_ONCE)):
-        if level is Level.STUDY:
-            admitted = scope.admitted({str(each.StudyInstanceUID) for each in some})
-            yield from (each for each in some if str(each.StudyInstanceUID) in admitted)
-        else:
-            admitted = scope.admitted_series({str(each.SeriesInstanceUID) for each in some})
-            yield from (each for each in some if str(each.SeriesInstanceUID) in admitted)
 
 
 def _resource_of(match: Dataset, level: Level) -> Resource:

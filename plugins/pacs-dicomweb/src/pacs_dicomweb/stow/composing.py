@@ -96,9 +96,7 @@ def compose(value: Mapping[str, Any], meta: FileMeta, bulk: Gathered) -> Compose
     return ComposedInstance(replace(meta, transfer_syntax_uid=syntax), pieces)
 
 
-def _parted(
-    value: Mapping[str, Any], bulk: Gathered
-) -> tuple[dict[str, Any], list[_LongValue]]:
+def _parted(value: Mapping[str, Any], bulk: Gathered) -> tuple[dict[str, Any], list[_LongValue]]:
     """The attributes of the data set, and apart from them the long values, by tag.
 
     Groups of the file format and of commands are no part of a data set (PS3.10 7.1).
@@ -164,9 +162,7 @@ def _pixel_syntax(pixels: _LongValue, dataset: Dataset) -> str:
     return syntax
 
 
-def _runs(
-    dataset: Dataset, long_values: list[_LongValue]
-) -> list[tuple[bytes, _LongValue | None]]:
+def _runs(dataset: Dataset, long_values: list[_LongValue]) -> list[tuple[bytes, _LongValue | None]]:
     """What stands in front of each long value, encoded, and what stands behind the last."""
     runs: list[tuple[bytes, _LongValue | None]] = []
     begin = 0

@@ -77,9 +77,7 @@ class Gathered:
         for part in parts:
             self._number += 1
             if self._number > _MOST_PARTS:
-                raise Problem(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {_MOST_PARTS} parts"
-                )
+                raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {_MOST_PARTS} parts")
             media = media_type_of(part.media_type, "a part")
             if media.media_type in {JSON, XML}:
                 self._metadata.extend(_described(media.media_type, self._whole(part)))
@@ -145,9 +143,7 @@ class Gathered:
         syntax = _syntax_of(media_type, transfer_syntax)
         location = part.headers.get("content-location", "")
         if not location:
-            raise Problem(
-                HTTPStatus.BAD_REQUEST, "a part with bulk data has no Content-Location"
-            )
+            raise Problem(HTTPStatus.BAD_REQUEST, "a part with bulk data has no Content-Location")
         begin = self._file.seek(0, 2)
         for piece in part.pieces:
             self._file.write(piece)

@@ -16,7 +16,7 @@ from pacs_http.contract import Problem
 __all__ = ["IncomingPart", "MultipartReader", "checked_boundary"]
 
 _CHUNK = 1 << 18
-_LONGEST_BOUNDARY = 70  # characters (RFC 2046 5.1.1)
+_LONGEST_BOUNDARY = 200  # characters; RFC 2046 5.1.1 allows 70, and Orthanc sends 73
 _LONGEST_PREAMBLE = 1 << 16
 _LONGEST_HEAD = 1 << 14
 _LONGEST_PADDING = 256  # white space that a gateway may have put behind a boundary
@@ -35,7 +35,7 @@ def checked_boundary(text: str) -> bytes:
     """A boundary as it stands in the body. Raises `Problem` 400 for none, or what is none."""
     allowed = text.isascii() and text.isprintable() and not text.endswith(" ")
     if not text or len(text) > _LONGEST_BOUNDARY or not allowed:
-        raise _bad("Content-Type names no boundary of 1 to 70 characters")
+        raise _bad("Content-Type names no boundary of 1 to 200 characters")
     return text.encode()
 
 
@@ -64,6 +64,7 @@ class MultipartReader:
         self._delimiter = b"\r\n--" + boundary
         # The first delimiter needs no line break in front of it where it begins the body.
         self._held = b"\r\n"
+        self._at = 0  # what stands before it has been given out
         self._last = False
 
     def __iter__(self) -> Iterator[IncomingPart]:
@@ -93,16 +94,16 @@ class MultipartReader:
         """What stands in front of the next delimiter, which is taken in."""
         delimiter = self._delimiter
         while True:
-            found = self._held.find(delimiter)
+            found = self._held.find(delimiter, self._at)
             if found < 0:
                 # The last bytes may be the beginning of a delimiter.
                 safe = len(self._held) - len(delimiter) + 1
-                if safe > 0:
-                    piece, self._held = self._held[:safe], self._held[safe:]
+                if safe > self._at:
+                    piece, self._at = self._held[self._at : safe], safe
                     yield piece
                 self._more()
                 continue
-            piece, self._held = self._held[:found], self._held[found + len(delimiter) :]
+            piece, self._at = self._held[self._at : found], found + len(delimiter)
             if piece:
                 yield piece
             if self._ends_line():
@@ -111,34 +112,37 @@ class MultipartReader:
 
     def _ends_line(self) -> bool:
         """Whether what stood last is a delimiter: nothing but white space is left of its line."""
-        while len(self._held) < 2:  # noqa: PLR2004 - the two hyphens behind the last one
+        while len(self._held) - self._at < 2:
             self._more()
-        if self._held.startswith(b"--"):
+        if self._held.startswith(b"--", self._at):
             self._last = True
+            self._at += 2
             return True
-        while (end := self._held.find(b"\r\n")) < 0 and len(self._held) < _LONGEST_PADDING:
+        while (end := self._held.find(b"\r\n", self._at, self._at + _LONGEST_PADDING)) < 0:
+            if len(self._held) - self._at >= _LONGEST_PADDING:
+                return False
             self._more()
-        if end < 0 or self._held[:end].strip(b" \t"):
+        if self._held[self._at : end].strip(b" \t"):
             return False
-        self._held = self._held[end:]  # the line break stays, so that a head may be empty
+        self._at = end  # the line break stays, so that a head may be empty
         return True
 
     def _head(self) -> dict[str, str]:
         """The headers of a part, which an empty line ends."""
-        while (end := self._held.find(b"\r\n\r\n")) < 0:
-            if len(self._held) > _LONGEST_HEAD:
+        while (end := self._held.find(b"\r\n\r\n", self._at)) < 0:
+            if len(self._held) - self._at > _LONGEST_HEAD:
                 break
             self._more()
-        if not 0 <= end <= _LONGEST_HEAD:
+        if not 0 <= end <= self._at + _LONGEST_HEAD:
             raise _bad(f"the headers of a part are longer than {_LONGEST_HEAD} bytes")
-        lines, self._held = self._held[2:end], self._held[end + 4 :]
+        lines, self._at = self._held[self._at + 2 : end], end + 4
         return dict(_header(line) for line in lines.split(b"\r\n") if line)
 
     def _more(self) -> None:
         piece = self._body.read(_CHUNK)
         if not piece:
             raise _bad("the body ends before its last boundary: it is not whole")
-        self._held += piece
+        self._held, self._at = self._held[self._at :] + piece, 0
 
 
 def _header(line: bytes) -> tuple[str, str]:

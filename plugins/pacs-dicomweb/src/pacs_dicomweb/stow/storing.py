@@ -110,7 +110,8 @@ class _Storing:
             _pass_over(pieces)
             self.results.unnamed(error)
             return
-        body = chain((memoryview(head)[found.dataset_offset :],), pieces)
+        start: bytes | memoryview = memoryview(head)[found.dataset_offset :]
+        body = chain((start,), pieces)
         try:
             self._receive(found.meta, body)
         except PacsError as error:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pacs_framework.storage import ByteSource
     from pacs_http.contract import Request
 
-__all__ = ["PRIVATE", "etag_of", "retrieve"]
+__all__ = ["PRIVATE", "etag_of", "one_alone", "retrieve"]
 
 DOOR = "wado"
 _BLOCK = 1 << 19
@@ -47,6 +47,18 @@ def retrieve(archive: Archive, request: Request) -> Response:
     status = HTTPStatus.PARTIAL_CONTENT if left_out or refused else HTTPStatus.OK
     headers = [PRIVATE, *_warning(left_out, refused)]
     return _several(objects.files(located, syntaxes), wanted.packing, status, headers)
+
+
+def one_alone(archive: Archive, request: Request, syntax: str) -> Response:
+    """The one instance of a request as a DICOM file, in a transfer syntax or, empty, the default.
+
+    Raises `Problem` and `PacsError`.
+    """
+    located = locate(archive, request.resource, request.scope)
+    objects = Objects(archive, request.recipient(DOOR))
+    response = _one(request, objects, located, Wanted(Packing.SINGLE, [syntax]))
+    assert response is not None  # only several files are answered elsewhere
+    return response
 
 
 def _one(request: Request, objects: Objects, located: Located, wanted: Wanted) -> Response | None:

@@ -18,6 +18,7 @@ from pacs_dicomweb.model.documents import members_of, object_text, ranged_member
 from pacs_dicomweb.model.encoded import BulkLimits, Renderer
 from pacs_dicomweb.model.xml_writing import xml_document
 from pacs_dicomweb.multipart import Multipart, Part
+from pacs_dicomweb.wado.forgetting import Deletions
 from pacs_dicomweb.wado.instances import DOOR, PRIVATE, etag_of
 from pacs_dicomweb.wado.objects import Objects, StoredRange
 from pacs_dicomweb.wado.prepared import RUN, PreparedMetadata
@@ -75,15 +76,18 @@ class MetadataService:
         self._limits = BulkLimits(binary=settings.inline_bytes)
         form = f"{_VERSION}/{self._limits.binary}/{self._limits.other}"
         room = settings.metadata_mebibytes << 20
-        self._prepared = (
-            PreparedMetadata(archive.tables("dicomweb"), form=form, room=room) if room else None
-        )
+        self._prepared: PreparedMetadata | None = None
+        if room:
+            store = archive.tables("dicomweb")
+            deletions = Deletions(archive, store)
+            self._prepared = PreparedMetadata(store, deletions, form=form, room=room)
 
     def retrieve(self, request: Request) -> Response:
         """Answer GET of ``…/metadata``. Raises `Problem` and `PacsError`."""
         media = media_of(request)
         base = f"{request.base_url}{ROOT}/studies/{request.resource.study}/series/"
         objects = Objects(self._archive, request.recipient(DOOR))
+        moment = 0 if self._prepared is None else self._prepared.moment()
         located = list(locate(self._archive, request.resource, request.scope))
         headers = [PRIVATE]
         if all(map(objects.as_stored, located)):
@@ -92,7 +96,7 @@ class MetadataService:
             if not_modified(request, etag):
                 return Response(status=304, headers=[("ETag", etag), PRIVATE])
             headers.append(("ETag", etag))
-        texts = self._texts(objects, located, request.resource)
+        texts = self._texts(objects, located, request.resource, moment)
         first = next(texts, None)
         everything = chain(() if first is None else (first,), texts)
         if media == XML:
@@ -125,16 +129,24 @@ class MetadataService:
         return f"{_VERSION}/{self._limits.binary}"
 
     def _texts(
-        self, objects: Objects, located: Sequence[StoredInstance], resource: Resource
+        self,
+        objects: Objects,
+        located: Sequence[StoredInstance],
+        resource: Resource,
+        moment: int,
     ) -> Iterator[list[bytes]]:
         """The JSON of all instances, some at a time."""
         for _, series in groupby(located, key=lambda each: each.series_row):
             instances = list(series)
             for start in range(0, len(instances), RUN):
-                yield from self._run(objects, instances[start : start + RUN], resource)
+                yield from self._run(objects, instances[start : start + RUN], resource, moment)
 
     def _run(
-        self, objects: Objects, instances: Sequence[StoredInstance], resource: Resource
+        self,
+        objects: Objects,
+        instances: Sequence[StoredInstance],
+        resource: Resource,
+        moment: int,
     ) -> Iterator[list[bytes]]:
         changed = [not objects.as_stored(each) for each in instances]
         for is_changed, group in groupby(zip(instances, changed, strict=True), itemgetter(1)):
@@ -142,9 +154,11 @@ class MetadataService:
             if is_changed:
                 yield from self._changed(objects, some)
             else:
-                yield [text for text in self._plain(some, resource) if text]
+                yield [text for text in self._plain(some, resource, moment) if text]
 
-    def _plain(self, instances: Sequence[StoredInstance], resource: Resource) -> Sequence[bytes]:
+    def _plain(
+        self, instances: Sequence[StoredInstance], resource: Resource, moment: int
+    ) -> Sequence[bytes]:
         """What is stored; empty for what is gone."""
 
         def make(missing: Sequence[StoredInstance]) -> list[bytes]:
@@ -153,7 +167,7 @@ class MetadataService:
 
         if self._prepared is None or resource.instance:
             return make(instances)
-        return self._prepared.texts(instances, make)
+        return self._prepared.texts(instances, make, study=resource.study, moment=moment)
 
     def _stored_text(self, stored: StoredInstance, renderer: Renderer) -> bytes:
         source = StoredRange(self._archive, stored)

@@ -4,7 +4,7 @@ Kept in runs of a few hundred instances of one series. A run is known by the sto
 objects, in the order of the index. An object never changes under its key, and the index is asked at
 each request which objects a series has now, so what is kept needs no invalidation: after an
 instance was replaced, added or deleted the old run fits no longer, and what of it still holds is
-taken over.
+taken over; what was deleted goes at the next request (see `Deletions`).
 What a plugin or a correction changes for a recipient never gets here (see `Objects.as_stored`).
 """
 
@@ -28,6 +28,7 @@ from pacs_framework.tables.columns import insert
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from pacs_dicomweb.wado.forgetting import Deletions
     from pacs_framework.archive.retrieve import StoredInstance
     from pacs_framework.tables import TableStore
 
@@ -38,6 +39,7 @@ RUN = 256
 
 _DIGEST = 16
 _LARGEST = 32 << 20  # bytes of JSON; larger runs (enhanced multi-frames) are made anew each time
+_NEVER = -1  # no number of a deletion: nothing is kept
 _BETWEEN = b"\n"  # never inside of JSON without spaces
 
 _log = structlog.get_logger(__name__)
@@ -63,17 +65,33 @@ class PreparedMetadata:
     ``form`` names what else decides on the JSON; ``room`` bounds what is kept, in bytes.
     """
 
-    def __init__(self, store: TableStore, *, form: str, room: int) -> None:
+    def __init__(self, store: TableStore, deletions: Deletions, *, form: str, room: int) -> None:
         self._store = store
+        self._deletions = deletions
         self._form = form
         self._room = room
+
+    def moment(self) -> int:
+        """What to give to `texts`; to be asked for before the instances are looked up.
+
+        A look at what was deleted that fails keeps nothing from being answered.
+        """
+        try:
+            return self._deletions.look()
+        except IndexUnavailable as error:
+            _log.warning("prepared metadata of what was deleted may be left", error=str(error))
+            return _NEVER
 
     def texts(
         self,
         instances: Sequence[StoredInstance],
         make: Callable[[Sequence[StoredInstance]], Sequence[bytes]],
+        *,
+        study: str,
+        moment: int,
     ) -> Sequence[bytes]:
-        """The JSON of each of ``instances``, which are one run; ``make`` gives what is not kept.
+        """The JSON of each of ``instances``, which are one run of ``study``; ``make`` gives what is
+        not kept.
 
         A table that cannot be read or written costs time, and fails nothing.
         """
@@ -87,7 +105,7 @@ class PreparedMetadata:
         made = dict(zip((_digest(each) for each in missing), make(missing), strict=True))
         texts = [known[name] if name in known else made[name] for name in objects]
         if sum(map(len, texts)) <= _LARGEST and all(texts):
-            self._write(key, texts)
+            self._write(key, texts, study, moment)
         return texts
 
     def _read(self, first: bytes) -> _Kept | None:
@@ -99,10 +117,11 @@ class PreparedMetadata:
             return None if row is None else _Kept(bytes(row.objects), bytes(row.body))
         return None
 
-    def _write(self, key: bytes, texts: Sequence[bytes]) -> None:
+    def _write(self, key: bytes, texts: Sequence[bytes], study: str, moment: int) -> None:
         body = zlib.compress(_BETWEEN.join(texts), 1)
         values = {
             "objects": key,
+            "study_instance_uid": study,
             "form": self._form,
             "body": body,
             "size": len(body) + len(key),
@@ -110,6 +129,8 @@ class PreparedMetadata:
         }
         try:
             with self._store.begin() as connection:
+                if self._deletions.came_since(connection, moment):
+                    return
                 statement = insert(run, connection).values(first=key[:_DIGEST], **values)
                 connection.execute(
                     statement.on_conflict_do_update(index_elements=["first"], set_=values)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pydicom import Dataset
-from pydicom.datadict import tag_for_keyword
+from collections.abc import Iterator
 
-from pacs_framework.dicom.matching import datetime_bounds
+from pydicom import Dataset
+from pydicom.datadict import keyword_for_tag, tag_for_keyword
+
+from pacs_framework.dicom.matching import values_of
+from pacs_framework.dicom.moments import is_moment
 from pacs_ups.state.datasets import text_of
 from pacs_ups.state.model import Code, StepError
 
@@ -15,11 +18,6 @@ _ENUMERATED = {
     "ScheduledProcedureStepPriority": ("HIGH", "MEDIUM", "LOW"),
     "InputReadinessState": ("INCOMPLETE", "UNAVAILABLE", "READY"),
 }
-_MOMENTS = (
-    "ScheduledProcedureStepStartDateTime",
-    "ExpectedCompletionDateTime",
-    "ScheduledProcedureStepExpirationDateTime",
-)
 
 
 def coerced(dataset: Dataset) -> tuple[int, ...]:
@@ -35,14 +33,20 @@ def coerced(dataset: Dataset) -> tuple[int, ...]:
         elif text not in ("", text.upper()):
             setattr(dataset, keyword, text.upper())
             mended.append(keyword)
-    for keyword in _MOMENTS:
-        text = text_of(dataset, keyword)
-        bounds = datetime_bounds(text) if text else None
-        if text and (bounds is None or bounds.low != bounds.high):
-            wrong.append(keyword)
+    wrong += dict.fromkeys(_unreadable_moments(dataset))
     if wrong:
         raise StepError(Code.INVALID_ATTRIBUTE_VALUE, f"invalid: {', '.join(wrong)}", _tags(wrong))
     return _tags(mended)
+
+
+def _unreadable_moments(dataset: Dataset) -> Iterator[str]:
+    """Also in items: what was performed says in one when that was."""
+    for element in dataset:
+        if element.VR == "SQ":
+            for item in element.value:
+                yield from _unreadable_moments(item)
+        elif element.VR == "DT" and not all(map(is_moment, values_of(element))):
+            yield keyword_for_tag(element.tag)
 
 
 def _tags(keywords: list[str]) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from pacs_framework.errors import PacsError
@@ -95,14 +96,32 @@ class Code(IntEnum):
     NO_EVENT_REPORTS = 0xC315
 
 
+_HTTP = {
+    Code.NO_SUCH_ATTRIBUTE: HTTPStatus.BAD_REQUEST,
+    Code.INVALID_ATTRIBUTE_VALUE: HTTPStatus.BAD_REQUEST,
+    Code.INVALID_INSTANCE: HTTPStatus.BAD_REQUEST,
+    Code.INVALID_ARGUMENT_VALUE: HTTPStatus.BAD_REQUEST,
+    Code.MISSING_ATTRIBUTE: HTTPStatus.BAD_REQUEST,
+    Code.MISSING_ATTRIBUTE_VALUE: HTTPStatus.BAD_REQUEST,
+    Code.NOT_SCHEDULED: HTTPStatus.BAD_REQUEST,
+    Code.NOT_APPROPRIATE_FOR_INSTANCE: HTTPStatus.BAD_REQUEST,
+    Code.OUT_OF_RESOURCES: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Code.NO_SUCH_STEP: HTTPStatus.NOT_FOUND,
+    Code.UNKNOWN_RECEIVING_AE: HTTPStatus.NOT_FOUND,
+    Code.NO_EVENT_REPORTS: HTTPStatus.FORBIDDEN,
+}
+"""All others contradict the state that a step is in: 409."""
+
+
 class StepError(PacsError):
     """An operation that failed and changed nothing: ``code``, and the tags that it is about.
 
-    ``error.code`` is also its DIMSE status.
+    ``error.code`` is also its DIMSE status; that of HTTP follows from it (PS3.18 chapter 11).
     """
 
     def __init__(self, code: Code, message: str, attributes: Sequence[int] = ()) -> None:
         super().__init__(message, status=code)
+        self.http_status = _HTTP.get(code, HTTPStatus.CONFLICT)
         self.code = code
         self.attributes = tuple(attributes)
 

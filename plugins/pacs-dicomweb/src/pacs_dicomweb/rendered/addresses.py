@@ -1,0 +1,155 @@
+"""The addresses of pictures. NumPy and Pillow are loaded when somebody asks for the first one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pacs_dicomweb.located import ROOT
+from pacs_dicomweb.rendered.media import IMAGES
+from pacs_dicomweb.uri.parameters import KNOWN, REQUIRED, resource_of_query
+from pacs_http.contract import Action, Answer, Level, Parameter, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pacs_dicomweb.rendered.service import RenderedService
+    from pacs_dicomweb.settings import DicomwebSettings
+    from pacs_framework.archive.archive import Archive
+    from pacs_http.contract import Request, Response
+
+__all__ = ["Pictures", "rendered_routes", "uri_route"]
+
+_STUDY = ROOT + "/studies/{study}"
+_SERIES = _STUDY + "/series/{series}"
+_INSTANCE = _SERIES + "/instances/{instance}"
+_LEVELS = ((_STUDY, Level.STUDY), (_SERIES, Level.SERIES), (_INSTANCE, Level.INSTANCE))
+
+_ACCEPT = Parameter(name="accept", description="Media types, in place of the header Accept")
+_RENDERED = (
+    _ACCEPT,
+    Parameter(
+        name="viewport",
+        description="width,height in pixels, then left,top,width,height of a region of the image",
+    ),
+    Parameter(name="window", description="center,width,function: linear, linear-exact, sigmoid"),
+    Parameter(name="annotation", description="patient, technique"),
+    Parameter(name="quality", type="integer", minimum=1, description="Of JPEG, up to 100"),
+    Parameter(name="iccprofile", enum=("no", "yes", "srgb"), description="What is said of colours"),
+)
+_THUMBNAIL = (_ACCEPT, Parameter(name="viewport", description="width,height in pixels"))
+_ERRORS = {
+    400: Answer("The request cannot be understood"),
+    404: Answer("There is nothing of this name"),
+    406: Answer("No media type fits, or there is nothing to see"),
+}
+
+
+class Pictures:
+    """Who answers for pictures, made at the first request."""
+
+    def __init__(self, archive: Archive, settings: DicomwebSettings) -> None:
+        self._archive = archive
+        self._most = settings.rendered_megapixels * 1_000_000
+        # Drawing is work for a core each; more at once would only take more memory.
+        self._places = threading.BoundedSemaphore(os.cpu_count() or 1)
+
+    @cached_property
+    def service(self) -> RenderedService:
+        """Imports NumPy and Pillow."""
+        from pacs_dicomweb.rendered.service import RenderedService  # noqa: PLC0415 - see above
+
+        return RenderedService(self._archive, self._places, self._most)
+
+
+def rendered_routes(pictures: Pictures) -> Sequence[Route]:
+    """Rendered resources and thumbnails at every level (PS3.18 10.4.1.1.3, 10.4.1.1.4)."""
+
+    def rendered(request: Request) -> Response:
+        return pictures.service.rendered(request)
+
+    def rendered_frames(request: Request) -> Response:
+        return pictures.service.rendered_frames(request)
+
+    def thumbnail(request: Request) -> Response:
+        return pictures.service.thumbnail(request)
+
+    def thumbnail_frames(request: Request) -> Response:
+        return pictures.service.thumbnail_frames(request)
+
+    frames = _INSTANCE + "/frames/{frames}"
+    return [
+        *(_rendered(path, level, rendered) for path, level in _LEVELS),
+        _rendered(frames, Level.FRAME, rendered_frames),
+        *(_thumbnail(path, level, thumbnail) for path, level in _LEVELS),
+        _thumbnail(frames, Level.FRAME, thumbnail_frames),
+    ]
+
+
+def uri_route(archive: Archive, pictures: Pictures) -> Route:
+    """WADO-URI: everything is in the query (PS3.18 9.1)."""
+
+    def by_uri(request: Request) -> Response:
+        from pacs_dicomweb.uri.retrieving import retrieve_by_uri  # noqa: PLC0415 - see above
+
+        return retrieve_by_uri(archive, pictures.service, request)
+
+    return Route(
+        method="GET",
+        path="/wado",
+        handler=by_uri,
+        level=Level.INSTANCE,
+        action=Action.READ,
+        resource=resource_of_query,
+        summary="One instance, or a picture of it (WADO-URI)",
+        parameters=[
+            Parameter(name=name, description=words, required=name in REQUIRED)
+            for name, words in KNOWN.items()
+        ],
+        answers={
+            200: Answer("The instance, or the picture", media_types=("application/dicom", *IMAGES)),
+            304: Answer("Nothing has changed"),
+            501: Answer("Neither presentation states nor anonymize"),
+            **_ERRORS,
+        },
+    )
+
+
+def _rendered(path: str, level: Level, handler: Callable[[Request], Response]) -> Route:
+    return Route(
+        method="GET",
+        path=path + "/rendered",
+        handler=handler,
+        level=level,
+        action=Action.READ,
+        summary=f"Pictures of a {level.value} (WADO-RS rendered)",
+        parameters=_RENDERED,
+        scoped=True,
+        answers={
+            200: Answer("The picture, or all of them", media_types=("multipart/related", *IMAGES)),
+            206: Answer("Not all: the others are no images, or kept back"),
+            304: Answer("Nothing has changed"),
+            501: Answer("Presentation states are not rendered"),
+            **_ERRORS,
+        },
+    )
+
+
+def _thumbnail(path: str, level: Level, handler: Callable[[Request], Response]) -> Route:
+    return Route(
+        method="GET",
+        path=path + "/thumbnail",
+        handler=handler,
+        level=level,
+        action=Action.READ,
+        summary=f"A small picture that stands for a {level.value}",
+        parameters=_THUMBNAIL,
+        scoped=True,
+        answers={
+            200: Answer("The picture", media_types=IMAGES),
+            304: Answer("Nothing has changed"),
+            **_ERRORS,
+        },
+    )

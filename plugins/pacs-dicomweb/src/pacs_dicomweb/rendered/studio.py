@@ -1,0 +1,250 @@
+"""Where stored images are opened and drawn, a bounded number of frames at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from pydicom import Dataset
+from pydicom.uid import UID
+
+from pacs_dicomweb.rendered.artist import drawn
+from pacs_dicomweb.rendered.files import animated_gif, file_of, holds_profile
+from pacs_dicomweb.rendered.media import GIF
+from pacs_framework.errors import InstanceError
+from pacs_framework.rendering.attributes import integer_of, numbers_of, text_of
+from pacs_framework.rendering.documents import EncapsulatedDocument, document_in
+from pacs_framework.rendering.frames import NoSuchFrame, read_stored_image
+from pacs_framework.rendering.video import VIDEO, VideoStream, read_video
+from pacs_http.contract import Problem
+
+if TYPE_CHECKING:
+    import threading
+
+    from pacs_dicomweb.rendered.look import Look
+    from pacs_dicomweb.wado.objects import Objects
+    from pacs_framework.archive.retrieve import StoredInstance
+    from pacs_framework.rendering.frames import StoredFrame, StoredImage
+    from pacs_framework.rendering.picture import Picture
+
+    Seen = StoredImage | VideoStream | EncapsulatedDocument
+
+__all__ = ["DrawnFrame", "Studio", "is_video", "may_be_image", "representative_frame"]
+
+_FRAME_MILLISECONDS = 100.0  # where nobody says how fast a series of frames is
+_ALSO_IMAGES = frozenset({"Segmentation Storage", "RT Dose Storage", "Parametric Map Storage"})
+
+
+def may_be_image(sop_class_uid: str) -> bool:
+    """Whether instances of a SOP class have pixels; of private ones nobody knows."""
+    name = UID(sop_class_uid).name
+    return name == sop_class_uid or "Image Storage" in name or name in _ALSO_IMAGES
+
+
+def is_video(stored: StoredInstance) -> bool:
+    """Whether its pixel data are one stream."""
+    return stored.transfer_syntax_uid in VIDEO
+
+
+def representative_frame(image: StoredImage | VideoStream) -> int:
+    """The frame that stands for all: the one that the header names, or the one in the middle."""
+    named = integer_of(image.header, "RepresentativeFrameNumber", default=0)
+    if 1 <= named <= image.number_of_frames:
+        return named
+    return (image.number_of_frames + 1) // 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnFrame:
+    """The file of one frame: its number, and the series that its instance says it is of."""
+
+    number: int
+    data: bytes
+    series_instance_uid: str
+
+
+class Studio:
+    """Draws what one recipient may see.
+
+    Each frame is decoded and drawn in the thread that asked, as soon as one of ``places`` is free:
+    however many ask, so many frames are in memory. ``most`` pixels have a frame and a picture.
+    """
+
+    def __init__(self, objects: Objects, places: threading.Semaphore, most: int) -> None:
+        self._objects = objects
+        self._decoder = objects.archive.transcoding.decoder
+        self._places = places
+        self._most = most
+
+    @contextmanager
+    def opened(self, stored: StoredInstance) -> Iterator[Seen]:
+        """What can be seen of an instance, read from its start. Raises `Problem` 406.
+
+        What is found unreadable within the context is a `Problem`, too; as `InstanceOpener.open`
+        otherwise.
+        """
+        opened = self._objects.open(stored)
+        syntax = opened.instance.transfer_syntax_uid
+        with closing(opened.data) as data:
+            try:
+                found = (
+                    read_video(data, syntax)
+                    if syntax in VIDEO
+                    else read_stored_image(data, syntax, self._decoder)
+                )
+                seen = document_in(found) if isinstance(found, Dataset) else found
+                if seen is None:
+                    raise Problem(
+                        HTTPStatus.NOT_ACCEPTABLE,
+                        "there is neither an image nor a document in it: retrieve the instance",
+                    )
+                yield seen
+            except NoSuchFrame as error:
+                raise Problem(HTTPStatus.NOT_FOUND, str(error)) from error
+            except InstanceError as error:
+                raise Problem(
+                    HTTPStatus.NOT_ACCEPTABLE, f"the instance cannot be rendered: {error}"
+                ) from error
+
+    @contextmanager
+    def image(self, stored: StoredInstance) -> Iterator[StoredImage | VideoStream]:
+        """As `opened`, for images and videos alone, of no more pixels than are drawn."""
+        with self.opened(stored) as seen:
+            if isinstance(seen, EncapsulatedDocument):
+                raise Problem(HTTPStatus.NOT_ACCEPTABLE, "a document has no picture of it")
+            rows, columns = (
+                integer_of(seen.header, keyword, default=0) for keyword in ("Rows", "Columns")
+            )
+            if rows * columns > self._most:
+                raise Problem(
+                    HTTPStatus.NOT_ACCEPTABLE,
+                    f"frames of {columns} × {rows} pixels are not rendered: {self._most} are the "
+                    "most (setting rendered_megapixels)",
+                )
+            yield seen
+
+    def count(self, stored: StoredInstance) -> int:
+        """The number of frames."""
+        with self.image(stored) as image:
+            return image.number_of_frames
+
+    def files(
+        self,
+        stored: StoredInstance,
+        numbers: Sequence[int],
+        look: Look,
+        media_type: str,
+        *,
+        several: bool = False,
+    ) -> Iterator[DrawnFrame]:
+        """The frames of ``numbers`` in their order, all where there are none.
+
+        ``several``: images are seen together, so windows are for the grey ones among them.
+        """
+        for run in _runs(numbers):
+            with self.image(stored) as image:
+                look_here = _look_at(image, look, several=several)
+                frames = image.frames(_within(run, image.number_of_frames))
+                while (made := self._next(frames, image, look_here, media_type)) is not None:
+                    yield made
+
+    def _next(
+        self,
+        frames: Iterator[tuple[int, StoredFrame]],
+        image: StoredImage | VideoStream,
+        look: Look,
+        media_type: str,
+    ) -> DrawnFrame | None:
+        with self._places:
+            taken = next(frames, None)
+            if taken is None:
+                return None
+            picture = self._draw(taken, image.header, look, media_type)
+            return DrawnFrame(
+                number=taken[0],
+                data=file_of(picture, media_type, look.quality),
+                series_instance_uid=text_of(image.header, "SeriesInstanceUID"),
+            )
+
+    def _draw(
+        self, taken: tuple[int, StoredFrame], header: Dataset, look: Look, media_type: str
+    ) -> Picture:
+        number, frame = taken
+        holds = holds_profile(media_type)
+        return drawn(frame, header, number, look, most=self._most, holds=holds)
+
+    def animation(self, stored: StoredInstance, numbers: Sequence[int], look: Look) -> bytes:
+        """The frames of ``numbers``, all where there are none, as one GIF that moves.
+
+        All its pictures together have no more pixels than one picture may. Raises `Problem` 406.
+        """
+        with self._places:
+            pictures = self._counted(self._pictures(stored, numbers, look))
+            with self.image(stored) as image:
+                pace = _pace(image.header)
+            return animated_gif(pictures, pace)
+
+    def _pictures(
+        self, stored: StoredInstance, numbers: Sequence[int], look: Look
+    ) -> Iterator[Picture]:
+        for run in _runs(numbers):
+            with self.image(stored) as image:
+                look_here = _look_at(image, look)
+                for taken in image.frames(_within(run, image.number_of_frames)):
+                    yield self._draw(taken, image.header, look_here, GIF)
+
+    def _counted(self, pictures: Iterator[Picture]) -> Iterator[Picture]:
+        pixels = 0
+        for picture in pictures:
+            pixels += picture.width * picture.height
+            if pixels > self._most:
+                raise Problem(
+                    HTTPStatus.NOT_ACCEPTABLE,
+                    f"an animation of more than {self._most} pixels is not made: give a smaller "
+                    "viewport or fewer frames",
+                )
+            yield picture
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[range | None]:
+    """``numbers`` as runs that rise by one, each of them one pass; None is all frames."""
+    if not numbers:
+        yield None
+        return
+    start = last = numbers[0]
+    for number in numbers[1:]:
+        if number != last + 1:
+            yield range(start, last + 1)
+            start = number
+        last = number
+    yield range(start, last + 1)
+
+
+def _within(run: range | None, count: int) -> range:
+    if run is None:
+        return range(1, count + 1)
+    if run[-1] > count:
+        raise NoSuchFrame(f"the instance has {count} frames, not {run[-1]}")
+    return run
+
+
+def _look_at(image: StoredImage | VideoStream, look: Look, *, several: bool = False) -> Look:
+    """Windows are for greys (PS3.18 8.3.5.1.4). Raises `Problem` 400 where it is only colours."""
+    if look.window is None or text_of(image.header, "PhotometricInterpretation").startswith(
+        "MONOCHROME"
+    ):
+        return look
+    if several:
+        return look.without_window()
+    raise Problem(HTTPStatus.BAD_REQUEST, "windows are for greys, and the image is in colours")
+
+
+def _pace(header: Dataset) -> float:
+    """Milliseconds for a frame (PS3.3 C.7.6.5)."""
+    if time := numbers_of(header, "FrameTime"):
+        return time[0]
+    rates = numbers_of(header, "RecommendedDisplayFrameRate") or numbers_of(header, "CineRate")
+    return 1000 / rates[0] if rates and rates[0] > 0 else _FRAME_MILLISECONDS

@@ -1,0 +1,69 @@
+"""WADO-URI answered: an instance as a DICOM file, or a picture of one of its frames."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from pacs_dicomweb.accept import MediaRange, accepted, not_acceptable, parse_accept
+from pacs_dicomweb.rendered.media import IMAGES, JPEG
+from pacs_dicomweb.rendered.studio import may_be_image
+from pacs_dicomweb.uri.parameters import FromUri, parameters_of
+from pacs_dicomweb.wado.instances import one_alone
+from pacs_dicomweb.wado.negotiating import DICOM
+from pacs_dicomweb.wado.pixels import only_instance
+from pacs_http.contract import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pacs_dicomweb.rendered.service import RenderedService
+    from pacs_framework.archive.archive import Archive
+    from pacs_framework.archive.retrieve import StoredInstance
+    from pacs_http.contract import Request, Response
+
+__all__ = ["retrieve_by_uri"]
+
+
+def retrieve_by_uri(archive: Archive, pictures: RenderedService, request: Request) -> Response:
+    """Answer GET of ``/wado?requestType=WADO&…``. Raises `Problem` and `PacsError`."""
+    asked = parameters_of(request)
+    ranges = _ranges(request, asked)
+    stored = only_instance(archive, request)
+    if _is_plain(ranges):
+        whole = not asked.picture and not pictures.is_single_picture(request, stored)
+        media_type = DICOM if whole or asked.transfer_syntax else JPEG
+    else:
+        media_type = _chosen(ranges, stored)
+    if media_type == DICOM:
+        if asked.picture:
+            raise Problem(
+                HTTPStatus.BAD_REQUEST,
+                f"rows, columns, region, windows, annotation, frameNumber and imageQuality are for "
+                f"pictures, not for {DICOM}",
+            )
+        return one_alone(archive, request, asked.transfer_syntax)
+    if asked.transfer_syntax:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"transferSyntax is for {DICOM} alone")
+    return pictures.by_uri(request, stored, asked.look, asked.frame, media_type)
+
+
+def _ranges(request: Request, asked: FromUri) -> Sequence[MediaRange]:
+    """``contentType`` says what is wanted; without it, Accept does."""
+    of_accept = accepted(request)  # it checks the character set, too
+    return parse_accept(asked.media_types) if asked.media_types else of_accept
+
+
+def _is_plain(ranges: Sequence[MediaRange]) -> bool:
+    """Nobody has said what is wanted: then it is a picture, or else the instance (9.1.2.2.1)."""
+    return tuple(each.media_type for each in ranges) == ("*/*",)
+
+
+def _chosen(ranges: Sequence[MediaRange], stored: StoredInstance) -> str:
+    """The first media type that is accepted and can be had. Raises `Problem` 406."""
+    offered = (*IMAGES, DICOM) if may_be_image(stored.sop_class_uid) else (DICOM,)
+    for each in ranges:
+        for media_type in offered:
+            if each.takes(media_type):
+                return media_type
+    raise not_acceptable(offered)
