@@ -6,7 +6,17 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 
-__all__ = ["LINK", "MERGE", "ORDER", "UPDATE", "Connection", "Receiver", "changed", "encoded"]
+__all__ = [
+    "BOOKED",
+    "LINK",
+    "MERGE",
+    "ORDER",
+    "UPDATE",
+    "Connection",
+    "Receiver",
+    "changed",
+    "encoded",
+]
 
 ORDER = (
     "MSH|^~\\&|RIS|HOSP|PACS|HOSP|20261121093000||ORM^O01|M1|P|2.3.1||||||8859/1",
@@ -40,6 +50,17 @@ LINK = (
     "PID|2||C9^^^CLINIC^MR||Mueller^Joerg||19700131|M",
 )
 """Two hospitals know one person."""
+BOOKED = (
+    "MSH|^~\\&|RIS|HOSP|PACS|HOSP|20261121093000||SIU^S12^SIU_S12|B1|P|2.5.1||||||8859/1",
+    "SCH|AP1^RIS|AF1^RIS||||BOOKED||||||^^^20261121103000|||||4711^Roth^Eva",
+    "PID|1||P1^^^HOSP^MR||Müller^Jörg||19700131|M",
+    "PV1|1|O",
+    "RGS|1|A",
+    "AIS|1|A|CTTHX^CT thorax^LOCAL|20261121104500",
+    "AIG|1|A|CT-ROOM-1^CT scanner of room 1|CT",
+    "AIL|1|A|RADIOLOGY^R1",
+)
+"""An appointment without an order."""
 _START, _END = b"\x0b", b"\x1c\r"
 
 

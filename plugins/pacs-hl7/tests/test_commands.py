@@ -15,7 +15,7 @@ from pacs_hl7.mapping import default_text
 
 sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not there
 
-from hl7_peers import MERGE, ORDER, changed, encoded
+from hl7_peers import BOOKED, MERGE, ORDER, changed, encoded
 
 
 def run(*arguments: object, code: int = 0) -> Result:
@@ -62,6 +62,9 @@ def test_what_a_mapping_makes_of_a_message_is_shown(file, tmp_path, mapping):
     shown = run("check-mapping", mapping, file(ORDER)).stdout
     assert "plan step SPS1 of order PL1^RIS" in shown
     assert "'CT1'" in shown
+    assert "plan step 1 of order AF1^RIS" in run("check-mapping", mapping, file(BOOKED)).stdout
+    missed = file(changed(BOOKED, MSH={9: "SIU^S26"}))
+    assert "cancel order AF1^RIS" in run("check-mapping", mapping, missed).stdout
     [result] = json.loads(run("check-mapping", mapping, file(MERGE), "--json").stdout)
     assert result["patients"][0]["prior_patient_id"] == "P1"
     plain = tmp_path / "plain.toml"

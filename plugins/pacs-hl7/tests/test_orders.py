@@ -224,7 +224,7 @@ def test_an_order_with_a_filler_number_alone_needs_the_site_s_mapping(site, tmp_
     """Its OBR-24 is a service of that site, not a modality."""
     text = mapping.read_text("utf-8") + 'US_CCTV = "US1"\n[tables.modality]\nUS_CCTV = "US"\n'
     text = text.replace(
-        'Modality = ["IPC-5.1", "OBR-24.1"]',
+        'Modality = ["IPC-5.1", "OBR-24.1", "AIG-4.1"]',
         'Modality = [{ from = "OBR-24.1", table = "modality" }, "OBR-24.1"]',
     )
     (tmp_path / "cctv.toml").write_text(text, "utf-8")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from pacs_framework.testing.distributions import install_distribution
@@ -21,7 +25,7 @@ from pacs_mpps.tables import NAME
 
 sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not there
 
-from mpps_peers import Listener, Modality, begun, ended, listening_peer
+from mpps_peers import NET, Listener, Modality, begun, ended, listening_peer
 
 FORWARDED = """[network]
 workers = 2
@@ -98,6 +102,90 @@ def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
                 wanted.discard((operation, uid))
                 assert operation == "N-CREATE" or uid in created
                 created.add(uid)
+
+
+DYING = """
+import os, pathlib, signal
+from pacs_framework import hookimpl
+from pacs_worklist.api import State, Worklist
+
+perform = Worklist.perform
+
+def dying(worklist, performed):
+    over = any(each.state is State.COMPLETED for each in performed)
+    die = over and pathlib.Path({trap!r}).exists()
+    if die and not {late}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    perform(worklist, performed)
+    if die:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Worklist.perform = dying
+
+@hookimpl
+def on_procedure_step(step):
+    "A plugin has a hook."
+"""
+WITH_WORKLIST = """
+[plugins]
+allow = ["mpps", "worklist", "storage-filesystem", "dying"]
+"""
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_the_worklist_follows_after_a_kill(tmp_path: Path, late: bool) -> None:
+    """kill -9 between the answer and the worklist, or before it is noted that it has followed."""
+    site, trap = tmp_path / "site", tmp_path / "trap"
+    source = DYING.format(trap=str(trap), late=late)
+    install_distribution(site, "site-dying", {"dying": source})
+    file = tmp_path / "planned.json"
+    file.write_text(json.dumps([planned(number) for number in NUMBERS]), "utf-8")
+    with served(tmp_path / "archive", config=WITH_WORKLIST, plugins=site) as archive:
+        done = archive.run("worklist", "import", "--config", archive.config, file)
+        assert done.returncode == 0, done.stderr
+        with Modality(archive) as modality:
+            uids = [modality.begin("1.2.3", ScheduledProcedureStepID=each) for each in NUMBERS]
+            trap.touch()
+            modality.end(uids[0])
+            ended_too = [acknowledged(modality, uid) for uid in uids[1:]]
+        assert archive.process.wait(NET) != 0
+    trap.unlink()
+    over = [NUMBERS[0], *(n for n, said in zip(NUMBERS[1:], ended_too, strict=True) if said)]
+    with served(tmp_path / "archive", config=WITH_WORKLIST, plugins=site) as archive:
+        until = time.monotonic() + 2 * NET
+        while not set(over) <= completed_steps(archive):
+            assert time.monotonic() < until, archive.log_text()
+        assert archive.process.poll() is None
+
+
+NUMBERS = ("S1", "S2", "S3")
+
+
+def planned(number: str) -> dict[str, Any]:
+    """A step of the worklist in the DICOM JSON model."""
+    step, item = Dataset(), Dataset()
+    step.ScheduledStationAETitle, step.Modality = "CT1", "CT"
+    step.ScheduledProcedureStepStartDate = "20261121"
+    step.ScheduledProcedureStepStartTime = "1030"
+    step.ScheduledProcedureStepID = number
+    item.PatientName, item.PatientID, item.StudyInstanceUID = "Doe^John", "P1", "1.2.3"
+    item.ScheduledProcedureStepSequence = [step]
+    return item.to_json_dict()
+
+
+def acknowledged(modality: Modality, uid: str) -> bool:
+    """Whether an N-SET was answered by an archive that may be gone."""
+    try:
+        return modality.set(ended(), uid).get("Status") == 0
+    except RuntimeError:  # the association is over
+        return False
+
+
+def completed_steps(archive: ServedArchive) -> set[str]:
+    """Scheduled Procedure Step IDs of what the worklist has as completed."""
+    asked = ("--config", archive.config, "--state", "completed", "--json")
+    listed = archive.run("worklist", "list", *asked)
+    return {each["scheduled_procedure_step_id"] for each in json.loads(listed.stdout)}
 
 
 HEARING = """

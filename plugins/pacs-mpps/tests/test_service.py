@@ -120,6 +120,8 @@ WRONG_CREATIONS = [
     (begun(StudyInstanceUID=""), 0x0121, [0x0020000D]),
     (begun("1..3"), 0x0106, [0x0020000D]),
     (begun(PerformedProcedureStepStartDate="today"), 0x0106, [0x00400244]),
+    (begun(PerformedProcedureStepStartDate="20261341"), 0x0106, [0x00400244]),
+    (begun(PerformedProcedureStepStartTime="2561"), 0x0106, [0x00400245]),
     (None, 0x0120, []),
 ]
 
@@ -142,6 +144,7 @@ WRONG_CHANGES = [
     (ended(PerformedSeriesSequence=[Dataset()]), 0x0120, [0x00181030, 0x0020000E]),
     (ended(PerformedProcedureStepStatus="STARTED"), 0x0106, [0x00400252]),
     (ended(PerformedProcedureStepStatus=""), 0x0121, [0x00400252]),
+    (ended(PerformedProcedureStepEndDate="20260229"), 0x0106, [0x00400250]),
     (ended(PatientID="P2", Modality="MR"), 0x0105, [0x00100020, 0x00080060]),
     (ended("1..2"), 0x0106, [0x00081155]),
     (None, 0x0121, []),

@@ -64,6 +64,30 @@ def test_a_start_that_could_never_be_found_is_refused(worklist, item):
         worklist.put(dataset)
 
 
+@pytest.mark.parametrize(
+    ("keyword", "text", "problem"),
+    [
+        ("ScheduledProcedureStepStartDate", "20261321", "is no date"),
+        ("ScheduledProcedureStepStartDate", "20260229", "is no date"),
+        ("ScheduledProcedureStepStartTime", "2530", "is no time"),
+        ("ScheduledStationAETitle", "CT1\\A-TITLE-OF-MORE-THAN-16", "is no AE title"),
+        ("Modality", "CTT!", "is no CS value"),
+        ("AccessionNumber", "A" * 17, "is no SH value"),
+        ("PatientName", "N" * 65, "is no PN value"),
+        ("PatientName", "Doe\x1b$B^John", "is no PN value"),
+        ("PatientID", "P\x001", "is no LO value"),
+        ("StudyInstanceUID", "1..2", "is no UID"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Invalid value for VR", "ignore:The value length")
+@pytest.mark.filterwarnings("ignore:The PersonName component length")
+def test_what_modalities_could_not_take_is_refused(worklist, item, keyword, text, problem):
+    """And nothing is planned."""
+    with pytest.raises(ItemError, match=f"{keyword} {problem}"):
+        worklist.put(item(**{keyword: text}))
+    assert worklist.find() == []
+
+
 def test_an_order_that_is_placed_again_changes_its_step(worklist, item):
     """And keeps the identifiers that were made for it."""
     first = worklist.put(item(StudyInstanceUID="", ScheduledProcedureStepID=""), order_key="O1")

@@ -104,6 +104,8 @@ def test_an_order_that_is_added_again_is_changed(pacs):
         (("list", "--day", "tomorrow"), 2, "neither a day"),
         (("list", "--all", "--state", "started"), 2, "exclude each other"),
         ((*ADD[:9], "--start", "20261121"), 2, "no date with a time"),
+        ((*ADD[:9], "--start", "20261321T1030"), 2, "no date with a time"),
+        ((*ADD[:9], "--start", "20261121T2530"), 2, "no date with a time"),
         (("show", "9"), 1, "no step 9 in the worklist"),
     ],
 )

@@ -78,6 +78,16 @@ def test_a_file_that_cannot_be_read_is_passed_over_and_logged_once(folder):
     assert sorted(each["path"].rpartition("/")[2] for each in logs) == ["half.json", "half.wl"]
 
 
+def test_a_step_that_says_too_little_is_passed_over_as_wlmscpfs_does(folder, item):
+    """Half a file may read like a whole one that ends early."""
+    whole = item(AccessionNumber="A3")
+    del whole.RequestedProcedureID
+    write(folder / "half.wl", whole)
+    with capture_logs() as logs:
+        assert accessions(FolderSource([folder])) == ["A1"]
+    assert [each["reason"] for each in logs] == ["no RequestedProcedureID"]
+
+
 def test_a_folder_that_is_not_there_fails(tmp_path):
     with pytest.raises(FileNotFoundError):
         FolderSource([tmp_path / "nowhere"]).items("PACS")

@@ -16,6 +16,9 @@ __all__ = [
     "Bounds",
     "date_bounds",
     "datetime_bounds",
+    "is_date",
+    "is_moment",
+    "is_time",
     "normalise_date",
     "normalise_datetime",
     "normalise_time",
@@ -62,6 +65,31 @@ def normalise_time(value: str, *, high: bool = False) -> str:
     whole = hours + minutes + seconds
     digits = f"{whole}.{fraction}" if fraction else whole
     return digits + (_TIME_HIGH if high else _TIME_LOW)[len(digits) :]
+
+
+def is_date(value: str) -> bool:
+    """Whether ``value`` is a day of the calendar.
+
+    For those who take values in. `normalise_date`, which has to do with what is stored already,
+    takes any digits.
+    """
+    try:
+        dt.date.fromisoformat(normalise_date(value))
+    except ValueError:
+        return False
+    return True
+
+
+def is_time(value: str) -> bool:
+    """Whether ``value`` is a time of some day; a leap second is one (PS3.5 Table 6.2-1)."""
+    form = normalise_time(value)
+    return bool(form) and form[:2] < "24" and form[2:4] < "60" and form[4:6] <= "60"
+
+
+def is_moment(value: str) -> bool:
+    """Whether ``value`` is a date-time (DT), and no range of them."""
+    form = normalise_moment(value)
+    return is_date(form[:8]) and is_time(form[8:])
 
 
 def normalise_datetime(date: str, time: str) -> str:

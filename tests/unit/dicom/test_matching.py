@@ -19,7 +19,14 @@ from pacs_framework.dicom.matching import (
     normalise_person_name,
     time_bounds,
 )
-from pacs_framework.dicom.moments import Bounds, normalise_moment, normalise_time
+from pacs_framework.dicom.moments import (
+    Bounds,
+    is_date,
+    is_moment,
+    is_time,
+    normalise_moment,
+    normalise_time,
+)
 from pacs_framework.dicom.quiet import take_values_as_they_are
 from pacs_framework.dicom.wildcards import compile_wildcard
 
@@ -377,6 +384,19 @@ def test_no_text_upsets_the_readers_of_moments(text):
     for vr in ("DA", "TM", "DT"):
         assert matches_value(vr, text, "20010101") in (True, False)
     assert len(normalise_moment(text)) in (0, 21)
+
+
+@pytest.mark.parametrize(
+    ("is_one", "right", "wrong"),
+    [
+        (is_date, ["20261121", "2024.02.29", "00010101"], ["20260229", "20261321", "20260100", ""]),
+        (is_time, ["23", "2359", "235960", "10:30:00.5"], ["24", "2360", "235961", "noon", ""]),
+        (is_moment, ["2026", "20261121103000.5+0100", "202611"], ["20261341", "2026112125", ""]),
+    ],
+)
+def test_what_is_taken_in_has_a_day_and_a_time_that_there_is(is_one, right, wrong):
+    assert [text for text in right if not is_one(text)] == []
+    assert [text for text in wrong if is_one(text)] == []
 
 
 def test_without_agreement_date_and_time_are_matched_apart():

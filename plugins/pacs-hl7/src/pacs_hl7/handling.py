@@ -9,6 +9,7 @@ import structlog
 
 from pacs_framework.errors import IndexUnavailable, PacsError
 from pacs_hl7.acknowledging import ACCEPTED, Outcome, acknowledgements
+from pacs_hl7.appointments import read_appointments
 from pacs_hl7.correcting import Corrections
 from pacs_hl7.faults import Code, ErrorCode, Fault
 from pacs_hl7.journal import Arrival, Entry, Journal
@@ -41,6 +42,8 @@ class Handler:
         self._planning = Planning(worklist, archive.patients)
         self._actions: Mapping[str, Callable[[Message, str, str], None]] = {
             "orders": self._orders,
+            "plan-appointments": self._plan_appointments,
+            "cancel-appointments": self._cancel_appointments,
             "update-patient": self._update,
             "merge-patients": self._merge,
             "change-patient-id": self._change_id,
@@ -152,6 +155,14 @@ class Handler:
     def _orders(self, message: Message, reason: str, address: str) -> None:
         del reason, address
         self._planning.carry_out(read_orders(message, self._mapping))
+
+    def _plan_appointments(self, message: Message, reason: str, address: str) -> None:
+        del reason, address
+        self._planning.carry_out(read_appointments(message, self._mapping, cancelled=False))
+
+    def _cancel_appointments(self, message: Message, reason: str, address: str) -> None:
+        del reason, address
+        self._planning.carry_out(read_appointments(message, self._mapping, cancelled=True))
 
     def _update(self, message: Message, reason: str, address: str) -> None:
         changes = read_patients(message, self._mapping, merged=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ __all__ = ["ACTIONS", "Attribute", "MessageMapping", "Source", "default_text", "
 
 ACTIONS = (
     "orders",
+    "plan-appointments",
+    "cancel-appointments",
     "update-patient",
     "merge-patients",
     "change-patient-id",
@@ -37,6 +40,9 @@ ACTIONS = (
 CONTROLS = ("plan", "cancel", "status")
 STATUSES = ("plan", "start", "complete", "cancel")
 _SECTIONS = ("patient", "procedure", "step")
+# For mapping files that were written before there were appointments.
+_APPOINTMENT, _SERVICE = ["SCH-26.1", "SCH-27.1", "SCH-2.1", "SCH-1.1"], "AIS-1"
+_control = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")  # all but those of layout (PS3.5 6.1.3)
 _MULTILINE = ("LT", "ST", "UT")
 
 
@@ -103,6 +109,9 @@ class Attribute:
         return None
 
     def _checked(self, value: Value, location: str) -> Value:
+        parts = [str(each.value) for each in value] if isinstance(value, Dataset) else [value]
+        if any(map(_control.search, parts)):
+            raise Fault(f"{self.keyword} cannot have control characters", location=location)
         if isinstance(value, Dataset):
             return value
         if self.vr not in _MULTILINE:
@@ -134,6 +143,8 @@ class MessageMapping:
     statuses: Mapping[str, str]
     order: tuple[Path, ...]
     step: tuple[Path, ...]
+    appointment: tuple[Path, ...]
+    service: tuple[Path, ...]
     identifier: tuple[Path, ...]
     prior: tuple[Path, ...]
     attributes: Mapping[str, tuple[Attribute, ...]]
@@ -177,7 +188,8 @@ class _Reader:
 
     def mapping(self) -> MessageMapping:
         orders, patients = self._section("orders"), self._section("patients")
-        known = {"messages", "orders", "patients", "tables", *_SECTIONS}
+        appointments = self._section("appointments")
+        known = {"messages", "orders", "appointments", "patients", "tables", *_SECTIONS}
         self._problems += [f"unknown section [{name}]" for name in self._tree.keys() - known]
         mapping = MessageMapping(
             messages=self._choices("messages", self._section("messages"), ACTIONS),
@@ -185,6 +197,8 @@ class _Reader:
             statuses=self._choices("orders.status", orders.get("status", {}), STATUSES),
             order=self._paths("orders.order", orders.get("order")),
             step=self._paths("orders.step", orders.get("step")),
+            appointment=self._paths("appointments.order", appointments.get("order", _APPOINTMENT)),
+            service=self._paths("appointments.step", appointments.get("step", _SERVICE)),
             identifier=self._paths("patients.identifier", patients.get("identifier")),
             prior=self._paths("patients.prior", patients.get("prior")),
             attributes={name: self._attributes(name) for name in _SECTIONS},

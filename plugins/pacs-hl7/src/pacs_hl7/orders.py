@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pacs_hl7.message import Message, Segment
     from pacs_hl7.paths import Path
 
-__all__ = ["Wish", "read_orders"]
+__all__ = ["Wish", "check_whole", "divided", "read_orders", "wish_of", "with_own_names"]
 
 _PREFIX = "hl7:"  # of keys in the worklist, which other sources of orders share
 _BEGINS_GROUP = "ORC"
@@ -30,7 +30,8 @@ class Wish:
     """What an order wants of one step: ``action`` is plan, start, complete or cancel.
 
     ``dataset`` is the worklist item, for *plan* alone. ``whole_order``: of all steps of the order,
-    because the message names none.
+    because the message names none. ``appointment``: where the order has steps, it says
+    when and where those are; its ``dataset`` may say too little to become one.
     """
 
     action: str
@@ -39,16 +40,22 @@ class Wish:
     patient: PatientKey
     location: str
     dataset: Dataset | None = None
+    appointment: bool = False
 
     @property
     def key(self) -> str:
         """The name of the step in the worklist."""
-        return f"{self.order_prefix}{self.step}"
+        return f"{self.appointed_prefix if self.appointment else self.order_prefix}{self.step}"
 
     @property
     def order_prefix(self) -> str:
         """What the names of all steps of the order begin with."""
         return f"{_PREFIX}{self.order}/"
+
+    @property
+    def appointed_prefix(self) -> str:
+        """What the names of those begin with that an appointment placed."""
+        return f"{self.order_prefix}AIS "
 
     @property
     def whole_order(self) -> bool:
@@ -62,19 +69,35 @@ def read_orders(message: Message, mapping: MessageMapping) -> list[Wish]:
     if not groups:
         raise Fault("there is no ORC or OBR segment", error=ErrorCode.SEQUENCE, location="ORC^1")
     shared = _shared(message.segments)
-    wishes = [_wish(message, mapping, [*each, *header, *shared]) for each in groups]
+    return with_own_names(
+        wish_of(
+            message,
+            mapping,
+            [*each, *header, *shared],
+            each[0],
+            action=_action(message, mapping, each[0]),
+            names=(mapping.order, mapping.step),
+        )
+        for each in groups
+    )
+
+
+def with_own_names(made: Iterable[Wish]) -> list[Wish]:
+    """The wishes of one message. Raises `Fault` where two of them are about one step."""
+    wishes = list(made)
     keys = [wish.key for wish in wishes]
     for place, wish in enumerate(wishes):
         if wish.key in keys[:place]:
             raise Fault(
-                "two steps of the message have one name; map orders.step to what tells them apart",
+                "two steps of the message have one name; map orders.step (of an appointment "
+                "appointments.step) to what tells them apart",
                 error=ErrorCode.DUPLICATE_KEY,
                 location=wish.location,
             )
     return wishes
 
 
-def _groups(segments: Sequence[Segment]) -> tuple[list[Segment], list[list[Segment]]]:
+def _groups(segments: Sequence[Segment]) -> tuple[list[Segment], list[Sequence[Segment]]]:
     """What stands before the first order, and the segments of each step."""
     header: list[Segment] = []
     orders: list[list[Segment]] = []
@@ -89,13 +112,13 @@ def _groups(segments: Sequence[Segment]) -> tuple[list[Segment], list[list[Segme
     steps = [
         step
         for order in orders
-        for procedure in _split(order, "OBR")
-        for step in _split(procedure, "IPC")
+        for procedure in divided(order, "OBR")
+        for step in divided(procedure, "IPC")
     ]
     return header, steps
 
 
-def _split(segments: list[Segment], name: str) -> Iterator[list[Segment]]:
+def divided(segments: Sequence[Segment], name: str) -> Iterator[Sequence[Segment]]:
     """The segments once for each of ``name``: with what precedes the first, and what follows it."""
     places = [place for place, segment in enumerate(segments) if segment.name == name]
     if len(places) < 2:
@@ -112,25 +135,41 @@ def _shared(segments: Sequence[Segment]) -> list[Segment]:
     return [each for each in local if sum(other.name == each.name for other in local) == 1]
 
 
-def _wish(message: Message, mapping: MessageMapping, segments: list[Segment]) -> Wish:
-    first = segments[0]
-    order = _text(message, mapping.order, segments)
+def wish_of(
+    message: Message,
+    mapping: MessageMapping,
+    segments: Sequence[Segment],
+    first: Segment,
+    *,
+    action: str,
+    names: tuple[Sequence[Path], Sequence[Path]],
+    appointment: bool = False,
+) -> Wish:
+    """What ``segments`` want of one step; ``first`` is named where they say too little.
+
+    ``names`` are where the order and the step are called something. Raises `Fault`.
+    """
+    order, step = (_text(message, paths, segments) for paths in names)
     if not order:
+        wanted = ", ".join(dict.fromkeys(map(str, names[0])))
         raise Fault(
-            "the order has no number (ORC-2, ORC-3)",
+            f"the order has no number: {wanted} have none",
             error=ErrorCode.REQUIRED,
             location=f"{first.name}^{first.number}^2",
         )
-    action = _action(message, mapping, first)
-    step = _text(message, mapping.step, segments)
     patient = identifier_in(message, mapping.identifier, segments)
+    location = f"{first.name}^{first.number}"
+    dataset = _item(message, mapping, segments) if action == "plan" else None
+    if dataset is not None and not appointment:
+        check_whole(dataset, location)
     return Wish(
         action=action,
         order=order,
         step=step,
         patient=patient,
-        location=f"{first.name}^{first.number}",
-        dataset=_item(message, mapping, segments, first) if action == "plan" else None,
+        location=location,
+        dataset=dataset,
+        appointment=appointment,
     )
 
 
@@ -165,10 +204,7 @@ def _action(message: Message, mapping: MessageMapping, segment: Segment) -> str:
     raise AssertionError
 
 
-def _item(
-    message: Message, mapping: MessageMapping, segments: list[Segment], first: Segment
-) -> Dataset:
-    """The worklist item. Raises `Fault` where it says too little to be offered."""
+def _item(message: Message, mapping: MessageMapping, segments: Sequence[Segment]) -> Dataset:
     item, step = Dataset(), Dataset()
     write(item, mapping.attributes["patient"], message, segments)
     write(item, mapping.attributes["procedure"], message, segments)
@@ -178,12 +214,16 @@ def _item(
     if key.issuer:
         item.IssuerOfPatientID = key.issuer
     item.ScheduledProcedureStepSequence = [step]
+    return item
+
+
+def check_whole(item: Dataset, location: str) -> None:
+    """Raises `Fault` where an item says too little to be offered."""
     try:
         completed(item)
     except ItemError as error:
         raise Fault(
             f"{error}; map what is missing, or have it sent",
             error=ErrorCode.REQUIRED,
-            location=f"{first.name}^{first.number}",
+            location=location,
         ) from error
-    return item

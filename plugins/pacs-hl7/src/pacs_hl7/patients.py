@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pacs_framework.archive.corrections import CORRECTABLE, PatientKey
 from pacs_hl7.attributes import texts
 from pacs_hl7.faults import ErrorCode, Fault
+from pacs_hl7.paths import NOTHING
 
 if TYPE_CHECKING:
     from pacs_hl7.mapping import MessageMapping
@@ -37,7 +38,7 @@ def identifier_in(
     """Patient ID and assigning authority (CX.1, CX.4.1). Raises `Fault` where there is none."""
     for path in paths:
         found = path.find(message, segments)
-        if found is not None:
+        if found is not None and found.text(path.component or 1) != NOTHING:
             return PatientKey(
                 patient_id=found.text(path.component or 1),
                 issuer=found.text(_ISSUER) or found.text(_ISSUER, 2),

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from pydicom.datadict import dictionary_has_tag, repeater_has_tag
 
-from pacs_framework.dicom.matching import normalise_date, normalise_time
+from pacs_framework.dicom.moments import is_date, is_time, normalise_date, normalise_time
 from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.network.errors import NormalizedFailure
@@ -34,6 +34,8 @@ _READABLE: dict[str, Callable[[str], bool]] = {
     "DA": lambda text: bool(normalise_date(text)),
     "TM": lambda text: bool(normalise_time(text)),
 }
+# Of when a step was begun and ended, others reckon; a birth date may be as odd as a RIS has it.
+_EXACT: dict[str, Callable[[str], bool]] = {**_READABLE, "DA": is_date, "TM": is_time}
 
 
 def check_creation(attributes: Attributes, *, strict: bool) -> None:
@@ -155,7 +157,7 @@ class _Findings:
                     self.empty.append((path + rule.keyword, rule.tag))
             elif rule.items:
                 added = self._items(element, rule, path) or added
-            elif not _readable(element):
+            elif not _readable(element, rule):
                 self.invalid.append((path + rule.keyword, rule.tag))
         if added:
             attributes.touch()
@@ -195,10 +197,11 @@ class _Findings:
                 )
 
 
-def _readable(element: Element) -> bool:
+def _readable(element: Element, rule: Rule) -> bool:
     """Whether each value is one of its VR, as far as anything here depends on that."""
     if element.items is not None:
         return True
     if not element.is_text:
         return False
-    return all(map(_READABLE.get(element.vr, bool), element.text.split("\\")))
+    readers = _EXACT if rule.type == "1" or rule.needed_at_end else _READABLE
+    return all(map(readers.get(element.vr, bool), element.text.split("\\")))

@@ -2,8 +2,9 @@
 
 Files are looked for at each query, and read again only when they have changed. While a program
 that writes them holds an exclusive lock on ``lockfile`` in their folder, a query waits, as wlmscpfs
-does. A file that cannot be read is passed over and logged once; a folder that cannot fails the
-query.
+does. A file that cannot be read is passed over and logged once, and so is a step that lacks what
+modalities have to be told, as wlmscpfs does: half a file may be still on its way. A folder that
+cannot be read fails the query.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 import structlog
 from pydicom import Dataset
 
-from pacs_worklist.items import ItemError
+from pacs_worklist.items import ItemError, lacking
 from pacs_worklist.reading import SUFFIXES, read_items
 
 __all__ = ["FolderSource"]
@@ -79,7 +80,7 @@ class FolderSource:
         if known is not None and known[0] == version:
             return known[1]
         try:
-            items = read_items(path)
+            items = list(_whole(path, read_items(path)))
         except ItemError as error:
             _log.warning("worklist file passed over", path=str(path), reason=str(error))
             items = []
@@ -95,6 +96,15 @@ class FolderSource:
             gone = [p for p in self._read if p.parent in looked and p not in present]
             for path in gone:
                 del self._read[path]
+
+
+def _whole(path: Path, items: Iterable[Dataset]) -> Iterator[Dataset]:
+    for item in items:
+        missing = lacking(item)
+        if not missing:
+            yield item
+            continue
+        _log.warning("worklist file passed over", path=str(path), reason=f"no {', '.join(missing)}")
 
 
 def _places(folder: Path, called_aet: str) -> Iterator[Path]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from pydicom import Dataset
+from pydicom.config import RAISE
+from pydicom.datadict import dictionary_VR
 from pydicom.uid import generate_uid
+from pydicom.valuerep import validate_value
 
-from pacs_framework.dicom.matching import (
-    normalise_date,
-    normalise_datetime,
-    normalise_person_name,
-    normalise_time,
-)
+from pacs_framework.dicom.matching import normalise_datetime, normalise_person_name
+from pacs_framework.dicom.moments import is_date, is_time
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.errors import PacsError
 from pacs_worklist.steps import STEPS, copy_of, step_of, text_of, values
@@ -28,6 +29,7 @@ __all__ = [
     "WrongState",
     "columns_of",
     "completed",
+    "lacking",
     "stations_of",
 ]
 
@@ -93,6 +95,27 @@ _NEEDED_OF_STEP = (
     "ScheduledProcedureStepStartTime",
     "Modality",
 )
+_MADE, _MADE_OF_STEP = ("StudyInstanceUID", "RequestedProcedureID"), ("ScheduledProcedureStepID",)
+_CHECKED = (*_NEEDED, *_MADE, "AccessionNumber")  # what modalities write into images
+_CHECKED_OF_STEP = (*_NEEDED_OF_STEP, *_MADE_OF_STEP)
+_control = re.compile(r"[\x00-\x1f\x7f]")  # PS3.5 6.1.3; escapes of character sets are decoded
+_FORMS: dict[str, tuple[str, Callable[[str], bool]]] = {
+    "AE": ("AE title", lambda text: _is_valid("AE", text)),
+    "DA": ("date", is_date),
+    "TM": ("time", is_time),
+    "UI": ("UID", is_valid_uid),
+}
+
+
+def lacking(dataset: Dataset) -> list[str]:
+    """The keywords of what modalities have to be told of every step, and ``dataset`` does not say:
+    Type 1 of PS3.4 Table K.6-1.
+    """
+    step = step_of(dataset)
+    return [
+        *(name for name in (*_NEEDED, *_MADE) if not text_of(dataset, name)),
+        *(name for name in (*_NEEDED_OF_STEP, *_MADE_OF_STEP) if not text_of(step, name)),
+    ]
 
 
 def completed(dataset: Dataset) -> Dataset:
@@ -105,7 +128,7 @@ def completed(dataset: Dataset) -> Dataset:
     item, step = copy_of(dataset), copy_of(step_of(dataset))
     problems = [f"no {name}" for name in _NEEDED if not text_of(item, name)]
     problems += [f"no {name}" for name in _NEEDED_OF_STEP if not text_of(step, name)]
-    problems += _unreadable(item, step)
+    problems += [*_wrong(item, _CHECKED), *_wrong(step, _CHECKED_OF_STEP)]
     if len(dataset.get(STEPS) or ()) > 1:
         problems.append(f"more than one item in {STEPS}")
     if problems:
@@ -121,20 +144,23 @@ def completed(dataset: Dataset) -> Dataset:
     return item
 
 
-def _unreadable(item: Dataset, step: Dataset) -> list[str]:
-    """What would be there and could never be found; values are not told, they are a patient's."""
-    date = text_of(step, "ScheduledProcedureStepStartDate")
-    time = text_of(step, "ScheduledProcedureStepStartTime")
-    uid = text_of(item, "StudyInstanceUID")
-    return [
-        *(["ScheduledProcedureStepStartDate is no date"] if not _readable(date, "DA") else []),
-        *(["ScheduledProcedureStepStartTime is no time"] if not _readable(time, "TM") else []),
-        *(["StudyInstanceUID is no UID"] if uid and not is_valid_uid(uid) else []),
-    ]
+def _wrong(dataset: Dataset, keywords: tuple[str, ...]) -> Iterator[str]:
+    """What could never be found, or is no value of its VR; it is not told, as it is a patient's."""
+    for keyword in keywords:
+        vr = dictionary_VR(keyword)
+        name, is_right = _FORMS.get(vr, (f"{vr} value", lambda text, vr=vr: _is_valid(vr, text)))
+        if not all(map(is_right, values(dataset, keyword))):
+            yield f"{keyword} is no {name}"
 
 
-def _readable(text: str, vr: str) -> bool:
-    return not text or bool(normalise_date(text) if vr == "DA" else normalise_time(text))
+def _is_valid(vr: str, text: str) -> bool:
+    if _control.search(text):
+        return False
+    try:
+        validate_value(vr, text, validation_mode=RAISE)
+    except ValueError:
+        return False
+    return True
 
 
 def columns_of(dataset: Dataset) -> dict[str, Any]:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pacs_framework.cli.output import json_option, print_json
+from pacs_hl7.appointments import read_appointments
 from pacs_hl7.faults import Fault
 from pacs_hl7.mapping import MessageMapping, default_text, load_mapping
-from pacs_hl7.message import read_message
-from pacs_hl7.orders import read_orders
+from pacs_hl7.message import Message, read_message
+from pacs_hl7.orders import Wish, read_orders
 from pacs_hl7.patients import PatientChange, read_pair, read_patients
 
 __all__ = ["check_mapping", "mapping"]
+
+_WISHES: Mapping[str, Callable[[Message, MessageMapping], list[Wish]]] = {
+    "orders": read_orders,
+    "plan-appointments": partial(read_appointments, cancelled=False),
+    "cancel-appointments": partial(read_appointments, cancelled=True),
+}
 
 
 @click.command("mapping")
@@ -77,7 +86,7 @@ def _meaning(loaded: MessageMapping, data: bytes, charset: str) -> dict[str, Any
     message = read_message(data, charset)
     action = loaded.action(message.kind) or "refuse"
     facts: dict[str, Any] = {"kind": message.kind, "action": action}
-    if action == "orders":
+    if action in _WISHES:
         return facts | {
             "steps": [
                 {
@@ -87,7 +96,7 @@ def _meaning(loaded: MessageMapping, data: bytes, charset: str) -> dict[str, Any
                     "dataset": wish.dataset.to_json_dict() if wish.dataset is not None else None,
                     "text": str(wish.dataset) if wish.dataset is not None else "",
                 }
-                for wish in read_orders(message, loaded)
+                for wish in _WISHES[action](message, loaded)
             ]
         }
     if action in ("update-patient", "merge-patients", "change-patient-id"):
@@ -119,7 +128,10 @@ def _print(result: dict[str, Any]) -> None:
         return
     click.echo(f"{result['file']}: {result['kind']}, {result['action']}")
     for step in result.get("steps", ()):
-        click.echo(f"{step['action']} step {step['step'] or '(new)'} of order {step['order']}")
+        which = f"step {step['step'] or '(new)'} of order"
+        if step["action"] != "plan" and not step["step"]:  # all of its steps
+            which = "order"
+        click.echo(f"{step['action']} {which} {step['order']}")
         if step["text"]:
             click.echo(step["text"])
     for patient in result.get("patients", ()):

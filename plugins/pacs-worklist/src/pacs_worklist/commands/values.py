@@ -8,7 +8,8 @@ import click
 from pydicom import Dataset
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
-from pacs_framework.dicom.matching import date_bounds, normalise_date, normalise_time
+from pacs_framework.dicom.matching import date_bounds, normalise_date
+from pacs_framework.dicom.moments import is_date, is_time
 
 __all__ = ["ATTRIBUTE", "DAYS", "MOMENT", "number_argument", "set_attribute"]
 
@@ -48,7 +49,7 @@ class _Moment(click.ParamType[tuple[str, str]]):
         text = str(value)
         digits = re.sub(r"[-:T ]", "", text)
         date, time = digits[:8], digits[8:]
-        if not (normalise_date(date) and time and normalise_time(time)):
+        if not (is_date(date) and is_time(time)):
             self.fail(f"{text!r} is no date with a time; write 20261121T1030", param, ctx)
         return date, time
 
