@@ -134,6 +134,7 @@ class Archive:
             buffers=spool_buffers(spool),
             transcoding=self.transcoding,
             new_path=self._new_path,
+            on_left=self.deleting.left_one,
         )
 
     def receive(self, origin: Origin, meta: FileMeta) -> Reception:
@@ -174,6 +175,7 @@ class Archive:
         """Give everything back but the database and the storage. No instance may be coming in."""
         self.early.close()
         self._frame_threads.close()
+        self.deleting.close()
         self._settler.close()
         self.writer.close()
         self._journal.close()

@@ -1,16 +1,17 @@
 """Deleting instances, series, studies and patients, so that they are gone everywhere or not at all.
 
 One transaction takes the rows out of the index, writes the changes, and puts down which objects are
-to go. From its commit on nobody finds the instances; only then their objects are removed. Whatever
-ends the process in between, the next start removes the rest (`Deleting.finish`) and takes nothing
-of it in again. Who has an object open reads on to its end.
+to go. From its commit on nobody finds the instances; only then their objects are removed. What the
+storage does not remove then is tried again, in this process (`pacs_framework.archive.leftovers`)
+and at the next start (`Deleting.finish`), which takes nothing of it in again, whatever ended the
+process in between. Who has an object open reads on to its end.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,15 +20,16 @@ import structlog
 
 from pacs_framework.archive.deletions import Deletion, Doomed, Target
 from pacs_framework.archive.incoming import Origin
-from pacs_framework.errors import NothingToDelete, PacsError
+from pacs_framework.archive.leftovers import Leftovers
+from pacs_framework.archive.object_removal import ObjectRemoval
+from pacs_framework.errors import NothingToDelete
 from pacs_framework.index.entry import storable
-from pacs_framework.index.inventory import StudyFacts, studies_held
+from pacs_framework.index.inventory import Sources, StudyFacts, studies_held
 from pacs_framework.index.queries import reading
 from pacs_framework.index.removing import (
     DeletionOrder,
     Removing,
     deletions,
-    forget_obsolete,
 )
 
 if TYPE_CHECKING:
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["Deleting"]
 
 _ORIGIN = Origin(door="archive")
-_THREADS = 8  # objects at a time: a delete waits for a disk or for a store far away
-_PAGE = 500
 
 _log = structlog.get_logger(__name__)
 
@@ -67,9 +67,11 @@ class Deleting:
         on_commit: Callable[[], None],
     ) -> None:
         self._database = database
-        self._storage = storage
+        self._removal = ObjectRemoval(database, storage)
         self._lookup = lookup
         self._on_commit = on_commit
+        self._leftovers = Leftovers(self._remove_left)
+        self._sources = Sources()
 
     def look(self, target: Target) -> Doomed | None:
         """What a deletion would take now; None where nothing is like that.
@@ -95,7 +97,8 @@ class Deleting:
         ``by`` and ``reason`` are kept with it (`history`). ``delivered_only`` refuses while a
         consumer of the change feed has not seen all that goes, ``idle_since`` (in UTC) where
         something of it came in later than that. ``progress`` is told how many of how
-        many objects were removed; those that could not be are ``left`` to `finish`.
+        many objects were removed; those that could not be are ``left``, and tried again for as
+        long as this process runs, then by `finish`.
 
         Raises `NothingToDelete`, `DeletionRefused`, `InstanceProtected` and `IndexUnavailable`;
         then nothing was deleted.
@@ -114,7 +117,9 @@ class Deleting:
             raise NothingToDelete("the archive has nothing that is to be deleted; look at the UIDs")
         deletion, keys = found
         _tell(deletion)
-        left = self._remove(keys, progress)
+        left = self._removal.remove(keys, progress)
+        if left:
+            self._leftovers.found()
         return replace(deletion, left=left)
 
     def finish(self) -> tuple[int, int]:
@@ -122,15 +127,19 @@ class Deleting:
 
         How many were removed, and how many have to wait. Raises `IndexUnavailable`.
         """
-        keys = self._lookup.obsolete()
-        if not keys:
-            return 0, 0
-        named = self._lookup.named(keys)
-        if named:
-            _log.error("objects that are named are to be deleted, and stay", objects=len(named))
-        keys = [key for key in keys if key not in named]
-        left = self._remove(keys, _no_progress) + len(named)
-        return len(keys) + len(named) - left, left
+        keys, named = self._left()
+        waiting = self._removal.remove(keys)
+        if waiting:
+            self._leftovers.found()
+        return len(keys) - waiting, waiting + named
+
+    def left_one(self) -> None:
+        """An object with a note in the index could not be removed: have it tried again."""
+        self._leftovers.found()
+
+    def close(self) -> None:
+        """Leave what is left to the next start."""
+        self._leftovers.close()
 
     def history(self, limit: int) -> list[Deletion]:
         """The last deletions, newest first. Raises `IndexUnavailable`."""
@@ -140,43 +149,30 @@ class Deleting:
     def candidates(self, *, with_sources: bool = False) -> list[StudyFacts]:
         """Every study with what decides whether it may go: how much, how old, of what kind.
 
-        Reads all of the index once, with sources also the change feed. Raises `IndexUnavailable`.
+        Reads all of the index; with sources also the change feed, once in the life of a process,
+        and what is new in it later. Raises `IndexUnavailable`.
         """
+        sources = self._sources if with_sources else None
         with reading(self._database) as connection:
-            return studies_held(connection, with_sources=with_sources, consumers=self.consumers)
+            return studies_held(connection, sources=sources, consumers=self.consumers)
 
-    def _remove(self, keys: Sequence[str], progress: Callable[[int, int], None]) -> int:
-        """Remove objects that nothing names; how many are left."""
-        left = 0
-        progress(0, len(keys))
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="delete") as threads:
-            for start in range(0, len(keys), _PAGE):
-                page = keys[start : start + _PAGE]
-                gone: list[str] = []
-                answers = zip(page, threads.map(self._is_removed, page), strict=True)
-                for done, (key, is_gone) in enumerate(answers, start=start + 1):
-                    if is_gone:
-                        gone.append(key)
-                    progress(done, len(keys))
-                left += len(page) - len(gone)
-                self._forget(gone)
-        return left
+    def _left(self) -> tuple[list[str], int]:
+        """Keys of objects that are to go, and how many more there are that have to stay."""
+        keys = self._lookup.obsolete()
+        if not keys:
+            return [], 0
+        named = self._lookup.named(keys)
+        if named:
+            _log.error("objects that are named are to be deleted, and stay", objects=len(named))
+        return [key for key in keys if key not in named], len(named)
 
-    def _is_removed(self, key: str) -> bool:
-        try:
-            self._storage.delete(key)
-        except PacsError as error:
-            # The index keeps a note of it; the next start tries again.
-            _log.warning("a deleted object is still in the storage", key=key, error=str(error))
-            return False
-        return True
-
-    def _forget(self, keys: Sequence[str]) -> None:
-        try:
-            with self._database.writing() as connection:
-                forget_obsolete(connection, keys)
-        except PacsError as error:  # to remove what is gone does no harm
-            _log.warning("what was removed could not be put down", error=str(error))
+    def _remove_left(self, stopping: threading.Event) -> int:
+        """How many wait."""
+        keys, _ = self._left()
+        waiting = self._removal.remove(keys, stopping=stopping)
+        if len(keys) > waiting:
+            _log.info("objects that were left are removed", objects=len(keys) - waiting)
+        return waiting
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -74,7 +74,7 @@ def one_of(column: Column[Any], values: Sequence[str]) -> Alternatives:
     """One of a list of values, in as many queries as the number of bound parameters asks for."""
     distinct = sorted(set(values))
     return [
-        [OneOf(column=column, values=tuple(distinct[i : i + _VALUES_AT_ONCE]))]
+        [OneOf(column=column, among=tuple(distinct[i : i + _VALUES_AT_ONCE]))]
         for i in range(0, len(distinct), _VALUES_AT_ONCE)
     ]
 

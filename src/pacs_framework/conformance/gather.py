@@ -23,6 +23,7 @@ from pacs_framework.conformance.contexts import (
     accepted_contexts,
     unlisted_context,
 )
+from pacs_framework.conformance.initiated import kernel_initiations
 from pacs_framework.conformance.names import Family, family_of, named
 from pacs_framework.conformance.parameters import kernel_parameters, plugin_parameters
 from pacs_framework.conformance.records import (
@@ -88,7 +89,7 @@ def gather(settings: Settings, plugins: PluginSet, provided: _Provided) -> State
         contexts=contexts,
         unlisted=unlisted,
         services=_services(provided, contributed),
-        initiations=_of(Initiation, contributed),
+        initiations=(*kernel_initiations(contexts), *_of(Initiation, contributed)),
         acceptance=tuple(each.rule for each in _of(AcceptancePolicy, contributed)),
         remarks=tuple(_remarks(contributed, idle)),
         character_sets=tuple(term for term in python_encoding if _DEFINED_TERM(term)),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
+from pacs_framework.archive import leftovers, object_removal
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.changes import ChangeKind
 from pacs_framework.archive.corrections import PatientKey
@@ -21,6 +23,7 @@ from pacs_framework.archive.reindex import reindex
 from pacs_framework.archive.verify import verify
 from pacs_framework.errors import (
     DeletionRefused,
+    DuplicateInstance,
     InstanceProtected,
     NothingToDelete,
     ObjectNotFound,
@@ -29,6 +32,7 @@ from pacs_framework.errors import (
 from pacs_framework.index import schema
 from pacs_framework.index.changes import ChangeReader
 from pacs_framework.index.database import Database, open_database
+from pacs_framework.index.entry import DuplicatePolicy
 from pacs_framework.testing.arrivals import announced, encoded, mr_image, send
 from pacs_framework.testing.scene import Scene
 
@@ -157,6 +161,52 @@ def test_nothing_of_what_is_protected_goes(filled: Archive, subject: Subject) ->
     filled.deleting.delete(STUDY, **WHO)
 
 
+@pytest.mark.parametrize(
+    "subject", [Subject(study="1.2.3"), Subject(patient=PatientKey(patient_id="P1"))]
+)
+def test_nothing_of_what_is_protected_is_replaced(scene: Scene, subject: Subject) -> None:
+    """Its sender keeps what is refused; a new instance of the study comes in, as ever."""
+    archive = scene.archive(DuplicatePolicy.REPLACE)
+    put(archive, 1)
+    archive.marks.protect(subject, **WHO)
+    with pytest.raises(DuplicateInstance, match="pacs protect list"):
+        put(archive, 1, content=1)
+    with pytest.raises(DuplicateInstance, match="pacs protect list"):
+        put(archive, 1, PatientID="P2", StudyInstanceUID="1.2.8", SeriesInstanceUID="1.2.8.1")
+    put(archive, 1)
+    put(archive, 2)
+    assert len(scene.storage.objects) == archive.lookup.count() == 2
+    archive.marks.unprotect(subject, by="tester")
+    put(archive, 1, content=1)
+    assert archive.lookup.count() == 2
+    assert list(verify(archive)) == []
+
+
+def test_what_was_merged_into_or_with_a_protected_patient_is_not_replaced(scene: Scene) -> None:
+    """Protected by whatever key, for as long as they are one."""
+    archive = scene.archive(DuplicatePolicy.REPLACE)
+    one, two, three = (PatientKey(patient_id=name) for name in ("P1", "P2", "P3"))
+    put(archive, 1)
+    put(archive, 2, PatientID="P2", StudyInstanceUID="1.2.8", SeriesInstanceUID="1.2.8.1")
+    put(archive, 3, PatientID="P3", StudyInstanceUID="1.2.9", SeriesInstanceUID="1.2.9.1")
+    archive.marks.protect(Subject(patient=three), **WHO)
+    archive.patients.merge(three, two, **WHO)
+    archive.patients.merge(two, one, **WHO)
+    with pytest.raises(DuplicateInstance):
+        put(archive, 1, content=1)
+    archive.patients.unmerge(two, **WHO)
+    put(archive, 1, content=1)
+    with pytest.raises(DuplicateInstance):
+        put(
+            archive,
+            2,
+            content=1,
+            PatientID="P2",
+            StudyInstanceUID="1.2.8",
+            SeriesInstanceUID="1.2.8.1",
+        )
+
+
 def test_a_protected_patient_is_protected_after_a_merge(filled: Archive) -> None:
     """By either key, for as long as they are one."""
     one, other = PatientKey(patient_id="P1"), PatientKey(patient_id="P2")
@@ -243,6 +293,23 @@ def test_candidates_tell_all_that_a_rule_may_ask_for(filled: Archive) -> None:
     assert {each.sources for each in filled.deleting.candidates()} == {frozenset()}
 
 
+def test_sources_are_those_of_all_that_came_in_however_often_they_are_asked_for(
+    scene: Scene, filled: Archive
+) -> None:
+    """A process that asked before reads on from there, and tells what one tells that has not."""
+
+    def sources(archive: Archive) -> dict[str, frozenset[str]]:
+        found = archive.deleting.candidates(with_sources=True)
+        return {each.study_instance_uid: each.sources for each in found}
+
+    assert sources(filled)["1.2.3"] == {"MODALITY"}
+    with filled.receive(Origin(door="dimse", calling_aet="CT2"), announced(7)) as reception:
+        reception.write(encoded(mr_image(7)))
+        reception.commit()
+    assert sources(filled)["1.2.3"] == {"MODALITY", "CT2"}
+    assert sources(filled) == sources(filled) == sources(scene.archive())
+
+
 # --- what a crash leaves --------------------------------------------------------------------------
 
 
@@ -318,15 +385,15 @@ def test_an_index_that_is_made_anew_does_not_bring_anything_back(
     scene.database.close()
 
 
+def away(step: str) -> None:
+    if step == "delete":
+        raise StorageError("the store is away")
+
+
 def test_objects_that_cannot_be_removed_are_left_to_the_next_start(
     scene: Scene, filled: Archive
 ) -> None:
     """The instances are gone all the same; nobody is told that all of it was done."""
-
-    def away(step: str) -> None:
-        if step == "delete":
-            raise StorageError("the store is away")
-
     scene.storage.before = away
     done = filled.deleting.delete(STUDY, **WHO)
     assert (done.instances, done.left) == (3, 3)
@@ -335,6 +402,93 @@ def test_objects_that_cannot_be_removed_are_left_to_the_next_start(
     scene.storage.before = lambda _step: None
     assert filled.deleting.finish() == (3, 0)
     assert len(scene.storage.objects) == 2
+
+
+def test_a_store_that_hangs_is_not_waited_for_object_by_object(
+    scene: Scene, filled: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When nothing could be removed for a while, no more is tried; all of it is left."""
+    monkeypatch.setattr(object_removal, "_PATIENCE", 0.0)
+    monkeypatch.setattr(object_removal, "_THREADS", 1)
+    tried: list[str] = []
+
+    def hang(step: str) -> None:
+        tried.append(step)
+        time.sleep(0.01)
+        away(step)
+
+    scene.storage.before = hang
+    assert filled.deleting.delete(Target(patient=PatientKey(patient_id="P1")), **WHO).left == 4
+    assert tried == ["delete"]
+    scene.storage.before = lambda _step: None
+    assert filled.lookup.count() == 1
+
+
+def test_objects_that_the_store_refuses_do_not_keep_others(scene: Scene, filled: Archive) -> None:
+    """A lock of the bucket, for example."""
+    refused = [True, True, False, False]
+
+    def refuse(step: str) -> None:
+        if step == "delete" and refused.pop(0):
+            raise StorageError("locked")
+
+    scene.storage.before = refuse
+    assert filled.deleting.delete(Target(patient=PatientKey(patient_id="P1")), **WHO).left == 2
+    assert len(scene.storage.objects) == 1 + 2
+    assert len(filled.lookup.obsolete()) == 2
+
+
+def test_objects_that_are_left_go_when_the_store_is_back(
+    scene: Scene, filled: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a start: the process tries again, and its thread ends when nothing is left."""
+    monkeypatch.setattr(leftovers, "_FIRST_PAUSE", 0.01)
+    tried = threading.Semaphore(0)
+
+    def away_for_a_while(step: str) -> None:
+        tried.release()
+        away(step)
+
+    scene.storage.before = away_for_a_while
+    assert filled.deleting.delete(STUDY, **WHO).left == 3
+    for _ in range(3 + 3):  # of the deletion itself, and of the first try after it
+        assert tried.acquire(timeout=60)
+    scene.storage.before = lambda _step: None
+    thread = filled.deleting._leftovers._thread
+    assert thread is not None
+    thread.join(60)
+    assert len(scene.storage.objects) == 2
+    assert filled.lookup.obsolete() == []
+    assert list(verify(filled)) == []
+
+
+def test_a_replaced_object_that_is_left_goes_when_the_store_is_back(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its successor is stored all the same."""
+    monkeypatch.setattr(leftovers, "_FIRST_PAUSE", 0.01)
+    archive = scene.archive(DuplicatePolicy.REPLACE)
+    put(archive, 1)
+    scene.storage.before = away
+    put(archive, 1, content=1)
+    thread = archive.deleting._leftovers._thread
+    assert thread is not None
+    assert len(scene.storage.objects) == 2
+    scene.storage.before = lambda _step: None
+    thread.join(60)
+    assert len(scene.storage.objects) == 1
+    assert list(verify(archive)) == []
+
+
+def test_an_archive_closes_while_objects_are_left(scene: Scene, filled: Archive) -> None:
+    """It does not wait for the next try; the next start removes them."""
+    scene.storage.before = away
+    assert filled.deleting.delete(STUDY, **WHO).left == 3
+    scene.close(filled)
+    assert filled.deleting._leftovers._thread is not None
+    assert not filled.deleting._leftovers._thread.is_alive()
+    scene.storage.before = lambda _step: None
+    assert recover(scene.archive()).replaced == 3
 
 
 def test_an_object_that_the_index_names_is_never_removed(scene: Scene, filled: Archive) -> None:

@@ -389,6 +389,9 @@ def test_a_reindex_of_an_index_from_before_corrections_keeps_its_feed(
     changes = ChangeReader(scene.database).after(0, 9)
     with scene.database.writing() as connection:
         for table in (
+            schema.label,
+            schema.protection,
+            schema.deletion,
             schema.linked_patient,
             schema.patient_link,
             schema.recorded_patient,

@@ -231,6 +231,23 @@ def test_an_initiation_has_an_application_entity_of_its_own_where_it_says_so(mak
     assert f"| Verification SOP Class | {VERIFICATION} | Yes | Yes |" in text
 
 
+def test_who_stores_can_take_studies_over_from_another_archive(make: Make) -> None:
+    """`pacs import from` calls as SCU; where nothing is stored, nothing can come."""
+    assert make().initiations == ()
+    statement = make(contexts=[context(CT)])
+    [found] = statement.initiations
+    assert found.activity == "pacs import from"
+    text = text_of(statement)
+    for level in ("FIND", "MOVE", "GET"):
+        [row] = [
+            line
+            for line in text.splitlines()
+            if line.startswith(f"| Study Root Query/Retrieve Information Model - {level} |")
+            and line.endswith("| Yes | No |")
+        ]
+        assert "1.2.840.10008.5.1.4.1.2.2." in row
+
+
 # --- the rules of the standard ------------------------------------------------------------------
 
 

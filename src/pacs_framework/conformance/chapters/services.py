@@ -29,7 +29,10 @@ _DUPLICATES = {
         "The first one stays. An identical instance is answered with 0000H, one of other content "
         "with B000H and an Error Comment; it is not kept."
     ),
-    "replace": "The new one takes the place of the old one.",
+    "replace": (
+        "The new one takes the place of the old one. Where its study or its patient is protected, "
+        "the old one stays, and the new one is refused with 0111H."
+    ),
     "reject": "The new one is refused with 0111H.",
 }
 
