@@ -168,15 +168,23 @@ _LEGEND = (
 def _land(found: Mapping[str, set[str]]) -> Iterator[Box]:
     """The distributions, above the rooms that they need; as many rows as that takes, upwards."""
     waiting = sorted(found, key=lambda name: (_column(found[name]), name))
-    rows = -(-sum(map(_width, waiting)) // (_RIGHT - _LEFT))
-    for row in range(rows):
-        names = waiting[row::rows]
-        gap = (_RIGHT - _LEFT - sum(map(_width, names))) // max(len(names) - 1, 1)
+    rows = next(n for n in range(1, len(waiting) + 1) if min(map(_gap, _rows(waiting, n))) >= 0)
+    for row, names in enumerate(_rows(waiting, rows)):
+        gap = _gap(names)
         x = _LEFT
         for name in names:
             y = _LAND - row * _ROW
             yield Box(name=name, x=x, y=y, width=_width(name), height=44, kind="plugin")
             x += _width(name) + gap
+
+
+def _rows(names: list[str], number: int) -> list[list[str]]:
+    return [names[row::number] for row in range(number)]
+
+
+def _gap(names: list[str]) -> int:
+    """Between the boxes of a row; less than nothing where they do not fit."""
+    return (_RIGHT - _LEFT - sum(map(_width, names))) // max(len(names) - 1, 1)
 
 
 def _width(name: str) -> int:

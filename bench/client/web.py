@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import io
+import socket
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomFileLike
@@ -82,3 +84,36 @@ def _file_head(instance: Instance) -> bytes:
     buffer = io.BytesIO()
     write_file_meta_info(DicomFileLike(buffer), meta, enforce_standard=True)
     return bytes(128) + b"DICM" + buffer.getvalue()
+
+
+def fetch_slowly(port: int, path: str, accept: str, readers: int, room: int) -> Sample:
+    """GET ``path`` by so many ``readers`` at once, each with ``room`` bytes of its own.
+
+    They take turns, so each of them waits for all the others after every block; the figures have
+    the ``bytes`` of all bodies. The server is asked to close, so the end of a body is that of the
+    connection.
+    """
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: {accept}\r\n"
+        "Connection: close\r\n\r\n"
+    ).encode()
+    buffer = memoryview(bytearray(room))
+    size = 0
+    wall, cpu = time.perf_counter(), time.process_time()
+    with ExitStack() as stack:
+        waiting = []
+        for _ in range(readers):
+            reader = stack.enter_context(socket.socket())
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+            reader.settimeout(120)
+            reader.connect(("127.0.0.1", port))
+            reader.sendall(request)
+            waiting.append(reader)
+        while waiting:
+            for reader in tuple(waiting):
+                count = reader.recv_into(buffer)
+                size += count
+                if not count:
+                    waiting.remove(reader)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Sample(count=readers, seconds=wall, client_cpu=cpu, figures={"bytes": size})

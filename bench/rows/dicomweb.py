@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench import procfs
 from bench.client import tasks, web
 from bench.data import Uids, kind_named
 from bench.peers import Peer
@@ -16,6 +17,9 @@ _DICOM = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 _JSON = "application/dicom+json"
 _SEARCHES = 100
 _SERIES_SIZE = 1000
+_READERS = 10
+_ROOM = 1 << 18  # bytes that a slow reader takes at once
+_GIGABYTES = 2
 
 
 class _Web(Row):
@@ -120,12 +124,43 @@ class StowStudy(_Web):
         return Measured.rate(sample)
 
 
+class SlowReaders(_Web):
+    """Peak memory over what it was before, while slow readers take a study of 2 GB."""
+
+    name = "growth-web"
+    title = f"growth while {_READERS} slow readers take {_GIGABYTES} GB each (WADO-RS)"
+    unit = "MB"
+    repeats = quick_repeats = 1
+    not_in_quick = ("orthanc",)  # the bar is a figure of ours alone
+    patience = 300.0
+
+    def prepare(self, bench: Bench, peer: Peer) -> None:
+        """The study has to be there."""
+        if "gigabytes" not in peer.state:
+            run = bench.unique("gigabytes")
+            job = tasks.Store("gigabyte", _GIGABYTES, 1, run)
+            bench.client.run(tasks.store, peer.address, job)
+            peer.state["gigabytes"] = Uids(run)[0]
+
+    def measure(self, bench: Bench, peer: Peer) -> Measured:
+        """From the first request to the last byte of the last reader."""
+        if not peer.http_port:
+            raise NotMeasured("it does not answer HTTP")
+        path = f"{_ROOT}/studies/{peer.state['gigabytes']}"
+        before = procfs.reset_peak(peer.pid)
+        sample = bench.client.run(web.fetch_slowly, peer.http_port, path, _DICOM, _READERS, _ROOM)
+        if sample.figures["bytes"] < _READERS * _GIGABYTES * kind_named("gigabyte").pixel_bytes:
+            raise ValueError(f"{sample.figures['bytes']} bytes are not all of the study for all")
+        return Measured(max(1.0, procfs.peak_growth(before) / 1e6))
+
+
 ROWS: list[Row] = [
     WadoStudy(),
     Searches("study", "of a study by UID", "/studies?StudyInstanceUID={study}"),
     Searches("series", "of the series of a study", "/studies/{study}/series"),
     SeriesMetadata(warm=False),
     SeriesMetadata(warm=True),
+    SlowReaders(),
     StowStudy("mr", 500),
     StowStudy("ct", 100),
 ]

@@ -56,8 +56,8 @@ class ArchiveSettings(Section):
         default="ignore",
         description=(
             "What to do with an instance whose SOP Instance UID is stored already: keep the first "
-            "one (an identical one is then a success, another one a warning), replace it, or "
-            "reject the new one with status 0111H."
+            "one (an identical one is then a success, another one a warning), replace it (but not "
+            "what is protected), or reject the new one with status 0111H."
         ),
     )
     spool: Size = Field(

@@ -28,12 +28,18 @@ if TYPE_CHECKING:
     from pacs_framework.network.router import Router
     from pacs_framework.network.service import AcceptedContext
 
-__all__ = ["Call", "FoundStudy", "OldArchive", "Refused", "Sent"]
+__all__ = ["MODELS", "SYNTAXES", "Call", "FoundStudy", "OldArchive", "Refused", "Sent"]
 
 _FIND = str(sop_class.StudyRootQueryRetrieveInformationModelFind)  # type: ignore[attr-defined]
 _MOVE = str(sop_class.StudyRootQueryRetrieveInformationModelMove)  # type: ignore[attr-defined]
 _GET = str(sop_class.StudyRootQueryRetrieveInformationModelGet)  # type: ignore[attr-defined]
-_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")  # explicit, then implicit little endian
+
+MODELS = (_FIND, _MOVE, _GET)
+"""The SOP classes that the other archive is asked by."""
+
+SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+"""Explicit, then implicit little endian."""
+
 _COUNTS = {
     "completed": "NumberOfCompletedSuboperations",
     "failed": "NumberOfFailedSuboperations",
@@ -173,7 +179,7 @@ class OldArchive:
 
 def _context(number: int, abstract_syntax: str) -> ProposedContext:
     return ProposedContext(
-        context_id=number, abstract_syntax=abstract_syntax, transfer_syntaxes=_SYNTAXES
+        context_id=number, abstract_syntax=abstract_syntax, transfer_syntaxes=SYNTAXES
     )
 
 

@@ -246,6 +246,7 @@ def test_a_prepared_statement_takes_values_and_gives_rows(stores):
         write.run_many(connection, [{"title": title, "at": None} for title in "bc"])
         write.run_many(connection, [])
         assert sorted(find.run(connection, {"after": "a"})) == [("b",), ("c",)]
+    assert sorted(map(tuple, store.rows(find, {"after": "a"}))) == [("b",), ("c",)]
     with store.reading() as connection:
         assert connection.scalar(sa.select(own.c.at).where(own.c.title == "a")) == moment
     with pytest.raises(IntegrityError), store.begin() as connection:

@@ -61,7 +61,10 @@ _STATUSES = (
     StatusMeaning(status=PacsError.status, when="a plugin failed over the instance: not kept"),
     StatusMeaning(
         status=DuplicateInstance.status,
-        when='the SOP instance exists and duplicates = "reject": not kept',
+        when=(
+            'the SOP instance exists and duplicates = "reject", or it would be replaced and is '
+            "protected: not kept"
+        ),
     ),
     StatusMeaning(status=Refusal(reason="").status, when="a plugin refused the instance: not kept"),
     StatusMeaning(
