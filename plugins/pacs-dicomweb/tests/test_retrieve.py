@@ -115,6 +115,20 @@ def test_what_is_not_there_is_404(web, series, path_of) -> None:
         assert client.get("/dicom-web/studies/x").status_code == 400
 
 
+@pytest.mark.parametrize("accept", [_ALL, "application/zip"])
+def test_a_study_is_never_told_whole_without_an_instance_of_it(
+    web, series, path_of, accept
+) -> None:
+    """Its object is missing, or was deleted between the look into the index and its turn."""
+    archive = web.running.archive
+    facts = archive.lookup.instance(str(series[-1].SOPInstanceUID))
+    archive.storage.delete(facts.storage_key)
+    with web.client() as client:
+        answer = client.get(path_of(series[0], "study"), headers={"Accept": accept})
+    assert answer.status_code == 503
+    assert series[-1].SOPInstanceUID in answer.json()["detail"]
+
+
 def test_without_a_codec_406_names_what_is_stored(web, path_of) -> None:
     """And * gives it."""
     compressed = make_instance(transfer_syntax=_J2K)

@@ -90,7 +90,7 @@ class Objects:
         """How many of the instances may be sent, and how many a plugin refuses.
 
         Asked before the first byte, since an answer that has begun cannot say that it is not whole.
-        Where nothing is changed on the way out, nothing is opened.
+        Where nothing is changed on the way out, nothing is opened. Raises `PacsError`.
         """
         allowed = refused = 0
         for stored in located:
@@ -101,8 +101,8 @@ class Objects:
                 self.open(stored).data.close()
             except RefusedByPolicy:
                 refused += 1
-            except ObjectNotFound:
-                continue
+            except ObjectNotFound as error:
+                raise _not_whole(stored) from error
             else:
                 allowed += 1
         return allowed, refused
@@ -156,8 +156,9 @@ class Objects:
     def files(self, located: Located, syntaxes: dict[str, str]) -> Iterator[File]:
         """All that may be sent, each in the transfer syntax that ``syntaxes`` has for its own.
 
-        What was deleted meanwhile, or may not be sent, is left out; others are left out whose
-        stored transfer syntax is not in ``syntaxes``. Raises `PacsError`.
+        What may not be sent is left out, as are others whose stored transfer syntax is not in
+        ``syntaxes``: the status of the answer has told so. What was deleted meanwhile, or is
+        missing, nobody has told, so it ends the answer. Raises `PacsError`.
         """
         for stored in located:
             syntax = syntaxes.get(stored.transfer_syntax_uid)
@@ -165,12 +166,21 @@ class Objects:
                 continue
             try:
                 yield self.file(stored, syntax)
-            except (ObjectNotFound, RefusedByPolicy) as error:
+            except ObjectNotFound as error:
+                raise _not_whole(stored) from error
+            except RefusedByPolicy as error:
                 _log.warning(
                     "an instance is not sent",
                     sop_instance_uid=stored.sop_instance_uid,
                     reason=str(error),
                 )
+
+
+def _not_whole(stored: StoredInstance) -> StorageError:
+    return StorageError(
+        f"instance {stored.sop_instance_uid!r} was deleted meanwhile, or its object is missing; "
+        "ask again, and look at `pacs verify` if it stays so"
+    )
 
 
 def _blocks(data: ByteSource) -> Iterator[bytes]:
