@@ -170,6 +170,16 @@ def pacs_guard(request: pytest.FixtureRequest) -> Iterator[None]:
         pytest.fail("the test left something behind:\n  " + "\n  ".join(problems), pytrace=False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def pacs_pynetdicom() -> None:
+    """Mends pynetdicom, which tests have as their peer, for as long as they run."""
+    from pacs_framework.testing.pynetdicom_reactor import (  # noqa: PLC0415 - see above
+        mend_pynetdicom,
+    )
+
+    mend_pynetdicom()
+
+
 @pytest.fixture(autouse=True)
 def pacs_log() -> Iterator[None]:
     """Puts the log back as it was before the test: a command run by one sets it up."""
