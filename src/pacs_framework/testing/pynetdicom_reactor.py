@@ -31,8 +31,9 @@ class Checkpoint(threading.Event):
         self._association = association
 
     def set(self) -> None:
-        """Let the thread go on."""
-        self._association._is_paused = False  # noqa: SLF001 - there is no public way
+        """Let the thread go on; it sets this too, for requests of its own while it serves one."""
+        if threading.current_thread() is not self._association:
+            self._association._is_paused = False  # noqa: SLF001 - there is no public way
         super().set()
 
 
