@@ -148,7 +148,7 @@ def test_a_plugin_imports_no_sibling_and_nothing_private(plugin: Path) -> None:
     That is one that offers hooks, and that they declare.
     """
     package = plugin.name.replace("-", "_")
-    offered = {f"{sibling}.{name}" for sibling in built_on(plugin) for name in ("api", "contract")}
+    offered = {f"{sibling}.api" for sibling in built_on(plugin)}
     files = list((plugin / "src").rglob("*.py"))
     assert files
     for file in files:

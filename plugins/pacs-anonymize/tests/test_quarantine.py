@@ -18,6 +18,7 @@ from pacs_anonymize.quarantine.folder import Case, NoSuchEntry, Quarantine, Quar
 from pacs_framework.cli.main import main
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.testing.instances import make_instance
+from pacs_framework.testing.logging_state import LoggingState
 from pacs_framework.testing.process import ServedArchive, served
 
 CASE = Case(reason="(0010,0010) is of a kind that nobody knows", anonymizer="basic", door="dimse")
@@ -140,7 +141,11 @@ MIB = 1 << 20
 
 
 def pacs(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["anonymize", *map(str, arguments)])
+    log = LoggingState.now()  # put back here: for a test, what its module set up was always so
+    try:
+        return CliRunner().invoke(main, ["anonymize", *map(str, arguments)])
+    finally:
+        log.restore()
 
 
 class Site:

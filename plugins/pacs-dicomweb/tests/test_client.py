@@ -10,7 +10,7 @@ import pacs_codecs_pylibjpeg.plugin
 import pacs_dicomweb.plugin
 from pacs_framework.testing.instances import make_instance
 from pacs_http.access.accounts import Accounts
-from pacs_http.contract import Limit
+from pacs_http.api import Limit
 from pacs_http.testing import serve_http
 
 api = pytest.importorskip("dicomweb_client.api", reason="dicomweb-client is not installed")

@@ -15,7 +15,7 @@ import pacs_dicomweb.plugin
 from pacs_dicomweb.wado.frames import frame_numbers
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.testing.instances import make_instance
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 from pacs_http.testing import serve_http
 
 _FILES = Path(pydicom.data.__file__).parent / "test_files"

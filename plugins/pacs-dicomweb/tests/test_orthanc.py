@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pydicom import dcmwrite
 
 import pacs_dicomweb.plugin
-from pacs_dicomweb.commands import dicomweb
+from pacs_framework.cli.main import main
 from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.sockets import free_port
 from pacs_http.testing import WebArchive, serve_http
@@ -84,12 +84,14 @@ def test_instances_go_to_orthanc_and_come_back_by_its_own_store(
         dcmwrite(tmp_path / "in" / f"{number}.dcm", each, enforce_file_format=True)
     runner, there = CliRunner(), orthanc + "/dicom-web"
 
-    stored = runner.invoke(dicomweb, ["store", there, str(tmp_path / "in")])
+    stored = runner.invoke(main, ["dicomweb", "store", there, str(tmp_path / "in")])
     assert stored.exit_code == 0, stored.output
-    found = runner.invoke(dicomweb, ["search", there, "-m", "PatientID=4711", "--json"])
+    found = runner.invoke(main, ["dicomweb", "search", there, "-m", "PatientID=4711", "--json"])
     study = str(made[0].StudyInstanceUID)
     assert [each["0020000D"]["Value"] for each in json.loads(found.stdout)] == [[study]]
-    fetched = runner.invoke(dicomweb, ["retrieve", there, str(tmp_path / "out"), "--study", study])
+    fetched = runner.invoke(
+        main, ["dicomweb", "retrieve", there, str(tmp_path / "out"), "--study", study]
+    )
     assert fetched.exit_code == 0, fetched.output
     assert len(list((tmp_path / "out").iterdir())) == 4
 

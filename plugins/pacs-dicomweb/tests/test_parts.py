@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pacs_dicomweb.stow.parts import MultipartReader, checked_boundary
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 
 class _Body:

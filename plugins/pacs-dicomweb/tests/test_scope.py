@@ -23,7 +23,7 @@ import pacs_dicomweb.plugin
 from pacs_framework.archive.marks import Subject
 from pacs_framework.testing.instances import make_instance
 from pacs_http.access.accounts import Accounts
-from pacs_http.contract import Limit, Route
+from pacs_http.api import Limit, Route
 from pacs_http.testing import WebArchive, serve_http
 
 _ACCEPTS = ("*/*", "application/zip", 'multipart/related; type="application/dicom"')

@@ -20,7 +20,7 @@ from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import OutOfResources
 from pacs_framework.testing.instances import make_instance
-from pacs_http.contract import Limit, Scope, StudyFacts
+from pacs_http.api import Limit, Scope, StudyFacts
 from pacs_http.testing import answer, make_request, serve_http
 
 _FILES = Path(pydicom.data.__file__).parent / "test_files"

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 
 import pytest
+import structlog
 
 from pacs_framework import hookimpl
 from pacs_framework.errors import RefusedByPolicy
 from pacs_framework.testing.factories import Archives
-from pacs_http.contract import (
+from pacs_http.api import (
     Action,
     Level,
     Request,
@@ -120,6 +121,12 @@ def break_off(request: Request) -> Response:
 def signal_pipe() -> None:
     """What libuv opens once in a process is not left behind by the test that came first."""
     open_signal_pipe()
+
+
+@pytest.fixture
+def whole_log() -> None:
+    """All levels, on standard output, whatever was set up before; `pacs_log` puts that back."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from pacs_http.access.accounts import Accounts
 from pacs_http.access.facts import IndexFacts
 from pacs_http.access.passwords import Guesses, hashed
 from pacs_http.access.scope import Scope
-from pacs_http.contract import Action, Deny, Grant, Level, Limit, Request, Response, Route
-from pacs_http.contract import json_response as as_json
+from pacs_http.api import Action, Deny, Grant, Level, Limit, Request, Response, Route
+from pacs_http.api import json_response as as_json
 from pacs_http.problems import Problem
 from pacs_http.testing import WebArchive, serve_http
 
@@ -427,6 +427,7 @@ def test_nothing_is_stored_over_what_is_out_of_scope(
         scope.check_write({"PatientID": "A", "SOPInstanceUID": other})
 
 
+@pytest.mark.usefixtures("whole_log")
 def test_passwords_and_tokens_never_reach_the_log(
     guarded: WebArchive, capsys: pytest.CaptureFixture[str]
 ) -> None:

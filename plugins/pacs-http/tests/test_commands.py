@@ -11,6 +11,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
+from pacs_framework.cli.main import main
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.process import ServedArchive
 from pacs_http.commands import token, user
@@ -43,7 +44,7 @@ def test_users_and_tokens_reach_every_worker_at_once(served: ServedArchive) -> N
 def run(web: WebArchive, group: Any, *arguments: str, stdin: str = "") -> Any:
     """A command on the tables of a running archive."""
     data = ["--data", str(web.running.data)]
-    return CliRunner().invoke(group, [*arguments, *data], input=stdin)
+    return CliRunner().invoke(main, [str(group.name), *arguments, *data], input=stdin)
 
 
 def test_a_user_from_the_first_to_the_last_day(web: WebArchive) -> None:

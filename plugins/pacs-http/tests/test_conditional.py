@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pacs_http.contract import Problem, byte_range, not_modified
+from pacs_http.api import Problem, byte_range, not_modified
 from pacs_http.testing import make_request
 
 

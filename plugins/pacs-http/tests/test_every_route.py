@@ -10,7 +10,7 @@ import pytest
 
 from pacs_framework import hookimpl
 from pacs_framework.testing.factories import Archives
-from pacs_http.contract import Action, Level, Request, Response, Route
+from pacs_http.api import Action, Level, Request, Response, Route
 from pacs_http.testing import open_routes, serve_http
 
 _PUBLIC = ["GET /health/live", "GET /health/ready"]

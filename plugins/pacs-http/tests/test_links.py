@@ -13,11 +13,11 @@ from pydicom import Dataset
 from pydicom.uid import CTImageStorage
 
 from pacs_framework import hookimpl
+from pacs_framework.cli.main import main
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.instances import Instances
 from pacs_http.access.links import Links, split_link
-from pacs_http.commands import link
-from pacs_http.contract import Action, Level, Request, Response, Route, Takes, json_response
+from pacs_http.api import Action, Level, Request, Response, Route, Takes, json_response
 from pacs_http.testing import WebArchive, serve_http
 
 _DAY = dt.timedelta(days=1)
@@ -151,6 +151,7 @@ def test_who_guesses_links_waits(web: WebArchive) -> None:
         assert client.get(good).status_code == 429
 
 
+@pytest.mark.usefixtures("whole_log")
 def test_links_never_reach_the_log(web: WebArchive, capsys: pytest.CaptureFixture[str]) -> None:
     place = made(web)
     with web.client() as client:
@@ -175,7 +176,7 @@ def test_links_are_made_listed_and_revoked_by_command(web: WebArchive) -> None:
     data = ["--data", str(web.running.data)]
 
     def run(*arguments: str) -> str:
-        result = CliRunner().invoke(link, [*arguments, *data])
+        result = CliRunner().invoke(main, ["link", *arguments, *data])
         assert result.exit_code == 0, result.output
         return result.output.strip()
 
@@ -203,6 +204,6 @@ def test_links_are_made_listed_and_revoked_by_command(web: WebArchive) -> None:
     ],
 )
 def test_what_cannot_be_done_is_told(web: WebArchive, arguments: list[str], says: str) -> None:
-    result = CliRunner().invoke(link, [*arguments, "--data", str(web.running.data)])
+    result = CliRunner().invoke(main, ["link", *arguments, "--data", str(web.running.data)])
     assert result.exit_code != 0
     assert says in result.output + str(result.exception)

@@ -10,7 +10,7 @@ import pytest
 from pacs_framework import hookimpl
 from pacs_framework.errors import ConfigurationError, PacsError
 from pacs_framework.testing.factories import Archives
-from pacs_http.contract import Action, Level, Problem, Resource, Response, Route, json_response
+from pacs_http.api import Action, Level, Problem, Resource, Response, Route, json_response
 from pacs_http.router import Router, decoded_segments
 from pacs_http.testing import answer, make_request, serve_http
 

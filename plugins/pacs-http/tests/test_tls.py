@@ -17,7 +17,7 @@ from pacs_framework import hookimpl
 from pacs_framework.network.tls import client_context
 from pacs_framework.testing.certificates import Certificates, make_certificates
 from pacs_framework.testing.factories import Archives
-from pacs_http.contract import Action, Level, Request, Response, Route, json_response
+from pacs_http.api import Action, Level, Request, Response, Route, json_response
 from pacs_http.settings import HttpSettings
 from pacs_http.testing import WebArchive, serve_http
 

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["FD_OPTION", "Ended", "Overdue", "Teller", "told_by"]
+__all__ = ["FD_OPTION", "SECONDS_OPTION", "Ended", "Overdue", "Teller", "told_by"]
 
 FD_OPTION = "--pacs-tell"
 """The option by which a process learns the number of the descriptor to tell through."""
+SECONDS_OPTION = "--pacs-seconds"
+"""The option by which pytest learns how long the collection, and any single law, may take."""
 
 _LAST_WORDS = 500
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pacs_framework.authoring.channel import FD_OPTION, Teller
+from pacs_framework.authoring.channel import FD_OPTION, SECONDS_OPTION, Teller
 
 __all__ = [
     "Recorder",
@@ -24,8 +24,9 @@ _KIT = "pacs_framework.testing"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The number of the descriptor to tell through."""
+    """The number of the descriptor to tell through, and the seconds to tell."""
     parser.addoption(FD_OPTION, type=int, required=True)
+    parser.addoption(SECONDS_OPTION, type=float, required=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,6 +41,12 @@ class Recorder:
     def __init__(self, teller: Teller) -> None:
         self._teller = teller
         self._outcome = ("", "")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Pytest itself has started; from now on it is the author's code that takes the time."""
+        seconds = session.config.getoption(SECONDS_OPTION)
+        self._teller.tell(begins="the collection", seconds=seconds)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A module that cannot be imported, a law that was overridden."""
@@ -81,14 +88,17 @@ def _class_of(item: pytest.Item) -> str:
 
 
 def _suites_of(item: pytest.Item) -> list[str]:
-    """Names of the kernel's suites that the class of ``item`` inherits."""
+    """Names of the kernel's suites that the class of ``item`` inherits.
+
+    Only the outermost ones: a large suite is put together of parts that no author has named.
+    """
     cls = getattr(item, "cls", None)
     bases = inspect.getmro(cls) if inspect.isclass(cls) else ()
-    return [
-        base.__name__
-        for base in bases
-        if base.__module__.startswith(_KIT) and base.__name__ != "Suite"
+    suites = [
+        base for base in bases if base.__module__.startswith(_KIT) and base.__name__ != "Suite"
     ]
+    parts = {part for suite in suites for part in inspect.getmro(suite)[1:]}
+    return [suite.__name__ for suite in suites if suite not in parts]
 
 
 def _skip_reason(report: pytest.TestReport) -> str:

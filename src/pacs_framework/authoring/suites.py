@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from pacs_framework.authoring.channel import Ended, Overdue, told_by
+from pacs_framework.authoring.channel import SECONDS_OPTION, Ended, Overdue, told_by
 from pacs_framework.authoring.report import Finding, failed, fine, warning
 from pacs_framework.authoring.target import SUITES, Target
 
 __all__ = ["check_suites", "required_suites"]
+
+_START_SECONDS = 60.0  # of pytest and its plugins, which is no law's fault
 
 _SUITE_OF = {
     "anonymizers": "AnonymizerSuite",
@@ -53,7 +55,7 @@ def check_suites(
 ) -> Iterator[Finding]:
     """Run every registered suite; a required one that is not registered has failed.
 
-    timeout: seconds that any single law may take.
+    timeout: seconds that any single law may take, and the collection.
     """
     if target.suites and find_spec("pytest") is None:
         yield failed(
@@ -82,10 +84,13 @@ def _run(
 ) -> Iterator[Finding]:
     """Fill ``results`` from one module; yields what went wrong with the run itself."""
     done = total = 0
-    law = "the collection"
+    law = "the start of pytest"
+    seconds = max(_START_SECONDS, timeout)
+    command = _command(module, timeout)
     with tempfile.TemporaryDirectory(prefix="pacs-suites-") as folder:
         try:
-            for message in told_by(_command(module), folder=Path(folder), seconds=timeout):
+            for message in told_by(command, folder=Path(folder), seconds=seconds):
+                seconds = message.get("seconds", seconds)
                 if "collected" in message:
                     total = message["collected"]
                     for name, suites in message["classes"].items():
@@ -101,14 +106,14 @@ def _run(
         except Ended as error:
             yield failed(module, f"the process of its tests {error} (in {law})")
         except Overdue:
-            yield failed(module, f"{law} was not through after {timeout:g} s")
+            yield failed(module, f"{law} was not through after {seconds:g} s")
 
 
-def _command(module: str) -> list[str]:
+def _command(module: str, timeout: float) -> list[str]:
     return [
         sys.executable,
         *("-m", "pytest", "--pyargs", module, "--import-mode=importlib"),
-        *("-p", "pacs_framework.authoring.recorder"),
+        *("-p", "pacs_framework.authoring.recorder", SECONDS_OPTION, str(timeout)),
         *("-p", "no:cacheprovider", "-p", "no:terminal"),  # what it prints are last words only
         *("-c", "/dev/null", "--rootdir", "."),  # the author's own settings are for his own tests
     ]

@@ -108,6 +108,42 @@ def test_a_law_that_kills_or_hangs(run, body: str, words: str) -> None:
     assert ("TestMine", "failed", "StorageSuite: 0 passed: nothing was tested") in found
 
 
+def test_a_collection_that_hangs(run) -> None:
+    [(name, result, detail)] = run("import time; time.sleep(600)", timeout=3)
+    assert (name, result) == ("pacs_sound.contract", "failed")
+    assert detail == "the collection was not through after 3 s"
+
+
+def test_the_start_of_pytest_has_a_time_of_its_own(run, monkeypatch) -> None:
+    monkeypatch.setattr(suites_module, "_START_SECONDS", 0.01)
+    [(_, result, detail)] = run(SUITE.format(body="pass"), timeout=0.01)
+    assert (result, detail) == ("failed", "the start of pytest was not through after 0.01 s")
+
+
+def test_of_a_suite_that_is_put_together_the_parts_are_not_named(run) -> None:
+    source = """
+    from pacs_framework.testing.suites.suite import Suite
+
+    class Scene(Suite, suite=True): pass
+    class Reading(Scene, suite=True):
+        def test_one(self): pass
+    class Writing(Scene, suite=True):
+        def test_two(self): pass
+    class StorageSuite(Reading, Writing, suite=True): pass
+    class CodecSuite(Suite, suite=True):
+        def test_three(self): pass
+
+    for each in (Scene, Reading, Writing, StorageSuite, CodecSuite):
+        each.__module__ = "pacs_framework.testing.suites.all"
+
+    class Mine(StorageSuite, suite=True): pass
+    class TestMine(Mine, CodecSuite): pass
+    """
+    assert run(source, required={"StorageSuite", "CodecSuite"}) == [
+        ("TestMine", "ok", "StorageSuite, CodecSuite: 3 passed")
+    ]
+
+
 def test_a_suite_that_tests_nothing_fails(run) -> None:
     [(_, result, detail)] = run("x = 1", required={"ServiceSuite"})
     assert result == "failed"

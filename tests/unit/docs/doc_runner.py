@@ -293,15 +293,19 @@ class PageRun:
         raise AssertionError(f"$ {command}: which port will it listen on?")
 
     def _default_port(self, command: str) -> dict[str, str]:
-        """An archive that is told no port takes the stand-in of the default."""
+        """An archive that is told no port takes the stand-in of the default, for HTTP too."""
         config = re.search(r"--config (\S+)", command)
         settings = (
             tomllib.loads((self.current / self._here(config[1])).read_text("utf-8"))
             if config
             else {}
         )
-        told = "--port" in command or "port" in settings.get("network", {})
-        return {} if told else {"PACS_NETWORK__PORT": str(self._port("11112"))}
+        ports = {}
+        if "--port" not in command and "port" not in settings.get("network", {}):
+            ports["PACS_NETWORK__PORT"] = str(self._port("11112"))
+        if "http" not in settings.get("plugin", {}) and _SERVE.search(command):
+            ports["PACS_PLUGIN__HTTP__PORT"] = str(self._port("8042"))
+        return ports
 
     def _stop_archives(self) -> None:
         """End the archives of this page; they must end well."""

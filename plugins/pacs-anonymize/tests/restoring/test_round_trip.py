@@ -14,6 +14,7 @@ from pydicom import Dataset
 
 from pacs_anonymize.keys import write_new_key
 from pacs_framework.cli.main import main
+from pacs_framework.testing.logging_state import LoggingState
 
 SHARED = Path(__file__).resolve().parents[5] / "shared" / "dicom" / "ct-series" / "ge"
 BUNDLED = Path(pydicom.data.__file__).parent / "test_files" / "CT_small.dcm"
@@ -45,7 +46,11 @@ STATEMENT = (
 
 
 def pacs(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["anonymize", *map(str, arguments)])
+    log = LoggingState.now()  # put back here: for a test, what its module set up was always so
+    try:
+        return CliRunner().invoke(main, ["anonymize", *map(str, arguments)])
+    finally:
+        log.restore()
 
 
 class Site:

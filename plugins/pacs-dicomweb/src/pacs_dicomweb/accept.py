@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pacs_http.contract import Request
+    from pacs_http.api import Request
 
 __all__ = ["MediaRange", "accepted", "not_acceptable", "parse_accept"]
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from pacs_dicomweb.accept import accepted, not_acceptable
 from pacs_dicomweb.located import ROOT
-from pacs_http.contract import (
+from pacs_http.api import (
     Action,
     Answer,
     Level,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pacs_dicomweb.located import ROOT
 from pacs_framework.archive.deletions import Target
-from pacs_http.contract import Action, Answer, Level, Problem, Request, Response, Route
+from pacs_http.api import Action, Answer, Level, Problem, Request, Response, Route
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive

@@ -9,12 +9,12 @@ from pydicom import Dataset
 
 from pacs_framework.archive.query_keys import Root
 from pacs_framework.dicom.attributes import Level
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.retrieve import Located
-    from pacs_http.contract import Resource, Scope
+    from pacs_http.api import Resource, Scope
 
 __all__ = ["ROOT", "level_of", "locate", "path_of"]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pacs_framework.background import Background
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.tables import PluginTables
-    from pacs_http.contract import Route
+    from pacs_http.api import Route
 
 
 @hookimpl
@@ -44,7 +44,7 @@ def tables() -> PluginTables:
     return TABLES
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def http_routes(archive: Archive, settings: DicomwebSettings) -> Sequence[Route]:
     """Searches, retrievals and stores under ``/dicom-web``."""
     from pacs_dicomweb.routes import routes  # noqa: PLC0415 - see above

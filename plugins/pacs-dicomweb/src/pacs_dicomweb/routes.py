@@ -20,7 +20,7 @@ from pacs_dicomweb.wado.negotiating import DICOM, ZIP
 from pacs_dicomweb.wado.pixel_media import OCTETS, PIXEL_MEDIA
 from pacs_dicomweb.wado.pixels import retrieve_frames
 from pacs_framework.dicom.attributes import Level as QueryLevel
-from pacs_http.contract import Action, Answer, Level, Parameter, Route, Takes
+from pacs_http.api import Action, Answer, Level, Parameter, Route, Takes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""One HTTP server for all plugins; what they build on is `pacs_http.contract`."""
+"""One HTTP server for all plugins; what they build on is `pacs_http.api`."""

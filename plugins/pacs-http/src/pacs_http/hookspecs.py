@@ -9,7 +9,7 @@ from pacs_framework.hookspecs import HookKind, hookspec
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
-    from pacs_http.contract import Asked, Deny, Grant, Route
+    from pacs_http.api import Asked, Deny, Grant, Route
 
 __all__ = ["http_routes", "on_request"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pacs_framework.live import Health
 from pacs_http.access.links import SHARED
-from pacs_http.contract import (
+from pacs_http.api import (
     Action,
     Answer,
     Level,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_framework.doors import Door
     from pacs_framework.tables import PluginTables
-    from pacs_http.contract import Asked, Grant
+    from pacs_http.api import Asked, Grant
 
 
 @hookimpl

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from pacs_http import plugin as http_plugin
-from pacs_http.contract import Headers, Problem, Request, Route
+from pacs_http.api import Headers, Problem, Request, Route
 from pacs_http.door import HttpDoor
 from pacs_http.problems import as_problem
 from pacs_http.response import Response
@@ -47,8 +47,10 @@ class WebArchive:
 
     def client(self, **options: Any) -> httpx.Client:
         """An `httpx.Client` for it; ``options`` are its own, such as ``auth``."""
-        import httpx  # noqa: PLC0415 - only who wants a client needs it
-
+        try:
+            import httpx  # noqa: PLC0415 - only who wants a client needs it
+        except ImportError as error:
+            raise RuntimeError("a client needs httpx: pip install httpx") from error
         return httpx.Client(base_url=self.url, timeout=60, trust_env=False, **options)
 
 

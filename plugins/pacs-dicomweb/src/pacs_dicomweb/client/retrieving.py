@@ -14,7 +14,7 @@ from pacs_dicomweb.stow.parts import IncomingPart, MultipartReader, checked_boun
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.errors import UnreadableInstance
 from pacs_framework.whole_file import whole_file
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 if TYPE_CHECKING:
     import httpx

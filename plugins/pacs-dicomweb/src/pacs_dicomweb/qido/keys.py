@@ -21,7 +21,7 @@ from pydicom.tag import BaseTag
 from pydicom.valuerep import VR
 
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 __all__ = ["Search", "parse_search"]
 

@@ -21,14 +21,14 @@ from pacs_dicomweb.wado.metadata import XML, media_of, xml_parts
 from pacs_framework.archive.query_keys import Root
 from pacs_framework.codecs.whole import gathered_whole
 from pacs_framework.dicom.attributes import Level
-from pacs_http.contract import Problem, Resource, Response
+from pacs_http.api import Problem, Resource, Response
 
 if TYPE_CHECKING:
     from pacs_dicomweb.settings import DicomwebSettings
     from pacs_dicomweb.wado.metadata import MetadataService
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.query import Matches
-    from pacs_http.contract import Request
+    from pacs_http.api import Request
 
 __all__ = ["SearchService"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pacs_dicomweb.located import ROOT
 from pacs_dicomweb.rendered.media import IMAGES
 from pacs_dicomweb.uri.parameters import KNOWN, REQUIRED, resource_of_query
-from pacs_http.contract import Action, Answer, Level, Parameter, Route
+from pacs_http.api import Action, Answer, Level, Parameter, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pacs_dicomweb.rendered.service import RenderedService
     from pacs_dicomweb.settings import DicomwebSettings
     from pacs_framework.archive.archive import Archive
-    from pacs_http.contract import Request, Response
+    from pacs_http.api import Request, Response
 
 __all__ = ["Pictures", "rendered_routes", "uri_route"]
 

@@ -13,7 +13,7 @@ from pacs_framework.rendering.frame_header import FrameHeader
 from pacs_framework.rendering.geometry import pixel_height, size_of
 from pacs_framework.rendering.picture import Picture, resized
 from pacs_framework.rendering.voi import VoiFunction, Window
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from http import HTTPStatus
 
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 __all__ = ["MOST_PIXELS_ON_A_SIDE", "Annotation", "IccProfile", "Look", "Region"]
 

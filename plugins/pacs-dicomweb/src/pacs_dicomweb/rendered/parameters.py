@@ -15,10 +15,10 @@ from pacs_dicomweb.rendered.look import (
     Look,
     Region,
 )
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 if TYPE_CHECKING:
-    from pacs_http.contract import Request
+    from pacs_http.api import Request
 
 __all__ = [
     "Asked",

@@ -37,7 +37,7 @@ from pacs_dicomweb.wado.pixels import only_instance
 from pacs_framework.errors import ObjectNotFound, RefusedByPolicy
 from pacs_framework.rendering.documents import EncapsulatedDocument
 from pacs_framework.rendering.video import VideoStream
-from pacs_http.contract import Problem, Response, not_modified
+from pacs_http.api import Problem, Response, not_modified
 
 if TYPE_CHECKING:
     import threading
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pacs_dicomweb.rendered.look import Look
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.retrieve import StoredInstance
-    from pacs_http.contract import Request
+    from pacs_http.api import Request
 
 __all__ = ["RenderedService"]
 

@@ -19,7 +19,7 @@ from pacs_framework.rendering.attributes import integer_of, numbers_of, text_of
 from pacs_framework.rendering.documents import EncapsulatedDocument, document_in
 from pacs_framework.rendering.frames import NoSuchFrame, read_stored_image
 from pacs_framework.rendering.video import VIDEO, VideoStream, read_video
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 if TYPE_CHECKING:
     import threading

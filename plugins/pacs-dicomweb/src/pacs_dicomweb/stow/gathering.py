@@ -22,12 +22,12 @@ from pacs_dicomweb.wado.pixel_media import OCTETS, PIXEL_MEDIA
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.errors import PacsError, UnreadableInstance
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 if TYPE_CHECKING:
     from pacs_dicomweb.stow.parts import IncomingPart
     from pacs_dicomweb.stow.results import Results
-    from pacs_http.contract import Request
+    from pacs_http.api import Request
 
 __all__ = ["BulkPart", "Gathered"]
 

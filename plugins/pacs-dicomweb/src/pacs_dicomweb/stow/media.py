@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from pacs_dicomweb.accept import MediaRange, parse_accept
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 __all__ = ["media_type_of"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 __all__ = ["IncomingPart", "MultipartReader", "checked_boundary"]
 
@@ -25,7 +25,7 @@ _NAME_CHARACTERS = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwx
 
 
 class Readable(Protocol):
-    """What a body is read from (see `pacs_http.contract.Body`)."""
+    """What a body is read from (see `pacs_http.api.Body`)."""
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes, at least one; nothing at the end."""

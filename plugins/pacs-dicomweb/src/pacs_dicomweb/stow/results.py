@@ -17,7 +17,7 @@ from pacs_framework.archive.ingest import StoreOutcome
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import OutOfResources, PacsError, StorageError
-from pacs_http.contract import Request, Response
+from pacs_http.api import Request, Response
 
 __all__ = ["JSON", "XML", "Results", "chosen_form"]
 

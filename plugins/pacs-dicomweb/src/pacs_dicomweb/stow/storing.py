@@ -20,12 +20,12 @@ from pacs_framework.errors import (
     RefusedByPolicy,
     UnreadableInstance,
 )
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_framework.dicom.file_meta import FileMeta
-    from pacs_http.contract import Request, Response
+    from pacs_http.api import Request, Response
 
 __all__ = ["DICOM", "DOOR", "store"]
 

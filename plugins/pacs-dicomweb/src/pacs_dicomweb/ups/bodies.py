@@ -15,7 +15,7 @@ from pacs_dicomweb.model.xml_reading import json_of_xml
 from pacs_dicomweb.model.xml_writing import xml_document
 from pacs_dicomweb.multipart import Multipart, Part
 from pacs_framework.errors import UnreadableInstance
-from pacs_http.contract import Problem, Request, Response, Takes
+from pacs_http.api import Problem, Request, Response, Takes
 
 __all__ = ["TAKES", "answer", "chosen_form", "dataset_in"]
 

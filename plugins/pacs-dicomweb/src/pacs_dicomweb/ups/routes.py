@@ -8,7 +8,7 @@ from pacs_dicomweb.located import ROOT
 from pacs_dicomweb.ups.bodies import TAKES
 from pacs_dicomweb.ups.service import WorklistService
 from pacs_framework.errors import PluginError
-from pacs_http.contract import Action, Answer, Level, Parameter, Route, Takes
+from pacs_http.api import Action, Answer, Level, Parameter, Route, Takes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

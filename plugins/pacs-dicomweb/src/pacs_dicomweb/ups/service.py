@@ -16,7 +16,7 @@ from pacs_dicomweb.qido.keys import parse_search
 from pacs_dicomweb.ups.bodies import answer, chosen_form, dataset_in
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.errors import PacsError
-from pacs_http.contract import Problem, Request, Response
+from pacs_http.api import Problem, Request, Response
 
 if TYPE_CHECKING:
     from pacs_dicomweb.ups.contract import Done, Workitems

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from pacs_dicomweb.rendered.look import MOST_PIXELS_ON_A_SIDE, Annotation, Look, Region
 from pacs_dicomweb.rendered.parameters import bad, number_of, whole_number_of, window_of
-from pacs_http.contract import Problem, Resource
+from pacs_http.api import Problem, Resource
 
 if TYPE_CHECKING:
-    from pacs_http.contract import Request
+    from pacs_http.api import Request
 
 __all__ = ["KNOWN", "REQUIRED", "FromUri", "parameters_of", "resource_of_query"]
 

@@ -12,7 +12,7 @@ from pacs_dicomweb.uri.parameters import FromUri, parameters_of
 from pacs_dicomweb.wado.instances import one_alone
 from pacs_dicomweb.wado.negotiating import DICOM
 from pacs_dicomweb.wado.pixels import only_instance
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pacs_dicomweb.rendered.service import RenderedService
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.retrieve import StoredInstance
-    from pacs_http.contract import Request, Response
+    from pacs_http.api import Request, Response
 
 __all__ = ["retrieve_by_uri"]
 

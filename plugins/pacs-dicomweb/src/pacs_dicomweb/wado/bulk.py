@@ -25,13 +25,13 @@ from pacs_framework.dicom.elements import swap_unit, swapped
 from pacs_framework.dicom.header import split_data_set
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES, decode_header
 from pacs_framework.dicom.uids import DEFLATED
-from pacs_http.contract import Problem, Response, byte_range, not_modified
+from pacs_http.api import Problem, Response, byte_range, not_modified
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.retrieve import StoredInstance
     from pacs_framework.dicom.header import SplitDataSet
-    from pacs_http.contract import Request
+    from pacs_http.api import Request
 
 __all__ = ["parse_path", "retrieve_bulk"]
 

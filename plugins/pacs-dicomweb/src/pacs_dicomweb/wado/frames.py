@@ -26,7 +26,7 @@ from pacs_framework.dicom.rewrite import decode_header
 from pacs_framework.dicom.uids import BIG_ENDIAN, DEFLATED, UNCOMPRESSED
 from pacs_framework.dicom.walk import UNDEFINED_LENGTH
 from pacs_framework.errors import UnreadableInstance
-from pacs_http.contract import Problem
+from pacs_http.api import Problem
 
 if TYPE_CHECKING:
     from pacs_dicomweb.model.documents import Ranged

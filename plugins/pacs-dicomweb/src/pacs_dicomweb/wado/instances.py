@@ -16,13 +16,13 @@ from pacs_dicomweb.wado.negotiating import DICOM, ZIP, Packing, Wanted, wanted_o
 from pacs_dicomweb.wado.objects import File, Objects
 from pacs_dicomweb.wado.zipped import zipped
 from pacs_framework.errors import ObjectNotFound
-from pacs_http.contract import Problem, Response, byte_range, not_modified
+from pacs_http.api import Problem, Response, byte_range, not_modified
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.retrieve import Located, StoredInstance
     from pacs_framework.storage import ByteSource
-    from pacs_http.contract import Request
+    from pacs_http.api import Request
 
 __all__ = ["PRIVATE", "etag_of", "one_alone", "retrieve"]
 

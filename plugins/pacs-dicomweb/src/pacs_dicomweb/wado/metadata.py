@@ -23,13 +23,13 @@ from pacs_dicomweb.wado.instances import DOOR, PRIVATE, etag_of
 from pacs_dicomweb.wado.objects import Objects, StoredRange
 from pacs_dicomweb.wado.prepared import RUN, PreparedMetadata
 from pacs_framework.errors import ObjectNotFound, RefusedByPolicy
-from pacs_http.contract import Response, not_modified
+from pacs_http.api import Response, not_modified
 
 if TYPE_CHECKING:
     from pacs_dicomweb.settings import DicomwebSettings
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.retrieve import InstanceOpener, StoredInstance
-    from pacs_http.contract import Request, Resource
+    from pacs_http.api import Request, Resource
 
 __all__ = ["JSON", "XML", "MetadataService", "media_of", "xml_parts"]
 

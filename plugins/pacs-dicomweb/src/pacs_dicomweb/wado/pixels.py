@@ -17,14 +17,14 @@ from pacs_dicomweb.wado.objects import Objects, StoredRange
 from pacs_dicomweb.wado.pixel_media import ChosenPixels, choose_pixels
 from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.errors import ObjectNotFound, StorageError, UnreadableInstance
-from pacs_http.contract import Problem, Response, not_modified
+from pacs_http.api import Problem, Response, not_modified
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.retrieve import OpenInstance, StoredInstance
     from pacs_framework.codecs.codec import Frame
     from pacs_framework.codecs.transcoding import Transcoding
-    from pacs_http.contract import Request
+    from pacs_http.api import Request
 
 __all__ = ["only_instance", "retrieve_all_frames", "retrieve_frames"]
 
