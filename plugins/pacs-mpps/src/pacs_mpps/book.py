@@ -156,7 +156,7 @@ class Book:
     def arrived(self, uids: Iterable[str]) -> bool:
         """Instances are stored now; whether a study is complete by that."""
         wanted = list(uids)
-        if not self._awaited(wanted):
+        if not any(map(self._awaited, wanted)):
             return False
         with self._store.begin() as connection:
             rows = connection.execute(
@@ -171,12 +171,9 @@ class Book:
             )
             return self._complete(connection, set(studies))
 
-    def _awaited(self, uids: list[str]) -> bool:
-        waiting = sa.select(_instance.step_fk).where(
-            _instance.sop_instance_uid.in_(uids), ~_instance.stored
-        )
-        with self._store.reading() as connection:
-            return connection.execute(waiting.limit(1)).first() is not None
+    def _awaited(self, uid: str) -> bool:
+        """Asked for each instance that comes in, most of which are in no step: so it is cheap."""
+        return bool(self._store.rows(statements.AWAITED, {"uid": uid}))
 
     def all_awaited(self) -> Iterator[list[str]]:
         """Every instance that is awaited, some at a time."""

@@ -11,6 +11,7 @@ from pacs_mpps.tables import delivery, instance, scheduled, step, study
 __all__ = [
     "ADD",
     "AWAIT",
+    "AWAITED",
     "CHANGE",
     "CREATE",
     "HOLD",
@@ -54,6 +55,13 @@ ADD = Statement(sa.insert(delivery), columns=[c.name for c in delivery.c if c.na
 
 AWAIT = Statement(sa.insert(instance), columns=_instance.keys())
 """An instance that a step lists."""
+
+AWAITED = Statement(
+    sa.select(_instance.step_fk)
+    .where(_instance.sop_instance_uid == _UID, ~_instance.stored)
+    .limit(1)
+)
+"""A step that waits for instance ``uid``."""
 
 HOLD_STUDY = Statement(
     sa.select(_study.completions).where(_study.study_instance_uid == _UID).with_for_update()
