@@ -35,7 +35,7 @@ __all__ = ["RUN", "PageRun", "commands"]
 RUN = frozenset({"console", "python", "toml", "ini", "json", "text"})
 """Languages of examples; of the last three only what the reader is told to save."""
 
-_PORTS = re.compile(r"\b(104|257[56]|1111[2-9]|4242|8042)\b")
+_PORTS = re.compile(r"\b(104|257[56]|1111[2-9]|4242|804[23])\b")
 _PLACES = ("/opt/pacs", "/etc/pacs", "/var/lib/pacs", "/var/backups/pacs")
 _PEERS = frozenset({"echoscu", "findscu", "getscu", "movescu", "storescp", "storescu"})
 _LIVE = r"11112|pacs health|--top"  # only a running archive answers
