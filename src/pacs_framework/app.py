@@ -25,7 +25,7 @@ import structlog
 from pacs_framework.anonymizers.registry import AnonymizerRegistry
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.changes import ABOUT_PATIENTS, ARRIVALS, Change
-from pacs_framework.archive.feed import ChangeFeed
+from pacs_framework.archive.feed import ChangeFeed, Consume
 from pacs_framework.archive.incoming import IncomingInstance, StoreAnswer
 from pacs_framework.archive.outgoing import OutgoingInstance, RetrieveAnswer
 from pacs_framework.archive.recovery import recover
@@ -380,6 +380,7 @@ class App:
             idle=self.plugins.idle_consumers("on_stored").union(idle),
             holds={name: consume.hold for name, consume in {**stored, **patients}.items()},
             only=dict.fromkeys(patients, ABOUT_PATIENTS),
+            several=[name for name, consume in stored.items() if consume.takes_several],
         )
         feed.start()
         self._undo.append(feed.stop)
@@ -585,14 +586,13 @@ def _of_patients(plugin: str) -> str:
     return f"{plugin} patients"
 
 
-def _bound_to(
-    archive: Archive, consume: Callable[[Change, Archive], None]
-) -> Callable[[Change], None]:
+def _bound_to(archive: Archive, consume: Callable[[Sequence[Change], Archive], None]) -> Consume:
     """For consumers of instances that came in: all else that happened passes them by."""
 
-    def consume_instances(change: Change) -> None:
-        if change.kind in ARRIVALS:
-            consume(change, archive)
+    def consume_instances(changes: Sequence[Change]) -> None:
+        arrived = [change for change in changes if change.kind in ARRIVALS]
+        if arrived:
+            consume(arrived, archive)
 
     return consume_instances
 

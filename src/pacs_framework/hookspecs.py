@@ -316,11 +316,16 @@ def on_retrieve(instance: OutgoingInstance, archive: Archive, settings: Any) -> 
 
 
 @hookspec(HookKind.NOTIFY)
-def on_stored(change: Change, archive: Archive, settings: Any) -> None:
+def on_stored(
+    change: Change, changes: Sequence[Change], archive: Archive, settings: Any
+) -> None:
     """Learn that an instance is stored: durable, indexed and acknowledged.
 
     Kind: NOTIFY; at least once per change, in the order of the change feed.
     change: sequence number, UIDs and origin of the instance.
+    changes: taken instead of ``change``, all that wait, oldest first and 256 at most: for one who
+    looks each up, which is cheaper together. They share one call with its time; if it raises, all
+    of them come again.
     archive: to look up or open the instance.
     """
     raise NotImplementedError

@@ -110,10 +110,9 @@ def _data_bytes() -> int:
 
 def _serve(app: App, order: Order, pipe: Pipe) -> None:
     while (message := pipe.receive()) != STOP:
-        change = pickle.loads(message)  # noqa: S301 - from the archive that started this process
-        assert isinstance(change, Change)
+        changes: tuple[Change, ...] = pickle.loads(message)  # noqa: S301 - from the archive that started this process
         try:
-            app.plugins.notify(order.hook, order.plugin, change, app.archive)
+            app.plugins.notify(order.hook, order.plugin, changes, app.archive)
         except BaseException as error:  # the archive is told, whatever it is
             log.debug("traceback of the plugin", plugin=order.plugin, exc_info=error)
             pipe.send(_failure(error))

@@ -47,6 +47,19 @@ PROCESS = """
 """
 
 
+SEVERAL = """
+    import os
+    from pathlib import Path
+    from pacs_framework import hookimpl
+
+    @hookimpl
+    def on_stored(changes):
+        folder = Path(os.environ["ISOLATION_NOTES"]).parent
+        with (folder / "late").open("a") as notes:
+            notes.writelines(f"{change.sop_instance_uid}\\n" for change in changes)
+"""
+
+
 def source_of(way: str) -> str:
     return PROCESS.replace("WAY", way)
 
@@ -88,6 +101,17 @@ def test_it_is_called_in_a_process_of_its_own(serve: Serve, store: Store, notes:
     assert (figures["calls"], figures["errors"]) == (3, 0)
     assert archive.stop() == 0
     assert not lives(pid)
+
+
+def test_one_that_takes_several_changes_gets_them_there(
+    serve: Serve, store: Store, notes: Notes
+) -> None:
+    archive = serve(SEVERAL, limits(process=True))
+    stored = instances(3)
+    for instance in stored:
+        assert store(archive, instance).Status == Status.SUCCESS
+    eventually(lambda: late(notes) == [each.SOPInstanceUID for each in stored])
+    assert archive.stop() == 0
 
 
 @pytest.mark.parametrize(

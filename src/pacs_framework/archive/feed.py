@@ -1,9 +1,9 @@
 """Handing the change feed to its consumers: in order, at least once, each at its own pace.
 
 Every consumer has a thread and a cursor in the index. A change is handed over until the consumer
-returns; then the cursor moves, at least once a second, so after a crash what was consumed in the
-last second comes again. A consumer that raises holds up only itself. A new consumer begins at the
-end of the feed, at the moment the feed starts.
+returns, alone or with the others that wait; then the cursor moves, at least once a second, so after
+a crash what was consumed in the last second comes again. A consumer that raises holds up only
+itself. A new consumer begins at the end of the feed, at the moment the feed starts.
 
 Nodes that share a PostgreSQL share the consumers: each is served by one node at a time, and goes to
 another one when that ends (`pacs_framework.index.tenure`).
@@ -14,7 +14,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from math import inf
 from pathlib import Path
@@ -30,7 +30,10 @@ from pacs_framework.index.database import Database
 from pacs_framework.index.notifications import CommitListener
 from pacs_framework.index.tenure import LEASE, OnlyTenure, ServerTenure, Tenure
 
-__all__ = ["BELL", "ChangeFeed"]
+__all__ = ["BELL", "ChangeFeed", "Consume"]
+
+Consume = Callable[[Sequence[Change]], None]
+"""Takes changes in the order of the feed, one or several; raises what it could not consume."""
 
 BELL = "feed.bell"
 _LOCK = "feed.lock"
@@ -51,18 +54,20 @@ class ChangeFeed:
     A failed hand-over is tried again after ``first_delay`` seconds, twice that, and so on up to
     ``longest_delay``; ``holds`` tells for a consumer how many seconds it is to be left alone
     instead, 0 for none. No change is handed over while the last one is still in hand. ``only`` says
-    for a consumer which kinds of changes are its concern; without an entry, all are.
+    for a consumer which kinds of changes are its concern; without an entry, all are. A consumer is
+    handed one change, those in ``several`` all that were read together.
     """
 
     def __init__(
         self,
         database: Database,
-        consumers: Mapping[str, Callable[[Change], None]],
+        consumers: Mapping[str, Consume],
         data: Path,
         *,
         idle: Collection[str] = (),
         holds: Mapping[str, Callable[[], float]] | None = None,
         only: Mapping[str, Collection[ChangeKind]] | None = None,
+        several: Collection[str] = (),
         first_delay: float = 1.0,
         longest_delay: float = 300.0,
         lease: float = LEASE,
@@ -75,6 +80,7 @@ class ChangeFeed:
         self._idle = idle
         self._holds = holds or {}
         self._only = only or {}
+        self._several = frozenset(several)
         self._data = data
         self._delays = (first_delay, longest_delay)
         self._rung = threading.Condition()
@@ -106,7 +112,8 @@ class ChangeFeed:
             self._run("change-feed nodes", self._listen_to_nodes)
             self._run("change-feed lease", self._keep_lease)
         for name, consume in self._consumers.items():
-            consumer = _Consumer(self, name, consume, self._tenures[name])
+            portions = _whole if name in self._several else _one_by_one
+            consumer = _Consumer(self, name, consume, self._tenures[name], portions)
             self._run(f"change-feed {name}", consumer.run)
 
     def stop(self, grace: float = 5.0) -> None:
@@ -245,16 +252,30 @@ class ChangeFeed:
         return held
 
 
+def _whole(changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
+    return (changes,) if changes else ()
+
+
+def _one_by_one(changes: Sequence[Change]) -> Iterable[Sequence[Change]]:
+    return ((change,) for change in changes)
+
+
 class _Consumer:
     """One consumer on its way through the feed."""
 
     def __init__(
-        self, feed: ChangeFeed, name: str, consume: Callable[[Change], None], tenure: Tenure
+        self,
+        feed: ChangeFeed,
+        name: str,
+        consume: Consume,
+        tenure: Tenure,
+        portions: Callable[[Sequence[Change]], Iterable[Sequence[Change]]],
     ) -> None:
         self._feed = feed
         self._name = name
         self._consume = consume
         self._tenure = tenure
+        self._portions = portions
         self._cursor = 0
         self._saved = 0
         self._due = inf  # when what is not saved is to be, by the monotonic clock
@@ -285,14 +306,14 @@ class _Consumer:
     def _round(self) -> bool:
         """Hand over the next few changes; whether there may be more."""
         changes, place = self._feed.after(self._name, self._cursor)
-        for change in changes:
+        for portion in self._portions(changes):
             self._feed.hold(self._name)
             if self._feed.stopping or not self._tenure.held:
                 return False
-            error = self._hand_over(change)
+            error = self._hand_over(portion)
             if error is not None:
                 self._save()
-                self._failed("a change was not consumed", error, sequence=change.sequence)
+                self._failed("a change was not consumed", error, sequence=portion[0].sequence)
                 return True
             self._save_if_due()
         self._pass_over(place)
@@ -304,14 +325,14 @@ class _Consumer:
         if place - self._saved >= _PASSED_OVER:
             self._due = monotonic()
 
-    def _hand_over(self, change: Change) -> Exception | None:
+    def _hand_over(self, portion: Sequence[Change]) -> Exception | None:
         """One try; what the consumer raised, if it did."""
         try:
-            self._consume(change)
+            self._consume(portion)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its own matter
             return error
         self._due = min(self._due, monotonic() + _SAVE)
-        self._cursor = change.sequence
+        self._cursor = portion[-1].sequence
         self._failures = 0
         return None
 

@@ -137,7 +137,8 @@ def check_notify(loaded: Loaded, implementation: Implementation, folder: Path) -
         for turn in ("the first time", "a second time, which may happen to every change"):
             started = perf_counter()
             try:
-                _call(loaded, implementation, change=change(), archive=archive)
+                told = change()
+                _call(loaded, implementation, change=told, changes=[told], archive=archive)
             except Exception as error:  # noqa: BLE001 - the change feed would repeat it
                 yield failed(name, f"raises {turn}: {describe(error, _package(loaded))}")
                 return

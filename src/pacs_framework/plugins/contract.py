@@ -135,7 +135,10 @@ class Contract:
                 )
         if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
             raise PluginError(f"{name} is no ordinary function: hooks block{_at(function)}")
-        return Implementation(hook=hook, function=function, takes=_taken(hook, function))
+        takes = _taken(hook, function)
+        if {"change", "changes"} <= set(takes):
+            raise PluginError(f"{name} takes 'change' or 'changes', not both{_at(function)}")
+        return Implementation(hook=hook, function=function, takes=takes)
 
     def _nearest(self, name: str) -> str:
         near = get_close_matches(name, self.hooks, n=3)
@@ -163,7 +166,7 @@ def _taken(hook: Hook, function: Callable[..., Any]) -> tuple[str, ...]:
     signature = inspect.signature(function)
     kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
     if inspect.Parameter.VAR_KEYWORD in kinds.values():
-        return hook.parameters
+        return tuple(name for name in hook.parameters if name in kinds or name != "changes")
     strange = [
         name
         for name, kind in kinds.items()

@@ -98,6 +98,11 @@ class HookCall:
         self.circuit.came_back()
 
     @property
+    def takes_several(self) -> bool:
+        """Whether it wants the changes that wait together, not one after the other."""
+        return "changes" in self._takes
+
+    @property
     def package(self) -> str:
         """The top-level package that the function is written in."""
         return package_of(self._function)

@@ -1,8 +1,8 @@
 """A process of a plugin's own, for its NOTIFY hook: it may hang, leak and die alone.
 
-The process is started when the first change is there. It gets one change at a time and answers how
-that went. When the time of a call is over it is killed, with all it has started, and the next
-change is given to a new one.
+The process is started when the first change is there. It gets one change at a time, or those that
+wait if its hook takes several, and answers how that went. When the time of a call is over it is
+killed, with all it has started, and the next change is given to a new one.
 """
 
 from __future__ import annotations
@@ -75,15 +75,15 @@ class PluginProcess:
         self._running: _Running | None = None
         self._closed = False
 
-    def __call__(self, call: HookCall, change: Change) -> None:
-        """Hand over one change.
+    def __call__(self, call: HookCall, changes: Sequence[Change]) -> None:
+        """Hand over changes, one alone unless the hook takes several.
 
         Raises `Overrun`, after which the process is gone, and `RemoteFailure` for what the hook
         raised, for a process that does not start, and for one that died.
         """
         running = self._running or self._start()
         try:
-            call.measured(lambda: running.ask(pickle.dumps(change), call.limit))
+            call.measured(lambda: running.ask(pickle.dumps(tuple(changes)), call.limit))
         except TimeoutError:
             self._end()
             call.overran()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -11,16 +11,24 @@ from pacs_framework.plugins.budget import Watch
 from pacs_framework.plugins.dispatch import count_failure, log_overrun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.changes import Change
     from pacs_framework.plugins.budget import Helpers
     from pacs_framework.plugins.dispatch import HookCall
 
-__all__ = ["Notified"]
+__all__ = ["Notified", "told"]
 
 log = structlog.get_logger(__name__)
+
+
+def told(call: HookCall, changes: Sequence[Change]) -> dict[str, Any]:
+    """The arguments that tell a hook of ``changes``: of all that wait, or of the only one."""
+    if call.takes_several:
+        return {"changes": changes}
+    (change,) = changes
+    return {"change": change}
 
 
 class Notified:
@@ -36,21 +44,29 @@ class Notified:
         self,
         call: HookCall,
         helpers: Helpers,
-        remote: Callable[[HookCall, Change], None] | None = None,
+        remote: Callable[[HookCall, Sequence[Change]], None] | None = None,
     ) -> None:
         self._call = call
         self._helpers = helpers
         self._remote = remote
 
-    def __call__(self, change: Change, archive: Archive) -> None:
-        """Hand over one change. Raises what the plugin raises, a `SystemExit` as `PluginError`."""
+    @property
+    def takes_several(self) -> bool:
+        """Whether the plugin wants the changes that wait together, not one after the other."""
+        return self._call.takes_several
+
+    def __call__(self, changes: Sequence[Change], archive: Archive) -> None:
+        """Hand over changes, one alone unless the plugin `takes_several`.
+
+        Raises what the plugin raises, a `SystemExit` as `PluginError`.
+        """
         call = self._call
         call.circuit.admits()  # the feed has waited for it: this is the trial, if one is due
-        turn = _Turn(call, change)
+        turn = _Turn(call, changes)
         try:
-            self._hand_over(change, archive, turn.overdue)
+            self._hand_over(changes, archive, turn.overdue)
         except BaseException as error:
-            count_failure(call, error, counted=turn.late, sequence=change.sequence)
+            count_failure(call, error, counted=turn.late, sequence=changes[0].sequence)
             if isinstance(error, Exception):
                 raise
             # Raised as it is, it would end the thread of the feed without a word.
@@ -62,36 +78,39 @@ class Notified:
         """Seconds that the feed is to leave the plugin alone, because its circuit is open."""
         return self._call.circuit.time_left()
 
-    def _hand_over(self, change: Change, archive: Archive, overdue: Callable[[], None]) -> None:
+    def _hand_over(
+        self, changes: Sequence[Change], archive: Archive, overdue: Callable[[], None]
+    ) -> None:
         call = self._call
         if self._remote is not None:
-            self._remote(call, change)
+            self._remote(call, changes)
             return
         watch = Watch()
+        arguments = told(call, changes)
         if not call.limit:
-            watch.run(lambda _: call(change=change, archive=archive))
+            watch.run(lambda _: call(**arguments, archive=archive))
             return
         self._helpers.outlast(
             watch,
-            lambda _: call(change=change, archive=archive),
+            lambda _: call(**arguments, archive=archive),
             limit=call.limit,
             overdue=overdue,
         )
 
 
 class _Turn:
-    """One change in the hands of a plugin: in time, or late."""
+    """Changes in the hands of a plugin: in time, or late. The oldest names them in the log."""
 
-    def __init__(self, call: HookCall, change: Change) -> None:
+    def __init__(self, call: HookCall, changes: Sequence[Change]) -> None:
         self._call = call
-        self._change = change
+        self._first = changes[0].sequence
         self.late = False
 
     def overdue(self) -> None:
         """Its time is over; that counts as the failure of this turn, whatever comes."""
         self.late = True
         self._call.overran()
-        log_overrun(self._call, sequence=self._change.sequence)
+        log_overrun(self._call, sequence=self._first)
 
     def done(self) -> None:
         """The plugin has returned."""
@@ -102,5 +121,5 @@ class _Turn:
             "plugin is done after its time",
             plugin=self._call.plugin.name,
             hook=self._call.hook,
-            sequence=self._change.sequence,
+            sequence=self._first,
         )

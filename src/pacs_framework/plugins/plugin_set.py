@@ -32,7 +32,7 @@ from pacs_framework.plugins.loader import (
     load,
     offer,
 )
-from pacs_framework.plugins.notified import Notified
+from pacs_framework.plugins.notified import Notified, told
 from pacs_framework.plugins.offered import OfferedHooks
 from pacs_framework.plugins.record import Plugin, PluginState
 from pacs_framework.plugins.starting import Step
@@ -341,7 +341,7 @@ class PluginSet:
     def notify_consumers(
         self,
         hook: str,
-        remote: Callable[[str], Callable[[HookCall, Change], None]] | None = None,
+        remote: Callable[[str], Callable[[HookCall, Sequence[Change]], None]] | None = None,
     ) -> dict[str, Notified]:
         """Name of the plugin → its consumer of the change feed.
 
@@ -359,13 +359,13 @@ class PluginSet:
             for call in self._calls[hook]
         }
 
-    def notify(self, hook: str, plugin: str, change: Change, archive: Archive) -> None:
+    def notify(self, hook: str, plugin: str, changes: Sequence[Change], archive: Archive) -> None:
         """Call a NOTIFY hook of one plugin, in this thread and without a limit.
 
         For the process of the plugin's own: whoever waits for that has the clock.
         """
         (call,) = (each for each in self._calls[hook] if each.plugin.name == plugin)
-        call(change=change, archive=archive)
+        call(**told(call, changes), archive=archive)
 
     def idle_consumers(self, hook: str) -> frozenset[str]:
         """Names of active plugins that implement a NOTIFY hook and have nothing to do in it."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,15 @@ class Received:
 
     def __init__(self, fail: Callable[[Change], bool] = lambda _: False) -> None:
         self.changes: queue.Queue[Change] = queue.Queue()
+        self.portions: list[list[int]] = []
         self.fail = fail
 
-    def __call__(self, change: Change) -> None:
-        self.changes.put(change)
-        if self.fail(change):
-            raise RuntimeError("not now")
+    def __call__(self, changes: Sequence[Change]) -> None:
+        self.portions.append([change.sequence for change in changes])
+        for change in changes:
+            self.changes.put(change)
+            if self.fail(change):
+                raise RuntimeError("not now")
 
     def next(self, number: int) -> list[int]:
         return [self.changes.get(timeout=DEADLINE).sequence for _ in range(number)]
@@ -114,6 +117,33 @@ def test_a_consumer_that_raises_gets_the_change_again_and_holds_nobody_up(
     store(archive, 1, 2, 3)
     assert steady.next(3) == [1, 2, 3]
     assert failing.next(6) == [1, 2, 2, 2, 2, 3]
+
+
+def test_one_that_takes_several_gets_all_that_wait(archive: Archive, feed: MakeFeed) -> None:
+    """In one portion, up to 256; the other consumer gets them one by one."""
+    feed({"one": Received(), "many": Received()}).stop()
+    store(archive, *range(1, 301))
+    one, many = Received(), Received()
+    feed({"one": one, "many": many}, several=["many"])
+    assert one.next(300) == many.next(300) == list(range(1, 301))
+    assert many.portions == [list(range(1, 257)), list(range(257, 301))]
+    assert one.portions == [[number] for number in range(1, 301)]
+
+
+def test_a_portion_that_fails_comes_again_as_a_whole(
+    scene: Scene, archive: Archive, feed: MakeFeed
+) -> None:
+    """Nothing of it is passed in the cursor."""
+    feed({"many": Received()}).stop()
+    store(archive, 1, 2, 3)
+    failing = Received(lambda change: change.sequence == 2)
+    running = feed({"many": failing}, several=["many"], first_delay=DEADLINE)
+    assert failing.next(2) == [1, 2]
+    running.stop()
+    assert ChangeReader(scene.database).cursor("many") == 0
+    again = Received()
+    feed({"many": again}, several=["many"])
+    assert again.next(3) == [1, 2, 3]
 
 
 def test_what_was_consumed_before_a_failure_does_not_come_again(
@@ -328,8 +358,8 @@ def test_the_grace_of_a_stop_is_one_for_all(archive: Archive, feed: MakeFeed) ->
     release = threading.Event()
     began: queue.Queue[Change] = queue.Queue()
 
-    def hang(change: Change) -> None:
-        began.put(change)
+    def hang(changes: Sequence[Change]) -> None:
+        began.put(changes[0])
         release.wait(DEADLINE)
 
     running = feed({"one": hang, "other": hang})

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from pacs_framework.archive.changes import Change
-from pacs_framework.archive.feed import ChangeFeed
+from pacs_framework.archive.feed import ChangeFeed, Consume
 from pacs_framework.errors import IndexUnavailable
 from pacs_framework.index.changes import ChangeReader
 from pacs_framework.index.database import Database, open_database
@@ -36,8 +36,8 @@ from pathlib import Path
 from pacs_framework.archive.feed import ChangeFeed
 from pacs_framework.index.database import open_database
 
-def consume(change):
-    print(change.sequence, flush=True)
+def consume(changes):
+    print(changes[0].sequence, flush=True)
 
 database = open_database(sys.argv[1])
 feed = ChangeFeed(database, {"one": consume}, Path(sys.argv[2]), lease=float(sys.argv[3]))
@@ -124,7 +124,7 @@ class Cluster:
         return node
 
     def feed(
-        self, consumer: Callable[[Change], None] | None = None, **options: object
+        self, consumer: Consume | None = None, **options: object
     ) -> tuple[ChangeFeed, Received]:
         """A node in this process; its consumer is ``one`` too."""
         received = Received()
@@ -171,8 +171,9 @@ class Received:
     def __init__(self) -> None:
         self.changes: queue.Queue[int] = queue.Queue()
 
-    def __call__(self, change: Change) -> None:
-        self.changes.put(change.sequence)
+    def __call__(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self.changes.put(change.sequence)
 
     def next(self, number: int) -> list[int]:
         return [self.changes.get(timeout=DEADLINE) for _ in range(number)]
@@ -291,7 +292,7 @@ def test_a_consumer_that_takes_longer_than_the_lease_keeps_it(cluster: Cluster) 
     """The node lives, so the change is not handed to another one as well."""
     began, release = threading.Event(), threading.Event()
 
-    def slow(_: Change) -> None:
+    def slow(_: Sequence[Change]) -> None:
         began.set()
         release.wait(DEADLINE)
 

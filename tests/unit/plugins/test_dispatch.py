@@ -621,8 +621,33 @@ def test_consumers_get_change_archive_and_settings(change):
     consumers = plugins.notify_consumers("on_stored")
     assert list(consumers) == ["a"]
     archive = object()
-    consumers["a"](change, archive)
+    consumers["a"]([change], archive)
     assert seen == [(change, archive, Limits())]
+
+
+def test_a_consumer_that_takes_changes_gets_several(change):
+    """One that takes ``change`` gets one alone, also where it takes whatever there is."""
+    seen = []
+
+    def several(changes):
+        seen.append(changes)
+
+    plugins = PluginSet.with_local(
+        {
+            "several": plugin(on_stored=several),
+            "anything": plugin(on_stored=lambda **taken: seen.append(taken["change"])),
+        }
+    )
+    consumers = plugins.notify_consumers("on_stored")
+    assert [each.takes_several for each in consumers.values()] == [True, False]
+    consumers["several"]([change, change], None)
+    consumers["anything"]([change], None)
+    assert seen == [[change, change], change]
+
+
+def test_nobody_takes_one_change_and_several():
+    with pytest.raises(PluginError, match=r"on_stored takes 'change' or 'changes', not both"):
+        PluginSet.with_local({"a": plugin(on_stored=lambda change, changes: None)})
 
 
 @pytest.mark.parametrize(
@@ -632,7 +657,7 @@ def test_a_consumer_that_fails_is_counted_logged_and_raised_to_the_feed(change, 
     """The feed repeats it; sys.exit() does not end the feed's thread."""
     plugins = PluginSet.with_local({"a": plugin(on_stored=raising(raised))})
     with capture_logs() as logs, pytest.raises(comes_out):
-        plugins.notify_consumers("on_stored")["a"](change, None)
+        plugins.notify_consumers("on_stored")["a"]([change], None)
     assert (logs[0]["plugin"], logs[0]["hook"], logs[0]["sequence"]) == ("a", "on_stored", 7)
     assert "PID1" not in str(logs[0])
     (figures,) = plugins.figures()
@@ -662,7 +687,7 @@ def test_a_hook_that_its_plugin_calls_idle_is_not_called(change, instance):
     assert plugins.decide_store(instance()) is None
     plugins.bind_settings({"a": Program(run="this")})
     assert plugins.idle_consumers("on_stored") == frozenset()
-    plugins.notify_consumers("on_stored")["a"](change, None)
+    plugins.notify_consumers("on_stored")["a"]([change], None)
     assert seen == [change]
     assert isinstance(plugins.decide_store(instance()), Refusal)
 

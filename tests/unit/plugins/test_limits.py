@@ -329,7 +329,7 @@ def test_a_consumer_that_takes_too_long_is_waited_for(hanging):
     )
     consume = plugins.notify_consumers("on_stored")["slow"]
     with capture_logs() as logs:
-        feed = threading.Thread(target=consume, args=(change(), None))
+        feed = threading.Thread(target=consume, args=([change()], None))
         feed.start()
         deadline = time.monotonic() + DEADLINE
         while not logs:
@@ -357,7 +357,7 @@ def test_the_feed_is_to_wait_while_the_circuit_is_open():
     for _ in range(2):
         assert consume.hold() == 0
         with pytest.raises(ValueError):
-            consume(change(), None)
+            consume([change()], None)
     assert 99 < consume.hold() <= 100
 
 

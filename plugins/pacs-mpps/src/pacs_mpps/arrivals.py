@@ -10,6 +10,8 @@ from pacs_mpps.service import receivers_of
 from pacs_mpps.tables import NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.changes import Change
     from pacs_mpps.settings import MppsSettings
@@ -17,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["arrived"]
 
 
-def arrived(change: Change, archive: Archive, settings: MppsSettings) -> None:
-    """Note an instance, and wake who tells of a study that is complete by it.
+def arrived(changes: Sequence[Change], archive: Archive, settings: MppsSettings) -> None:
+    """Note instances, and wake who tells of a study that is complete by them.
 
-    Costs one look-up where no step waits for it. Raises `IndexUnavailable`.
+    Costs one look-up where no step waits for any of them. Raises `IndexUnavailable`.
     """
     book = Book(archive.tables(NAME), lambda: receivers_of(archive, settings))
-    if book.arrived([change.sop_instance_uid]):
+    if book.arrived([change.sop_instance_uid for change in changes]):
         ring(archive.data)

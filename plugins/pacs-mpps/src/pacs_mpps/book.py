@@ -155,8 +155,8 @@ class Book:
 
     def arrived(self, uids: Iterable[str]) -> bool:
         """Instances are stored now; whether a study is complete by that."""
-        wanted = list(uids)
-        if not any(map(self._awaited, wanted)):
+        wanted = self._awaited(uids)
+        if not wanted:
             return False
         with self._store.begin() as connection:
             rows = connection.execute(
@@ -171,9 +171,13 @@ class Book:
             )
             return self._complete(connection, set(studies))
 
-    def _awaited(self, uid: str) -> bool:
-        """Asked for each instance that comes in, most of which are in no step: so it is cheap."""
-        return bool(self._store.rows(statements.AWAITED, {"uid": uid}))
+    def _awaited(self, uids: Iterable[str]) -> list[str]:
+        """Those that a step waits for; most that come in are in none, so nothing is locked yet."""
+        selected = sa.select(_instance.sop_instance_uid).where(
+            _instance.sop_instance_uid.in_(list(uids)), ~_instance.stored
+        )
+        with self._store.reading() as connection:
+            return list(connection.scalars(selected.distinct()))
 
     def all_awaited(self) -> Iterator[list[str]]:
         """Every instance that is awaited, some at a time."""

@@ -60,11 +60,11 @@ def dimse_services(archive: Archive, settings: MppsSettings) -> Sequence[DimseSe
 
 
 @hookimpl
-def on_stored(change: Change, archive: Archive, settings: MppsSettings) -> None:
+def on_stored(changes: Sequence[Change], archive: Archive, settings: MppsSettings) -> None:
     """An instance that a step lists may be the last one of its study."""
     from pacs_mpps.arrivals import arrived  # noqa: PLC0415 - see above
 
-    arrived(change, archive, settings)
+    arrived(changes, archive, settings)
 
 
 @hookimpl

@@ -11,7 +11,6 @@ from pacs_mpps.tables import delivery, instance, scheduled, step, study
 __all__ = [
     "ADD",
     "AWAIT",
-    "AWAITED",
     "CHANGE",
     "CREATE",
     "HOLD",
@@ -55,13 +54,6 @@ ADD = Statement(sa.insert(delivery), columns=[c.name for c in delivery.c if c.na
 
 AWAIT = Statement(sa.insert(instance), columns=_instance.keys())
 """An instance that a step lists."""
-
-AWAITED = Statement(
-    sa.select(_instance.step_fk)
-    .where(_instance.sop_instance_uid == _UID, ~_instance.stored)
-    .limit(1)
-)
-"""A step that waits for instance ``uid``."""
 
 HOLD_STUDY = Statement(
     sa.select(_study.completions).where(_study.study_instance_uid == _UID).with_for_update()
