@@ -122,11 +122,9 @@ class Lookup:
             prepared = Prepared(_with_uids(size), self._database.dialect)
             self._with_uids[size] = prepared
         values = prepared.row(uids + uids[-1:] * (size - len(uids)))
-        try:
-            with self._database.reading() as connection:
-                return [row[0] for row in connection.exec_driver_sql(prepared.sql, values)]
-        except DBAPIError as error:
-            raise unavailable(error.orig) from error
+        with self._database.cursor() as cursor:
+            prepared.run_rows(cursor, [values])
+            return [row[0] for row in cursor.fetchall()]
 
     def obsolete(self) -> list[str]:
         """Keys of objects that were replaced or deleted, and are perhaps still in the storage."""

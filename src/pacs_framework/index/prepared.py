@@ -30,6 +30,10 @@ _MOST_SHAPES = 512
 class Cursor(Protocol):
     """The part of a DBAPI cursor (PEP 249) that the index uses."""
 
+    @property
+    def description(self) -> Any:
+        """What the columns of the answer are; None where a statement gives no rows."""
+
     def execute(self, operation: Any, parameters: Any = (), /) -> Any:
         """Run one statement."""
 
