@@ -61,7 +61,7 @@ def test_a_door_is_open_from_the_start_to_the_end(pacs_archive: Archives) -> Non
     door = Noted()
     archive = pacs_archive({"a": providing(door)})
     host, port = door.listening.getsockname()
-    assert archive.app.door_urls() == {"hole": f"gopher://{host}:{port}"}
+    assert archive.app.entrances.urls() == {"hole": f"gopher://{host}:{port}"}
     socket.create_connection((host, port)).close()
     archive.stop()
     assert door.events == ["start", "stop"]
@@ -85,7 +85,7 @@ def test_who_accepts_associations_opens_it(
     configured = _configured(tmp_path, door)
     bound = socket.create_server(("127.0.0.1", 0)) if listen else None
     with App(configured, listen=listen, feed=feed, listen_on=bound) as app:
-        assert bool(app.door_sockets) is opened
+        assert bool(app.entrances.sockets) is opened
         assert bool(door.events) is started
 
 
@@ -113,7 +113,7 @@ def test_a_port_that_nobody_chose_and_that_is_taken_leaves_the_door_closed(
     with socket.create_server(("127.0.0.1", 0)) as other:
         free = other.getsockname()[1]
     with App(_configured(tmp_path, door, port=free)) as app:
-        assert app.door_urls() == {}
+        assert app.entrances.urls() == {}
     assert door.events == []
 
 

@@ -126,7 +126,7 @@ def _announce(configured: Configured, address: tuple[str, int], app: App) -> Non
     lines = [
         f"pacs-framework {__version__}",
         f"  listening on {host}:{port} as {aet}{tls}",
-        *(f"  {name:<12} {url}" for name, url in app.door_urls().items()),
+        *(f"  {name:<12} {url}" for name, url in app.entrances.urls().items()),
         f"  data         {configured.data}",
         f"  objects      {without_passwords(configured.storage_url)}",
         f"  plugins      {plugins}",

@@ -76,7 +76,7 @@ def serve_with_workers(
     acknowledged is.
     """
     with app.open_socket() as listening:
-        shared = _Shared(listening, app.door_sockets or {})
+        shared = _Shared(listening, app.entrances.sockets)
         workers = [_start(shared) for _ in range(app.settings.network.workers)]
         try:
             announce(listening.getsockname()[:2])

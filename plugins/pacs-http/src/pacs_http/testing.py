@@ -72,7 +72,7 @@ def serve_http(
     tree = dict(settings or {})
     tree["plugin"] = {**tree.get("plugin", {}), "http": {"port": 0, **(http or {})}}
     running = archives({"http": http_plugin, **(plugins or {})}, settings=tree, **more)
-    return WebArchive(running=running, url=running.app.door_urls()["http"])
+    return WebArchive(running=running, url=running.app.entrances.urls()["http"])
 
 
 def open_routes(web: WebArchive) -> list[str]:
@@ -84,7 +84,7 @@ def open_routes(web: WebArchive) -> list[str]:
     token = Accounts(web.running.archive.tables("http")).create_token("powerless", [])
     headers = {"Authorization": f"Bearer {token}"}
     found = []
-    (door,) = (each for each in web.running.app.doors if isinstance(each, HttpDoor))
+    (door,) = (each for each in web.running.app.entrances.doors if isinstance(each, HttpDoor))
     with web.client() as client:
         for route in door.router.routes:
             target = _PARAMETER.sub(lambda m: "1.2" if m[1] in _UIDS else "x", route.path)
