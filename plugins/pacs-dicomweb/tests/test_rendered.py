@@ -24,7 +24,6 @@ from pacs_http.testing import serve_http
 _FILES = Path(pydicom.data.__file__).parent / "test_files"
 _ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 _REPORT = "1.2.840.10008.5.1.4.1.1.88.11"
-_STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 _PNG = {"Accept": "image/png"}
 
 
@@ -314,13 +313,14 @@ def test_a_study_shows_all_its_images(web, make_series, path_of, parts_of) -> No
         assert partial.status_code == 206
         assert "1 instances are not rendered" in partial.headers["warning"]
         assert len(parts_of(partial)) == 3
-        assert client.get(path_of(report, "series") + "/rendered").status_code == 406
+        page = client.get(path_of(report, "series") + "/rendered")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
         alone = client.get(path_of(first, "study") + "/rendered", headers=_PNG)
         assert alone.status_code == 406
 
 
 def test_a_thumbnail_stands_for_what_is_below(web, make_series, path_of) -> None:
-    """At every level one small picture, that of an image where there is any."""
+    """At every level one small picture, that of an image where there is any, else of a page."""
     first, *others = make_series(3)
     shared = {"StudyInstanceUID": str(first.StudyInstanceUID)}
     report = make_instance(SOPClassUID=_REPORT, Modality="SR", **shared)
@@ -335,7 +335,10 @@ def test_a_thumbnail_stands_for_what_is_below(web, make_series, path_of) -> None
             assert client.get(path + "/thumbnail").headers["content-type"] == "image/jpeg"
             assert client.get(path + "/thumbnail?window=1,2").status_code == 400
             assert client.get(path + "/thumbnail?viewport=9,9,0,0,1,1").status_code == 400
-        assert client.get(path_of(report) + "/thumbnail").status_code == 406
+        page = _image(client.get(path_of(report) + "/thumbnail", headers=_PNG))
+        assert page.shape == (128, 96)
+        assert page.min() < 64  # something is written on it
+        assert page.max() == 255
 
 
 def test_what_is_damaged_does_not_hide_the_others(web, make_series, path_of) -> None:
@@ -348,12 +351,15 @@ def test_what_is_damaged_does_not_hide_the_others(web, make_series, path_of) -> 
         assert client.get(path_of(images[0], "series") + "/thumbnail").status_code == 200
 
 
-def test_presentation_states_are_not_rendered(web, path_of) -> None:
-    """501, and not the wrong picture."""
-    state = make_instance(SOPClassUID=_STATE, Modality="PR")
-    web.running.take_in(state)
+def test_what_has_nothing_to_see_is_told_by_its_name(web, path_of) -> None:
+    """406 for a picture and for a thumbnail, with what it is."""
+    plan = make_instance(SOPClassUID="1.2.840.10008.5.1.4.1.1.481.5", Modality="RTPLAN")
+    web.running.take_in(plan)
     with web.client() as client:
-        assert client.get(path_of(state) + "/rendered").status_code == 501
+        for tail in ("rendered", "thumbnail"):
+            answer = client.get(f"{path_of(plan)}/{tail}")
+            assert answer.status_code == 406
+            assert "RT Plan Storage" in answer.json()["detail"]
 
 
 def test_pictures_are_known_again(web, path_of) -> None:

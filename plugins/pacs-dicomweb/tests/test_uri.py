@@ -20,7 +20,7 @@ from pacs_http.testing import serve_http
 _FILES = Path(pydicom.data.__file__).parent / "test_files"
 _IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 _RLE = "1.2.840.10008.1.2.5"
-_REPORT = "1.2.840.10008.5.1.4.1.1.88.11"
+_PLAN = "1.2.840.10008.5.1.4.1.1.481.5"
 
 
 @pytest.fixture
@@ -84,16 +84,16 @@ def test_a_dicom_file_is_the_instance(web, ask, image) -> None:
 
 
 def test_what_is_no_single_picture_is_the_instance(web, ask) -> None:
-    """Reports, and images of several frames."""
-    report = make_instance(SOPClassUID=_REPORT, Modality="SR")
+    """Plans, and images of several frames."""
+    plan = make_instance(SOPClassUID=_PLAN, Modality="RTPLAN")
     several = make_instance(SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1")
     half = len(several.PixelData) // 2
     several.PixelData = bytes(half) + b"\x01\x02" * (half // 2)
-    web.running.take_in(report, several)
-    for instance in (report, several):
+    web.running.take_in(plan, several)
+    for instance in (plan, several):
         assert ask(instance).headers["content-type"].startswith("application/dicom")
         assert ask(instance).content[128:132] == b"DICM"
-    assert ask(report, contentType="image/jpeg").status_code == 406
+    assert ask(plan, contentType="image/jpeg").status_code == 406
     window = {"windowCenter": 256, "windowWidth": 512, "contentType": "image/png"}
     first, second = (ask(several, frameNumber=n, **window) for n in (1, 2))
     assert (_pixels(first) != _pixels(second)).any()
@@ -152,7 +152,10 @@ _REFUSED: tuple[tuple[dict[str, str | None], int], ...] = (
     ({"frameNumber": "0"}, 400),
     ({"frameNumber": "2"}, 404),
     ({"anonymize": "yes"}, 501),
-    ({"presentationUID": "1.2.3"}, 501),
+    ({"presentationUID": "1.2.3"}, 400),
+    ({"presentationSeriesUID": "1.2.3"}, 400),
+    ({"presentationUID": "1.2.3", "presentationSeriesUID": "1.2"}, 404),
+    ({"presentationUID": "1.2.3", "presentationSeriesUID": "1.2", "region": "0,0,1,1"}, 400),
     ({"charset": "koi8-r"}, 406),
     ({"colour": "red"}, 400),
     ({"transferSyntax": _RLE, "contentType": "image/jpeg"}, 400),

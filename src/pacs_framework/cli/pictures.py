@@ -2,22 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import click
+from pydicom import Dataset
 
 from pacs_framework.cli.files import FileTask
 from pacs_framework.cli.pieces import NewFile, NewFiles, named
 from pacs_framework.codecs.ahead import FrameThreads
 from pacs_framework.codecs.transcoding import Decoder
+from pacs_framework.errors import InstanceError, UnreadableInstance
+from pacs_framework.rendering.attributes import text_of
 from pacs_framework.rendering.drawing import View, draw
 from pacs_framework.rendering.frames import StoredFrame, wanted_frames
 from pacs_framework.rendering.opening import open_image
 from pacs_framework.rendering.picture import Picture, PictureFormat
+from pacs_framework.rendering.presentation.drawing import draw_by_state
+from pacs_framework.rendering.presentation.references import SeenFrame
+from pacs_framework.rendering.presentation.state import PresentationState, open_state
 from pacs_framework.rendering.voi import Window
 
-__all__ = ["Artist", "View", "window_of"]
+__all__ = ["Artist", "Drawing", "View", "by_state", "by_view", "window_of"]
+
+Drawing = Callable[[StoredFrame, Dataset, int], Picture]
+"""A picture of a frame, by its header and its number."""
+
+
+def by_view(view: View) -> Drawing:
+    """As the header says, and the user."""
+    return partial(draw, view=view)
+
+
+def by_state(path: Path, size: tuple[int, int] | None, context: click.Context) -> Drawing:
+    """As a file says, which has to be a presentation state that can be drawn by."""
+    try:
+        with path.open("rb") as file:
+            state = open_state(file)
+    except InstanceError as error:
+        raise click.BadParameter(f"{path}: {error}", context, param_hint="--state") from error
+    return partial(_drawn_by_state, state=state, size=size)
+
+
+def _drawn_by_state(
+    frame: StoredFrame,
+    header: Dataset,
+    number: int,
+    *,
+    state: PresentationState,
+    size: tuple[int, int] | None,
+) -> Picture:
+    uid = text_of(header, "SOPInstanceUID")
+    if not state.is_for(uid, number):
+        raise UnreadableInstance(f"the presentation state is not for frame {number} of this image")
+    return draw_by_state(frame, header, SeenFrame(uid, number), state, size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +80,14 @@ class Artist:
         decoder: Decoder,
         threads: FrameThreads,
         files: NewFiles,
-        view: View,
+        drawing: Drawing,
         form: str,
         quality: int,
     ) -> None:
         self._decoder = decoder
         self._threads = threads
         self._files = files
-        self._view = view
+        self._drawing = drawing
         self._form = PictureFormat(form)
         self._quality = quality
 
@@ -58,7 +98,7 @@ class Artist:
             total = image.number_of_frames
 
             def drawn(numbered: tuple[int, StoredFrame]) -> _Drawn:
-                picture = draw(numbered[1], image.header, numbered[0], self._view)
+                picture = self._drawing(numbered[1], image.header, numbered[0])
                 data = picture.encoded(self._form, quality=self._quality)
                 return _Drawn(numbered[0], picture, data)
 

@@ -72,6 +72,11 @@ class _Size(click.ParamType[tuple[int, int]]):
     type=click.IntRange(min=1),
     help="The n-th VOI transform of the header: VOI LUTs first, then windows.  [default: 1]",
 )
+@click.option(
+    "--state",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A presentation state, which says how its images are seen in place of their headers.",
+)
 @click.option("--no-overlays", is_flag=True, help="Leave out overlay planes.")
 @click.option(
     "--no-aspect", is_flag=True, help="Keep rows and columns where pixels are no squares."
@@ -97,6 +102,7 @@ def command(
     all_frames: bool,
     window: tuple[float, float] | None,
     voi: int | None,
+    state: Path | None,
     no_overlays: bool,
     no_aspect: bool,
     size: tuple[int, int] | None,
@@ -116,12 +122,17 @@ def command(
     Example:
         pacs render image.dcm -o image.png
         pacs render image.dcm --window 40 400 --size 512x512 -o image.jpg
+        pacs render image.dcm --state state.dcm -o as-it-was-reported.png
         pacs render ~/studies --all-frames -o pictures --json
     """
     if frame is not None and all_frames:
         raise click.UsageError("--frame and --all-frames exclude each other", context)
     if window is not None and voi is not None:
         raise click.UsageError("--window and --voi exclude each other", context)
+    if state is not None and (window or voi or no_overlays or no_aspect):
+        raise click.UsageError(
+            "--window, --voi, --no-overlays and --no-aspect are what --state says", context
+        )
     form = _form(output, form, context)
     if quality is not None and form != "jpeg":
         raise click.UsageError("--quality is for JPEG, and pictures are written as PNG", context)
@@ -129,6 +140,8 @@ def command(
         from pacs_framework.cli.pictures import (  # noqa: PLC0415 - NumPy and Pillow are an extra
             Artist,
             View,
+            by_state,
+            by_view,
             window_of,
         )
     except ImportError as error:
@@ -140,11 +153,12 @@ def command(
         square_pixels=not no_aspect,
         size=size,
     )
+    drawing = by_view(view) if state is None else by_state(state, size, context)
     tasks = _tasks(paths, output, form, all_frames, context)
     files = NewFiles(overwrite=overwrite)
     processes = IsolatedCodecs(choice.configured().codec_registry(), most=jobs)
     with closing(processes) as codecs, closing(FrameThreads(jobs)) as threads:
-        artist = Artist(codecs, threads, files, view, form, quality or _QUALITY)
+        artist = Artist(codecs, threads, files, drawing, form, quality or _QUALITY)
 
         def work(task: FileTask) -> Iterator[NewFile]:
             return artist.draw(task, None if all_frames else frame or 1)

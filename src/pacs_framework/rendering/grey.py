@@ -31,6 +31,8 @@ class GreyPipeline:
     """What is done with each stored value of a frame.
 
     ``inverted`` has the lowest values white. ``padding`` is the range of values that pad it.
+    ``presentation`` makes 8-bit levels, greys or RGB, of shares of white, where a presentation
+    state says how.
     """
 
     layout: FrameLayout
@@ -38,25 +40,28 @@ class GreyPipeline:
     voi: VoiTransform | None
     inverted: bool
     padding: tuple[float, float] | None = None
+    presentation: Transform | None = None
 
     def draw(self, cells: Array) -> tuple[Array, VoiTransform]:
         """An 8-bit picture of ``cells``, and the VOI transform that it was drawn with."""
         voi = self.voi or self._span(cells)
         if has_table(self.layout) and cells.size > 1 << self.layout.bits_allocated:
             table = self._greys(values_of(all_cells(self.layout), self.layout), voi)
-            pixels: Array = table.take(cells)
+            pixels: Array = table.take(cells, axis=0)
             return pixels, voi
-        pixels = np.empty(cells.shape, np.uint8)
         rows = max(_BAND // cells.shape[1], 1)  # at a time: each pixel takes many bytes meanwhile
-        for row in range(0, cells.shape[0], rows):
-            band = values_of(cells[row : row + rows], self.layout)
-            pixels[row : row + rows] = self._greys(band, voi)
-        return pixels, voi
+        bands = [
+            self._greys(values_of(cells[row : row + rows], self.layout), voi)
+            for row in range(0, cells.shape[0], rows)
+        ]
+        return np.concatenate(bands), voi
 
     def _greys(self, values: Array, voi: VoiTransform) -> Array:
         if self.layout.floating:
             values = np.nan_to_num(values, nan=-np.inf)  # what is no number is below all others
         shares = voi.shares(self._measured(values))
+        if self.presentation is not None:
+            return self.presentation(shares)
         if self.inverted:
             shares = 1.0 - shares
         greys: Array = np.rint(shares * _WHITE).astype(np.uint8)

@@ -1,6 +1,7 @@
 """Overlay planes: graphics and regions over an image (PS3.3 C.9.2, C.9.3).
 
-They are drawn white, graphics and regions of interest alike. A plane lies in an element of its own,
+They are drawn white, graphics and regions of interest alike, unless a presentation state says in
+which layer they are. A plane lies in an element of its own,
 or, in old images, in a bit of the pixel cells that no stored value uses.
 """
 
@@ -17,9 +18,9 @@ from pacs_framework.rendering.geometry import MOST_PIXELS
 from pacs_framework.rendering.layout import FrameLayout
 from pacs_framework.rendering.samples import Array
 
-__all__ = ["draw_overlays", "overlay_groups"]
+__all__ = ["OVERLAY_GROUPS", "draw_overlays", "overlay_groups", "overlay_mask"]
 
-_GROUPS = range(0x6000, 0x6020, 2)
+OVERLAY_GROUPS = range(0x6000, 0x6020, 2)
 _ROWS, _COLUMNS, _FRAMES, _ORIGIN, _FIRST_FRAME = 0x10, 0x11, 0x15, 0x50, 0x51
 _BITS_ALLOCATED, _BIT_POSITION, _DATA = 0x100, 0x102, 0x3000
 _WHITE = 255
@@ -28,7 +29,9 @@ _WHITE = 255
 def overlay_groups(header: Dataset) -> tuple[int, ...]:
     """The groups with an overlay plane."""
     return tuple(
-        group for group in _GROUPS if _tag(group, _ROWS) in header or _tag(group, _DATA) in header
+        group
+        for group in OVERLAY_GROUPS
+        if _tag(group, _ROWS) in header or _tag(group, _DATA) in header
     )
 
 
@@ -42,6 +45,20 @@ def draw_overlays(
     for group in overlay_groups(header):
         for plane, row, column in _planes(header, group, number, cells, layout):
             _draw(picture, plane, row, column)
+
+
+def overlay_mask(
+    header: Dataset, group: int, number: int, cells: Array, layout: FrameLayout
+) -> Array:
+    """Where an overlay of frame ``number`` is set: (rows, columns) of the frame, 0 or 255.
+
+    ``header`` is that of the image, or of a presentation state that brings the overlay. Raises
+    `UnreadableInstance`.
+    """
+    mask = np.zeros((layout.rows, layout.columns), np.uint8)
+    for plane, row, column in _planes(header, group, number, cells, layout):
+        _draw(mask, plane, row, column)
+    return mask
 
 
 def _tag(group: int, element: int) -> int:

@@ -16,7 +16,7 @@ from pacs_framework.rendering.layout import FrameLayout
 from pacs_framework.rendering.lookup import LookupTable, read_descriptor, words_of
 from pacs_framework.rendering.samples import Array, all_cells, has_table, values_of
 
-__all__ = ["expand_segments", "palette_colours"]
+__all__ = ["expand_segments", "palette_colours", "palette_ramp"]
 
 _COLOURS = ("Red", "Green", "Blue")
 _DISCRETE, _LINEAR, _INDIRECT = 0, 1, 2
@@ -31,6 +31,17 @@ def palette_colours(cells: Array, header: Dataset, layout: FrameLayout) -> Array
         return np.stack([_bytes(table, values) for table in tables], axis=-1).take(cells, axis=0)
     values = values_of(cells, layout)
     return np.stack([_bytes(table, values) for table in tables], axis=-1)
+
+
+def palette_ramp(header: Dataset) -> Array:
+    """The colours of a palette in their order: (number, 3), 8-bit RGB. Raises `UnreadableInstance`.
+
+    For values that are scaled to the palette, as those of a pseudo-color presentation state are.
+    """
+    tables = [_table(header, colour, signed=False) for colour in _COLOURS]
+    number = min(len(table.entries) for table in tables)
+    steps = np.arange(number)
+    return np.stack([_bytes(table, steps + table.first) for table in tables], axis=-1)
 
 
 def _bytes(table: LookupTable, values: Array) -> Array:

@@ -15,13 +15,20 @@ from click.testing import CliRunner, Result
 from PIL import Image
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    BlendingSoftcopyPresentationStateStorage,
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
+)
 
 from pacs_framework.cli.files import FileTask
 from pacs_framework.cli.main import main
 from pacs_framework.cli.pieces import NewFile, NewFiles, named, run_tasks
 from pacs_framework.errors import PacsError
 
+GREY_STATE = str(GrayscaleSoftcopyPresentationStateStorage)
 WITHOUT_NUMPY = """
 import sys
 sys.modules["numpy"] = None
@@ -89,6 +96,54 @@ def test_the_view_is_what_the_options_say(tmp_path: Path) -> None:
         assert np.shape(levels(out)) == size[::-1]
         voi = {0: "window -2/7.5 LINEAR", 3: "window 5/2 LINEAR"}.get(number, "window 0/40 LINEAR")
         assert row["voi"] == voi
+
+
+def presentation(path: Path, sop_class: str, *frames: int, **said: object) -> Path:
+    """A state for the image of `write`."""
+    image, series, ds = Dataset(), Dataset(), Dataset()
+    image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = CTImageStorage, "1.2.3.4"
+    if frames:
+        image.ReferencedFrameNumber = list(frames)
+    series.ReferencedImageSequence = Sequence([image])
+    ds.SOPClassUID, ds.SOPInstanceUID = sop_class, "1.2.3.5"
+    ds.ReferencedSeriesSequence = Sequence([series])
+    for keyword, value in said.items():
+        setattr(ds, keyword, value)
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_a_presentation_state_takes_the_place_of_the_header(tmp_path: Path) -> None:
+    """For its own images and frames; others are failures."""
+    image = write(tmp_path / "a.dcm", frames=2, WindowCenter=5, WindowWidth=2)
+    said = {"ImageRotation": 180, "PresentationLUTShape": "INVERSE"}
+    state = presentation(tmp_path / "s.dcm", GREY_STATE, 1, **said)
+    result = render(image, "--state", state, "-o", tmp_path / "a.png")
+    assert result.exit_code == 0, result.output
+    by_header = np.array(levels(tmp_path / "a.png"))
+    ramp = np.arange(12).reshape(3, 4) / 4095
+    assert (by_header == np.rint((1 - ramp[::-1, ::-1]) * 255)).all()
+    other = render(image, "--state", state, "--frame", 2, "-o", tmp_path / "b.png", "--json")
+    assert other.exit_code == 1
+    assert "not for frame 2" in json.loads(other.stdout)[0]["error"]
+    foreign = write(tmp_path / "c.dcm", SOPInstanceUID="1.2.3.9")
+    assert render(foreign, "--state", state, "-o", tmp_path / "c.png").exit_code == 1
+
+
+def test_what_is_no_presentation_state_is_a_usage_error(tmp_path: Path) -> None:
+    """Before anything is drawn."""
+    image = write(tmp_path / "a.dcm")
+    blending = presentation(tmp_path / "b.dcm", str(BlendingSoftcopyPresentationStateStorage))
+    for file, reason in ((image, "presentation states of this kind"), (blending, "Blending")):
+        result = render(image, "--state", file, "-o", tmp_path / "a.png")
+        assert result.exit_code == 2
+        assert reason in " ".join(result.output.split())
+    state = presentation(tmp_path / "s.dcm", GREY_STATE)
+    both = render(image, "--state", state, "--no-aspect", "-o", tmp_path / "a.png")
+    assert both.exit_code == 2
+    assert not (tmp_path / "a.png").exists()
 
 
 def test_overlays_are_drawn_unless_not_wanted(tmp_path: Path) -> None:

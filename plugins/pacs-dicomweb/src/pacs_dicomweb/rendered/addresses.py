@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pacs_dicomweb.located import ROOT
-from pacs_dicomweb.rendered.media import IMAGES
+from pacs_dicomweb.rendered.media import IMAGES, PDF, REPORTS
 from pacs_dicomweb.uri.parameters import KNOWN, REQUIRED, resource_of_query
 from pacs_http.api import Action, Answer, Level, Parameter, Route
 
@@ -40,6 +40,7 @@ _RENDERED = (
     Parameter(name="iccprofile", enum=("no", "yes", "srgb"), description="What is said of colours"),
 )
 _THUMBNAIL = (_ACCEPT, Parameter(name="viewport", description="width,height in pixels"))
+_SEEN = ("multipart/related", *IMAGES, *REPORTS, PDF)
 _ERRORS = {
     400: Answer("The request cannot be understood"),
     404: Answer("There is nothing of this name"),
@@ -109,9 +110,12 @@ def uri_route(archive: Archive, pictures: Pictures) -> Route:
             for name, words in KNOWN.items()
         ],
         answers={
-            200: Answer("The instance, or the picture", media_types=("application/dicom", *IMAGES)),
+            200: Answer(
+                "The instance, or the picture",
+                media_types=("application/dicom", *IMAGES, *REPORTS, PDF),
+            ),
             304: Answer("Nothing has changed"),
-            501: Answer("Neither presentation states nor anonymize"),
+            501: Answer("This kind of presentation state, or anonymize"),
             **_ERRORS,
         },
     )
@@ -124,14 +128,14 @@ def _rendered(path: str, level: Level, handler: Callable[[Request], Response]) -
         handler=handler,
         level=level,
         action=Action.READ,
-        summary=f"Pictures of a {level.value} (WADO-RS rendered)",
+        summary=f"What can be seen of a {level.value} (WADO-RS rendered)",
         parameters=_RENDERED,
         scoped=True,
         answers={
-            200: Answer("The picture, or all of them", media_types=("multipart/related", *IMAGES)),
-            206: Answer("Not all: the others are no images, or kept back"),
+            200: Answer("What there is to see", media_types=_SEEN),
+            206: Answer("Not all: the others are not to be seen like this, or kept back"),
             304: Answer("Nothing has changed"),
-            501: Answer("Presentation states are not rendered"),
+            501: Answer("This kind of presentation state is not rendered"),
             **_ERRORS,
         },
     )

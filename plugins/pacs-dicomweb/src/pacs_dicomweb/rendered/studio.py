@@ -9,14 +9,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset
-from pydicom.uid import UID
 
-from pacs_dicomweb.rendered.artist import drawn
 from pacs_dicomweb.rendered.files import animated_gif, file_of, holds_profile
 from pacs_dicomweb.rendered.media import GIF
+from pacs_dicomweb.rendered.sight import nothing_to_see
 from pacs_framework.errors import InstanceError
 from pacs_framework.rendering.attributes import integer_of, numbers_of, text_of
-from pacs_framework.rendering.documents import EncapsulatedDocument, document_in
 from pacs_framework.rendering.frames import NoSuchFrame, read_stored_image
 from pacs_framework.rendering.video import VIDEO, VideoStream, read_video
 from pacs_http.api import Problem
@@ -24,24 +22,17 @@ from pacs_http.api import Problem
 if TYPE_CHECKING:
     import threading
 
-    from pacs_dicomweb.rendered.look import Look
+    from pacs_dicomweb.rendered.ways import Way
     from pacs_dicomweb.wado.objects import Objects
     from pacs_framework.archive.retrieve import StoredInstance
     from pacs_framework.rendering.frames import StoredFrame, StoredImage
     from pacs_framework.rendering.picture import Picture
 
-    Seen = StoredImage | VideoStream | EncapsulatedDocument
+    Opened = StoredImage | VideoStream | Dataset
 
-__all__ = ["DrawnFrame", "Studio", "is_video", "may_be_image", "representative_frame"]
+__all__ = ["DrawnFrame", "Studio", "is_video", "representative_frame"]
 
 _FRAME_MILLISECONDS = 100.0  # where nobody says how fast a series of frames is
-_ALSO_IMAGES = frozenset({"Segmentation Storage", "RT Dose Storage", "Parametric Map Storage"})
-
-
-def may_be_image(sop_class_uid: str) -> bool:
-    """Whether instances of a SOP class have pixels; of private ones nobody knows."""
-    name = UID(sop_class_uid).name
-    return name == sop_class_uid or "Image Storage" in name or name in _ALSO_IMAGES
 
 
 def is_video(stored: StoredInstance) -> bool:
@@ -80,28 +71,21 @@ class Studio:
         self._most = most
 
     @contextmanager
-    def opened(self, stored: StoredInstance) -> Iterator[Seen]:
-        """What can be seen of an instance, read from its start. Raises `Problem` 406.
+    def opened(self, stored: StoredInstance) -> Iterator[Opened]:
+        """An instance, read from its start; a data set where it has no pixels.
 
-        What is found unreadable within the context is a `Problem`, too; as `InstanceOpener.open`
-        otherwise.
+        What is found unreadable, also within the context, is a `Problem` 406; as
+        `InstanceOpener.open` otherwise.
         """
         opened = self._objects.open(stored)
         syntax = opened.instance.transfer_syntax_uid
         with closing(opened.data) as data:
             try:
-                found = (
+                yield (
                     read_video(data, syntax)
                     if syntax in VIDEO
                     else read_stored_image(data, syntax, self._decoder)
                 )
-                seen = document_in(found) if isinstance(found, Dataset) else found
-                if seen is None:
-                    raise Problem(
-                        HTTPStatus.NOT_ACCEPTABLE,
-                        "there is neither an image nor a document in it: retrieve the instance",
-                    )
-                yield seen
             except NoSuchFrame as error:
                 raise Problem(HTTPStatus.NOT_FOUND, str(error)) from error
             except InstanceError as error:
@@ -113,8 +97,8 @@ class Studio:
     def image(self, stored: StoredInstance) -> Iterator[StoredImage | VideoStream]:
         """As `opened`, for images and videos alone, of no more pixels than are drawn."""
         with self.opened(stored) as seen:
-            if isinstance(seen, EncapsulatedDocument):
-                raise Problem(HTTPStatus.NOT_ACCEPTABLE, "a document has no picture of it")
+            if isinstance(seen, Dataset):
+                raise nothing_to_see(stored.sop_class_uid)
             rows, columns = (
                 integer_of(seen.header, keyword, default=0) for keyword in ("Rows", "Columns")
             )
@@ -123,6 +107,17 @@ class Studio:
                     HTTPStatus.NOT_ACCEPTABLE,
                     f"frames of {columns} × {rows} pixels are not rendered: {self._most} are the "
                     "most (setting rendered_megapixels)",
+                )
+            yield seen
+
+    @contextmanager
+    def header(self, stored: StoredInstance) -> Iterator[Dataset]:
+        """As `opened`, for instances without pixels: states, reports, documents."""
+        with self.opened(stored) as seen:
+            if not isinstance(seen, Dataset):
+                raise Problem(
+                    HTTPStatus.NOT_ACCEPTABLE,
+                    "there are pixels in it, where its SOP class has none: retrieve the instance",
                 )
             yield seen
 
@@ -135,66 +130,59 @@ class Studio:
         self,
         stored: StoredInstance,
         numbers: Sequence[int],
-        look: Look,
+        way: Way,
         media_type: str,
-        *,
-        several: bool = False,
     ) -> Iterator[DrawnFrame]:
-        """The frames of ``numbers`` in their order, all where there are none.
-
-        ``several``: images are seen together, so windows are for the grey ones among them.
-        """
+        """The frames of ``numbers`` in their order, all where there are none."""
         for run in _runs(numbers):
             with self.image(stored) as image:
-                look_here = _look_at(image, look, several=several)
                 frames = image.frames(_within(run, image.number_of_frames))
-                while (made := self._next(frames, image, look_here, media_type)) is not None:
+                while (made := self._next(frames, image, way, media_type)) is not None:
                     yield made
 
     def _next(
         self,
         frames: Iterator[tuple[int, StoredFrame]],
         image: StoredImage | VideoStream,
-        look: Look,
+        way: Way,
         media_type: str,
     ) -> DrawnFrame | None:
         with self._places:
             taken = next(frames, None)
             if taken is None:
                 return None
-            picture = self._draw(taken, image.header, look, media_type)
+            picture = self._draw(taken, image.header, way, media_type)
             return DrawnFrame(
                 number=taken[0],
-                data=file_of(picture, media_type, look.quality),
+                data=file_of(picture, media_type, way.quality),
                 series_instance_uid=text_of(image.header, "SeriesInstanceUID"),
             )
 
     def _draw(
-        self, taken: tuple[int, StoredFrame], header: Dataset, look: Look, media_type: str
+        self, taken: tuple[int, StoredFrame], header: Dataset, way: Way, media_type: str
     ) -> Picture:
         number, frame = taken
         holds = holds_profile(media_type)
-        return drawn(frame, header, number, look, most=self._most, holds=holds)
+        return way.picture(frame, header, number, most=self._most, holds=holds)
 
-    def animation(self, stored: StoredInstance, numbers: Sequence[int], look: Look) -> bytes:
+    def animation(self, stored: StoredInstance, numbers: Sequence[int], way: Way) -> bytes:
         """The frames of ``numbers``, all where there are none, as one GIF that moves.
 
         All its pictures together have no more pixels than one picture may. Raises `Problem` 406.
         """
         with self._places:
-            pictures = self._counted(self._pictures(stored, numbers, look))
+            pictures = self._counted(self._pictures(stored, numbers, way))
             with self.image(stored) as image:
                 pace = _pace(image.header)
             return animated_gif(pictures, pace)
 
     def _pictures(
-        self, stored: StoredInstance, numbers: Sequence[int], look: Look
+        self, stored: StoredInstance, numbers: Sequence[int], way: Way
     ) -> Iterator[Picture]:
         for run in _runs(numbers):
             with self.image(stored) as image:
-                look_here = _look_at(image, look)
                 for taken in image.frames(_within(run, image.number_of_frames)):
-                    yield self._draw(taken, image.header, look_here, GIF)
+                    yield self._draw(taken, image.header, way, GIF)
 
     def _counted(self, pictures: Iterator[Picture]) -> Iterator[Picture]:
         pixels = 0
@@ -229,17 +217,6 @@ def _within(run: range | None, count: int) -> range:
     if run[-1] > count:
         raise NoSuchFrame(f"the instance has {count} frames, not {run[-1]}")
     return run
-
-
-def _look_at(image: StoredImage | VideoStream, look: Look, *, several: bool = False) -> Look:
-    """Windows are for greys (PS3.18 8.3.5.1.4). Raises `Problem` 400 where it is only colours."""
-    if look.window is None or text_of(image.header, "PhotometricInterpretation").startswith(
-        "MONOCHROME"
-    ):
-        return look
-    if several:
-        return look.without_window()
-    raise Problem(HTTPStatus.BAD_REQUEST, "windows are for greys, and the image is in colours")
 
 
 def _pace(header: Dataset) -> float:

@@ -27,11 +27,11 @@ _OF_PICTURES = {
     "windowWidth": "In modality values",
     "frameNumber": "From 1",
     "imageQuality": "Of JPEG, from 1 to 100",
+    "presentationUID": "SOP Instance UID of a presentation state, by which the image is seen",
+    "presentationSeriesUID": "Series Instance UID of the presentation state",
 }
-_NOT_MADE = {
-    "presentationUID": "presentation states are not rendered",
-    "presentationSeriesUID": "presentation states are not rendered",
-}
+# What is said by the state (9.1.2.2.4 and others).
+_NOT_WITH_STATES = ("region", "windowCenter", "windowWidth", "annotation")
 KNOWN = {
     "requestType": "WADO",
     "studyUID": "Study Instance UID",
@@ -42,7 +42,6 @@ KNOWN = {
     "anonymize": "no: nothing is de-identified by this service",
     "transferSyntax": "Of application/dicom: a UID, or * for the stored one",
     **_OF_PICTURES,
-    **{name: f"Refused: {reason}" for name, reason in _NOT_MADE.items()},
 }
 """All parameters that there are, with a few words."""
 
@@ -51,7 +50,8 @@ KNOWN = {
 class FromUri:
     """What is asked for. ``media_types`` is a list as in Accept, empty where it is not said.
 
-    ``picture``: a parameter was given that is for pictures alone.
+    ``picture``: a parameter was given that is for pictures alone. ``state`` names the series and
+    the instance of a presentation state.
     """
 
     media_types: str
@@ -59,6 +59,7 @@ class FromUri:
     look: Look
     frame: int | None
     picture: bool
+    state: tuple[str, str] | None
 
 
 def resource_of_query(request: Request) -> Resource:
@@ -74,9 +75,6 @@ def parameters_of(request: Request) -> FromUri:
     said = _said(request)
     if said.pop("requestType", "").upper() != "WADO":
         raise bad("requestType has to be WADO")
-    for name, reason in _NOT_MADE.items():
-        if name in said:
-            raise Problem(HTTPStatus.NOT_IMPLEMENTED, reason)
     if said.get("anonymize", "no") != "no":
         raise Problem(
             HTTPStatus.NOT_IMPLEMENTED,
@@ -89,6 +87,7 @@ def parameters_of(request: Request) -> FromUri:
         look=_look(said),
         frame=_frame(said),
         picture=bool(said.keys() & _OF_PICTURES.keys()),
+        state=_state(said),
     )
 
 
@@ -158,6 +157,17 @@ def _annotations(said: Mapping[str, str]) -> frozenset[Annotation]:
     if asked - {each.value for each in Annotation}:
         raise bad("annotation is patient, technique, or both")
     return frozenset(each for each in Annotation if each.value in asked)
+
+
+def _state(said: Mapping[str, str]) -> tuple[str, str] | None:
+    named = said.get("presentationSeriesUID", ""), said.get("presentationUID", "")
+    if not any(named):
+        return None
+    if not all(named):
+        raise bad("presentationUID and presentationSeriesUID go together")
+    if both := [name for name in _NOT_WITH_STATES if name in said]:
+        raise bad(f"{', '.join(both)}: that is what the presentation state says")
+    return named
 
 
 def _frame(said: Mapping[str, str]) -> int | None:

@@ -6,8 +6,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from pacs_dicomweb.accept import MediaRange, accepted, not_acceptable, parse_accept
-from pacs_dicomweb.rendered.media import IMAGES, JPEG
-from pacs_dicomweb.rendered.studio import may_be_image
+from pacs_dicomweb.rendered.kinds import Kind, kind_of, media_of
+from pacs_dicomweb.rendered.media import HTML, JPEG
 from pacs_dicomweb.uri.parameters import FromUri, parameters_of
 from pacs_dicomweb.wado.instances import one_alone
 from pacs_dicomweb.wado.negotiating import DICOM
@@ -30,22 +30,20 @@ def retrieve_by_uri(archive: Archive, pictures: RenderedService, request: Reques
     asked = parameters_of(request)
     ranges = _ranges(request, asked)
     stored = only_instance(archive, request)
-    if _is_plain(ranges):
-        whole = not asked.picture and not pictures.is_single_picture(request, stored)
-        media_type = DICOM if whole or asked.transfer_syntax else JPEG
-    else:
-        media_type = _chosen(ranges, stored)
+    media_type = (
+        _default(pictures, request, stored, asked) if _is_plain(ranges) else _chosen(ranges, stored)
+    )
     if media_type == DICOM:
         if asked.picture:
             raise Problem(
                 HTTPStatus.BAD_REQUEST,
-                f"rows, columns, region, windows, annotation, frameNumber and imageQuality are for "
-                f"pictures, not for {DICOM}",
+                f"rows, columns, region, windows, annotation, frameNumber, imageQuality and "
+                f"presentationUID are for pictures, not for {DICOM}",
             )
         return one_alone(archive, request, asked.transfer_syntax)
     if asked.transfer_syntax:
         raise Problem(HTTPStatus.BAD_REQUEST, f"transferSyntax is for {DICOM} alone")
-    return pictures.by_uri(request, stored, asked.look, asked.frame, media_type)
+    return pictures.by_uri(request, stored, asked, media_type)
 
 
 def _ranges(request: Request, asked: FromUri) -> Sequence[MediaRange]:
@@ -55,13 +53,25 @@ def _ranges(request: Request, asked: FromUri) -> Sequence[MediaRange]:
 
 
 def _is_plain(ranges: Sequence[MediaRange]) -> bool:
-    """Nobody has said what is wanted: then it is a picture, or else the instance (9.1.2.2.1)."""
+    """Nobody has said what is wanted."""
     return tuple(each.media_type for each in ranges) == ("*/*",)
+
+
+def _default(
+    pictures: RenderedService, request: Request, stored: StoredInstance, asked: FromUri
+) -> str:
+    """A picture of what is one, a page of a report, else the instance (Table 8.7.4-1)."""
+    if asked.transfer_syntax:
+        return DICOM
+    if kind_of(stored.sop_class_uid) is Kind.REPORT:
+        return HTML
+    single = asked.picture or pictures.is_single_picture(request, stored)
+    return JPEG if single else DICOM
 
 
 def _chosen(ranges: Sequence[MediaRange], stored: StoredInstance) -> str:
     """The first media type that is accepted and can be had. Raises `Problem` 406."""
-    offered = (*IMAGES, DICOM) if may_be_image(stored.sop_class_uid) else (DICOM,)
+    offered = (*media_of(stored.sop_class_uid), DICOM)
     for each in ranges:
         for media_type in offered:
             if each.takes(media_type):
