@@ -1,8 +1,9 @@
-"""Studies are taken over from archives of others, with a kill in the middle."""
+"""Studies are taken over from archives of others, with a kill in the middle, and over TLS."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from pacs_framework.testing.certificates import Certificates, make_certificates
+from pacs_framework.testing.forked import run_module, start_module
 from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.process import ServedArchive, served
 from pacs_framework.testing.sockets import free_port, wait_for_listener
@@ -34,7 +37,7 @@ def running(command: list[str], folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def orthanc(folder: Path, port: int, ours: int) -> Iterator[None]:
+def orthanc(folder: Path, port: int, ours: int, tls: Certificates | None = None) -> Iterator[None]:
     if shutil.which("Orthanc") is None:
         pytest.skip("Debian package orthanc is not installed")
     settings = {
@@ -43,12 +46,22 @@ def orthanc(folder: Path, port: int, ours: int) -> Iterator[None]:
         "DicomAet": "OLD",
         "DicomPort": port,
         "HttpServerEnabled": False,
-        "DicomModalities": {"new": ["PACS", "127.0.0.1", ours]},
+        "DicomModalities": {
+            "new": {"AET": "PACS", "Host": "127.0.0.1", "Port": ours, "UseDicomTls": bool(tls)}
+        },
         "DicomAlwaysAllowFind": True,
         "DicomAlwaysAllowMove": True,
         "DicomAlwaysAllowGet": True,
         "Plugins": [],
     }
+    if tls is not None:
+        settings |= {
+            "DicomTlsEnabled": True,
+            "DicomTlsRemoteCertificateRequired": True,
+            "DicomTlsCertificate": str(tls.server),
+            "DicomTlsPrivateKey": str(tls.server),
+            "DicomTlsTrustedCertificates": str(tls.ca),
+        }
     (folder / "orthanc.json").write_text(json.dumps(settings))
     with running(["Orthanc", "orthanc.json"], folder):
         wait_for_listener("127.0.0.1", port, seconds=120)
@@ -71,14 +84,10 @@ def dcmqrscp(folder: Path, port: int, ours: int) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=[orthanc, dcmqrscp], ids=lambda peer: peer.__name__)
-def old(
-    request: pytest.FixtureRequest, tmp_path: Path, dcmtk: Callable[..., object]
-) -> Iterator[tuple[int, int]]:
-    """The ports of an old archive with some studies, and that of the new one that it knows."""
-    port, ours = free_port(), free_port()
-    folder, files = tmp_path / "old", tmp_path / "files"
-    folder.mkdir()
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with the instances of some studies."""
+    files = tmp_path / "files"
     files.mkdir()
     for study in range(STUDIES):
         for number in range(INSTANCES):
@@ -89,17 +98,58 @@ def old(
                 PatientID="P1",
             )
             instance.save_as(files / f"{study}-{number}.dcm", enforce_file_format=True)
+    return files
+
+
+@pytest.fixture(params=[orthanc, dcmqrscp], ids=lambda peer: peer.__name__)
+def old(
+    request: pytest.FixtureRequest, tmp_path: Path, files: Path, dcmtk: Callable[..., object]
+) -> Iterator[tuple[int, int]]:
+    """The ports of an old archive with some studies, and that of the new one that it knows."""
+    port, ours = free_port(), free_port()
+    folder = tmp_path / "old"
+    folder.mkdir()
     with request.param(folder, port, ours):
         sent = dcmtk("storescu", "-aec", "OLD", "+sd", "127.0.0.1", port, files)
         assert sent.returncode == 0, sent.stderr  # type: ignore[attr-defined]
         yield port, ours
 
 
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    return make_certificates(folder)
+
+
+@pytest.fixture
+def old_over_tls(
+    tmp_path: Path, files: Path, certificates: Certificates, dcmtk: Callable[..., object]
+) -> Iterator[tuple[int, int]]:
+    """The same, reached only over TLS with a certificate, and sending so (dcmqrscp cannot)."""
+    port, ours = free_port(), free_port()
+    folder = tmp_path / "old"
+    folder.mkdir()
+    shown = ("+tls", certificates.client, certificates.client, "+cf", certificates.ca)
+    with orthanc(folder, port, ours, certificates):
+        sent = dcmtk("storescu", *shown, "-aec", "OLD", "+sd", "127.0.0.1", port, files)
+        assert sent.returncode == 0, sent.stderr  # type: ignore[attr-defined]
+        yield port, ours
+
+
 @contextmanager
-def new_archive(folder: Path, old: tuple[int, int]) -> Iterator[ServedArchive]:
+def new_archive(folder: Path, old: tuple[int, int], config: str = "") -> Iterator[ServedArchive]:
     peer = f'[peers.OLD]\naet = "OLD"\nhost = "127.0.0.1"\nport = {old[0]}\n'
-    with served(folder, config=peer, options=["--port", str(old[1])]) as archive:
+    with served(folder, config=peer + config, options=["--port", str(old[1])]) as archive:
         yield archive
+
+
+def over_tls(certificates: Certificates, shown: Path) -> str:
+    """``tls = true`` for the peer before it, and a listener that wants certificates too."""
+    return (
+        f'tls = true\n[network.tls]\nenabled = true\ncertificate = "{shown}"\n'
+        f'key = "{shown}"\nca = "{certificates.ca}"\nclient_certificates = "required"\n'
+    )
 
 
 def verified(archive: ServedArchive) -> int:
@@ -111,10 +161,10 @@ def verified(archive: ServedArchive) -> int:
 def test_a_move_that_was_killed_goes_on(old: tuple[int, int], tmp_path: Path) -> None:
     """Studies that were done are not asked for again, and at the end both have the same."""
     with new_archive(tmp_path / "new", old) as archive:
-        command = [sys.executable, "-m", "pacs_framework.cli", "import", "from", "OLD"]
+        command = ["pacs_framework.cli", "import", "from", "OLD"]
         command += ["--config", str(archive.config), "--pause", "0.5"]
         state = archive.data / "imports" / "OLD.jsonl"
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        with start_module(*command, stderr=sys.stderr, environment=os.environ) as process:
             wait_for_lines(state, 2)
             process.send_signal(signal.SIGKILL)
         done = len(state.read_text().splitlines())
@@ -160,6 +210,38 @@ def test_a_study_that_the_peer_has_not_is_an_error(old: tuple[int, int], tmp_pat
         report = json.loads(result.stdout)
         assert (report["done"], report["unknown"]) == (1, ["2.25.99"])
         assert verified(archive) == INSTANCES
+
+
+def test_studies_come_over_tls(
+    old_over_tls: tuple[int, int], tmp_path: Path, certificates: Certificates
+) -> None:
+    """Both archives show certificates and check the other's, also on the way back by C-MOVE."""
+    config = over_tls(certificates, certificates.server)
+    with new_archive(tmp_path / "new", old_over_tls, config) as archive:
+        for options, studies in ((("--study", "2.25.1"), 1), (("--get",), STUDIES - 1)):
+            command = ("import", "from", "OLD", "--config", archive.config, *options)
+            result = archive.run(*command, "--json")
+            assert result.returncode == 0, result.stderr
+            assert json.loads(result.stdout)["done"] == studies
+        assert verified(archive) == STUDIES * INSTANCES
+
+
+def test_nothing_is_asked_in_the_clear_or_as_a_stranger(
+    old_over_tls: tuple[int, int], tmp_path: Path, certificates: Certificates
+) -> None:
+    """An archive that wants TLS and a certificate is not reached without; the command says so."""
+    place = tmp_path / "pacs.toml"
+    command = ("pacs_framework.cli", "import", "from", "OLD", "--get")
+    ways = {"without TLS": "", "over TLS": over_tls(certificates, certificates.stranger)}
+    for way, config in ways.items():
+        place.write_text(
+            f'[archive]\ndata = "{tmp_path / "new"}"\n'
+            f'[peers.OLD]\naet = "OLD"\nhost = "127.0.0.1"\nport = {old_over_tls[0]}\n{config}'
+        )
+        result = run_module(*command, "--config", str(place), seconds=120)
+        assert result.returncode == 1
+        said = f"Error: [peers.OLD] at 127.0.0.1:{old_over_tls[0]}, {way}: "
+        assert said in result.stderr
 
 
 def wait_for_lines(path: Path, number: int) -> None:

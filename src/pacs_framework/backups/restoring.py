@@ -82,14 +82,24 @@ class Restore:
             self._check()
             begun = self._begin()
             if not begun.tables:
-                into_tables.load_all(
-                    self.snapshot.groups, self.snapshot.folder, self.index_url, self.data
-                )
+                self._load_tables()
                 begun = replace(begun, tables=True)
                 begun.write(self.data)
             with ExitStack() as stack:
                 storage = stack.enter_context(self.open_storage())
                 return self._into(storage)
+
+    def _load_tables(self) -> None:
+        """What they tell of the storage comes along only where that is the old one."""
+        apart = into_tables.about_storage(self.definitions)
+        into_tables.load_all(
+            self.snapshot.groups,
+            self.snapshot.folder,
+            self.index_url,
+            self.data,
+            apart=apart,
+            without=apart if self.open_source is not None else (),
+        )
 
     def _check(self) -> None:
         """Everything that can be known before anything is written."""
@@ -111,14 +121,14 @@ class Restore:
         if begun is None:
             into_index.refuse_full(self.index_url)
             into_tables.refuse_full(
-                self.snapshot.groups, self.snapshot.folder, self.index_url, self.data
+                self.snapshot.groups,
+                self.snapshot.folder,
+                self.index_url,
+                self.data,
+                apart=into_tables.about_storage(self.definitions),
             )
-            with self.open_storage() as storage:
-                if self.open_source is not None and next(iter(storage.list()), None) is not None:
-                    raise BackupError(
-                        "the storage of the archive has objects already; a backup is restored into "
-                        "an empty one"
-                    )
+            if self.open_source is not None:
+                self._refuse_objects()
             wanted.write(self.data)
             return wanted
         if replace(begun, tables=False) != wanted:
@@ -127,6 +137,14 @@ class Restore:
                 f"{str(self.data)!r}; go on with that, or empty data folder, storage and database"
             )
         return begun
+
+    def _refuse_objects(self) -> None:
+        with self.open_storage() as storage:
+            if next(iter(storage.list()), None) is not None:
+                raise BackupError(
+                    "the storage of the archive has objects already; a backup is restored into "
+                    "an empty one"
+                )
 
     def _into(self, storage: StorageBackend) -> Restored:
         findings = [_known(version, what) for version, what in self.snapshot.faulty.items()]

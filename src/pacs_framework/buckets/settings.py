@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pacs_framework.config.keys import KeyReference
 from pacs_framework.config.types import OptionalPath, Size
 
-__all__ = ["BucketSettings"]
+__all__ = ["BucketSettings", "Endpoint"]
 
 _SMALLEST_PART = 5 << 20  # of S3, but for the last part
 _LARGEST_PART = 256 << 20
+
+
+def _url_or_empty(endpoint: str) -> str:
+    parts = urlsplit(endpoint)
+    if endpoint and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query):
+        raise ValueError("endpoint is a URL such as https://objects.example.org")
+    return endpoint
+
+
+Endpoint = Annotated[str, AfterValidator(_url_or_empty)]
+"""The URL of a store; empty for the one that its makers run."""
 
 
 class BucketSettings(KeyReference):

@@ -18,8 +18,11 @@ from pacs_framework.live import ask
 from pacs_framework.moving.ledger import Entry, Ledger
 from pacs_framework.moving.listing import DateRange, found_studies
 from pacs_framework.moving.mover import Mover, Transfer
-from pacs_framework.moving.old_archive import FoundStudy, OldArchive, Sent
+from pacs_framework.moving.old_archive import Call, FoundStudy, OldArchive, Sent
 from pacs_framework.moving.pace import Pace
+from pacs_framework.network.association import Association
+from pacs_framework.network.decisions import ProposedContext
+from pacs_framework.network.errors import AssociationError
 from pacs_framework.network.peers import PeerAddress
 from pacs_framework.network.router import Router
 
@@ -178,7 +181,7 @@ def from_peer(
     address = _peer(configured, peer)
     with ExitStack() as stack:
         app = stack.enter_context(App(configured, listen=port is not None, feed=False))
-        old = OldArchive(lambda contexts, services: app.call(address, contexts, services))
+        old = OldArchive(_caller(app, peer, address))
         found = list(wanted.studies(old))
         if only_list:
             _print_list(found, as_json=as_json)
@@ -229,6 +232,21 @@ def _peer(configured: Configured, name: str) -> PeerAddress:
             "and port"
         )
     return PeerAddress(aet=found.aet, host=found.host, port=found.port, tls=found.tls)
+
+
+def _caller(app: App, name: str, address: PeerAddress) -> Call:
+    """Calls the peer. What fails says which, and how: one that wants TLS only hangs up without."""
+    way = "over TLS" if address.tls else "without TLS"
+
+    def call(contexts: Sequence[ProposedContext], services: Router | None) -> Association:
+        try:
+            return app.call(address, contexts, services)
+        except AssociationError as error:
+            raise AssociationError(
+                f"[peers.{name}] at {address.host}:{address.port}, {way}: {error}"
+            ) from error
+
+    return call
 
 
 def _check_receiver(configured: Configured) -> None:

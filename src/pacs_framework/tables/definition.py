@@ -28,12 +28,16 @@ class PluginTables:
     upgrade is history: it says in its own words what changed then, and does not follow
     ``metadata``, from which new tables are made.
 
+    ``about_storage`` names tables that tell of the storage as it stands here, and nothing of the
+    archive: when a backup brings its objects into another storage, their rows stay behind.
+
     Raises `PluginError` for what cannot hold.
     """
 
     metadata: MetaData
     version: int = 1
     upgrades: Mapping[int, Upgrade] = field(default_factory=dict)
+    about_storage: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.version < 1:
@@ -46,6 +50,8 @@ class PluginTables:
             )
         if not self.metadata.tables:
             raise PluginError("tables: there is no table in the metadata")
+        if unknown := sorted(self.about_storage.difference(self.metadata.tables)):
+            raise PluginError(f"tables: about_storage names {unknown[0]!r}, which is no table")
 
     def names_for(self, plugin: str) -> tuple[str, ...]:
         """The names of the tables; raises `PluginError` for one that ``plugin`` may not use."""

@@ -19,7 +19,7 @@ from pacs_framework.backups.restoring import Restore, Restored
 from pacs_framework.index import schema
 from pacs_framework.index.database import Database, open_database
 from pacs_framework.index.entry import DuplicatePolicy
-from pacs_framework.tables import TIME, OpenTables, PluginTables, new_metadata
+from pacs_framework.tables import TEXT, TIME, OpenTables, PluginTables, new_metadata
 from pacs_framework.testing.arrivals import announced, encoded, mr_image, send
 from pacs_framework.testing.memory_storage import MemoryStorage
 
@@ -40,7 +40,8 @@ SEEN = sa.Table(  # keys of which PostgreSQL knows no largest
     sa.Column("note_fk", sa.ForeignKey(NOTE.c.id), primary_key=True),
     sa.Column("twice", sa.Boolean, primary_key=True),
 )
-NOTES = PluginTables(metadata=_metadata)
+PLACE = sa.Table("notes_place", _metadata, sa.Column("name", TEXT, primary_key=True))
+NOTES = PluginTables(metadata=_metadata, about_storage=frozenset({PLACE.name}))
 MOMENT = dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.UTC)
 A_NOTE: dict[str, Any] = {
     "at": MOMENT,
@@ -86,6 +87,11 @@ class Clinic:
             added = connection.execute(sa.insert(NOTE).values({**A_NOTE, **values}))
             (number,) = added.inserted_primary_key or (0,)
             connection.execute(sa.insert(SEEN).values(note_fk=number, twice=True))
+
+    def place(self, name: str) -> None:
+        """Note that the storage is there."""
+        with self.tables("notes").begin() as connection:
+            connection.execute(sa.insert(PLACE).values(name=name))
 
     @property
     def target(self) -> Path:
@@ -147,6 +153,10 @@ class Other:
     def rows(self, table: sa.Table) -> list[tuple[Any, ...]]:
         with closing(open_database(self.url)) as database:
             return rows(database, table)
+
+    def places(self) -> list[str]:
+        with self.opened() as archive, archive.tables("notes").reading() as connection:
+            return list(connection.scalars(sa.select(PLACE.c.name)))
 
     def notes(self) -> list[Any]:
         with self.opened() as archive, archive.tables("notes").reading() as connection:

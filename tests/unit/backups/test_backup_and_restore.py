@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from saved import A_NOTE, NOTE, Clinic, Interrupted, Other, everything
+from saved import A_NOTE, NOTE, PLACE, Clinic, Interrupted, Other, everything
 
 from pacs_framework.archive.corrections import PatientKey
 from pacs_framework.archive.incoming import Origin
@@ -57,6 +57,32 @@ def test_a_backup_goes_to_either_engine(
         {"id": 2, **A_NOTE, "read": False, "at": None, "facts": None},
     ]
     assert other.findings() == []
+
+
+def test_what_tells_of_the_storage_does_not_go_into_another(clinic: Clinic, other: Other) -> None:
+    """It may be known already that the other one is there: it has been looked at."""
+    clinic.store(1)
+    clinic.note()
+    clinic.place("the old one")
+    clinic.back_up()
+    with other.opened() as archive, archive.tables("notes").begin() as connection:
+        connection.execute(sa.insert(PLACE).values(name="the new one"))
+    assert other.restore(clinic).complete
+    assert "the old one" not in other.places()
+    assert len(other.notes()) == 1
+
+
+def test_what_tells_of_the_storage_comes_along_where_the_objects_stay(
+    clinic: Clinic, other: Other
+) -> None:
+    """The storage is looked at after that, and only then."""
+    clinic.store(1)
+    clinic.place("the old one")
+    clinic.saved = None
+    clinic.back_up()
+    other.storage = clinic.storage
+    assert other.restore(clinic).complete
+    assert other.places() == ["the old one"]
 
 
 def test_a_restored_archive_counts_on(clinic: Clinic, other: Other) -> None:

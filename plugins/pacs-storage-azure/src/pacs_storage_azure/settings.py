@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from pacs_framework.buckets.settings import BucketSettings
+from pacs_framework.buckets.settings import BucketSettings, Endpoint
 from pacs_framework.config.types import OptionalPath
 
 __all__ = ["AccessTier", "Checking", "Credential", "Settings"]
@@ -51,7 +50,7 @@ class Settings(BucketSettings):
         pattern=r"^([a-z0-9]{3,24})?$",
         description="Storage account; empty for AZURE_STORAGE_ACCOUNT_NAME.",
     )
-    endpoint: str = Field(
+    endpoint: Endpoint = Field(
         default="",
         description="URL of the store where it is not https://ACCOUNT.blob.core.windows.net: of "
         "another cloud, a private endpoint, or Azurite. http:// sends instances unencrypted.",
@@ -82,15 +81,6 @@ class Settings(BucketSettings):
         "again and compared), trust (what TLS and the store do), auto (trust over https, "
         "read-back over http).",
     )
-
-    @model_validator(mode="after")
-    def _endpoint_is_a_url(self) -> Self:
-        parts = urlsplit(self.endpoint)
-        if self.endpoint and (
-            parts.scheme not in {"http", "https"} or not parts.hostname or parts.query
-        ):
-            raise ValueError("endpoint is a URL such as https://ACCOUNT.blob.core.windows.net")
-        return self
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:

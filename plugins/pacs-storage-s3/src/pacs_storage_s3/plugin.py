@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from pacs_framework.buckets.factory import BucketFactory
 from pacs_framework.hookspecs import hookimpl
 from pacs_framework.storage import BackendFactory, StorageBackend
 from pacs_storage_s3.address import Address
@@ -26,30 +27,20 @@ def config_models() -> type[Settings]:
 @hookimpl
 def storage_backends(settings: Settings) -> Mapping[str, BackendFactory]:
     """``s3://bucket/prefix``."""
-    return {"s3": _Buckets(settings)}
+    return {"s3": BucketFactory(Address, partial(_opened, settings))}
 
 
 @hookimpl
 def conformance(settings: Settings) -> Sequence[Contribution]:
     """Document how long objects are kept, and when one is refused."""
     # Not above: only `pacs conformance` asks.
-    from pacs_storage_s3.conformance import contributions  # noqa: PLC0415
+    from pacs_framework.buckets.conformance import contributions  # noqa: PLC0415
 
-    return contributions(settings)
+    return contributions("a bucket of an S3-compatible store", settings)
 
 
-@dataclass(frozen=True, slots=True)
-class _Buckets:
-    """Opens the backend for the bucket that a URL names."""
+def _opened(settings: Settings, url: str) -> StorageBackend:
+    # Not above: the libraries take a fifth of a second, and few commands open the storage.
+    from pacs_storage_s3.backend import open_backend  # noqa: PLC0415
 
-    settings: Settings
-
-    def __call__(self, url: str, /) -> StorageBackend:
-        # Not above: the libraries take a fifth of a second, and few commands open the storage.
-        from pacs_storage_s3.backend import open_backend  # noqa: PLC0415
-
-        return open_backend(url, self.settings)
-
-    def check(self, url: str, /) -> None:
-        """Neither the store nor a secret is looked at."""
-        Address.of(url)
+    return open_backend(url, settings)

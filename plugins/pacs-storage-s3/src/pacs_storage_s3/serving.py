@@ -35,8 +35,8 @@ class PrivateS3:
     """A server with the bucket ``pacs``; a context manager. Raises `S3Missing`.
 
     ``endpoint`` is its URL, ``credentials_file`` holds what it lets in, ``bucket`` the files that
-    the objects are, unless it keeps them ``in_memory``. ``certificate``, a PEM file with its key,
-    makes it speak TLS.
+    the objects are, unless it keeps them ``in_memory``. There it does not read each object twice
+    more to compare it with itself. ``certificate``, a PEM file with its key, makes it speak TLS.
     """
 
     def __init__(self, *, in_memory: bool = False, certificate: Path | None = None) -> None:
@@ -83,7 +83,11 @@ class PrivateS3:
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             [
                 *(self._rclone, "serve", "s3"),
-                ":memory:" if self._in_memory else str(self.bucket.parent),
+                *(
+                    (":memory:", "--ignore-checksum")
+                    if self._in_memory
+                    else (str(self.bucket.parent),)
+                ),
                 *("--addr", "127.0.0.1:0", "--auth-key", f"{_ACCESS},{_SECRET}"),
                 *("--config", "/dev/null"),
                 *(("--cert", pem, "--key", pem) if pem else ()),

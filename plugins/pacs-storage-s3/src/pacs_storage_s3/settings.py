@@ -7,11 +7,10 @@ from enum import StrEnum
 from os import geteuid
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
-from pacs_framework.buckets.settings import BucketSettings
+from pacs_framework.buckets.settings import BucketSettings, Endpoint
 from pacs_framework.config.types import OptionalPath
 
 __all__ = ["Addressing", "Checking", "Encryption", "Settings"]
@@ -45,7 +44,7 @@ class Checking(StrEnum):
 class Settings(BucketSettings):
     """How to reach the store, and how objects are kept there."""
 
-    endpoint: str = Field(
+    endpoint: Endpoint = Field(
         default="",
         description="URL of the store, such as https://s3.example.org; empty for that of the "
         "profile or the environment, else Amazon's. http:// sends instances unencrypted.",
@@ -94,15 +93,6 @@ class Settings(BucketSettings):
         description="Folder for notes on unfinished uploads of this machine, so that the next "
         "start removes them at once; empty for one in the temporary folder.",
     )
-
-    @model_validator(mode="after")
-    def _endpoint_is_a_url(self) -> Self:
-        parts = urlsplit(self.endpoint)
-        if self.endpoint and (
-            parts.scheme not in {"http", "https"} or not parts.hostname or parts.query
-        ):
-            raise ValueError("endpoint is a URL such as https://s3.example.org")
-        return self
 
     @model_validator(mode="after")
     def _kms_key_has_a_use(self) -> Self:

@@ -72,4 +72,9 @@ def _add_places(connection: sa.Connection) -> None:
     ).create(connection)
 
 
-TABLES = PluginTables(metadata=_metadata, version=2, upgrades={2: _add_places})
+TABLES = PluginTables(
+    metadata=_metadata,
+    version=2,
+    upgrades={2: _add_places},
+    about_storage=frozenset({place.name}),
+)
