@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 
 import httpx
 import pytest
 from pydicom import Dataset
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection
 
 import pacs_dicomweb.plugin
 import pacs_ups.plugin
+from pacs_http.access.accounts import Accounts
+from pacs_http.api import Limit
 from pacs_http.testing import WebArchive, open_signal_pipe, serve_http
+from pacs_ups.bells import ring_all
 from pacs_ups.state.making import new_step
+from pacs_ups.state.model import GLOBAL
 from pacs_ups.state.outbox import Outbox
 from pacs_ups.state.steps import Steps
 from pacs_ups.state.subscribing import Subscriptions
@@ -42,12 +49,13 @@ def state(web) -> Steps:
     return Steps(web.running.archive.tables(NAME))
 
 
-def _ask(web: WebArchive, method: str, path: str, *datasets: Dataset) -> httpx.Response:
+def _ask(
+    web: WebArchive, method: str, path: str, *datasets: Dataset, login: Mapping[str, str] = {}
+) -> httpx.Response:
     content = json.dumps([each.to_json_dict() for each in datasets]) if datasets else None
+    headers = {**(_JSON if datasets else {}), **login}
     with web.client() as client:
-        return client.request(
-            method, _ITEMS + path, content=content, headers=_JSON if datasets else {}
-        )
+        return client.request(method, _ITEMS + path, content=content, headers=headers)
 
 
 def _of(**attributes: object) -> Dataset:
@@ -55,6 +63,17 @@ def _of(**attributes: object) -> Dataset:
     for keyword, value in attributes.items():
         setattr(dataset, keyword, value)
     return dataset
+
+
+def _channel(web: WebArchive, aet: str) -> ClientConnection:
+    return web.websocket(f"/dicom-web/subscribers/{aet}")
+
+
+def _told(line: ClientConnection) -> tuple[str, int, str]:
+    """UID, event type and state of the next report."""
+    report = Dataset.from_json(line.recv(30))
+    state = str(report.get("ProcedureStepState", ""))
+    return report.AffectedSOPInstanceUID, report.EventTypeID, state
 
 
 def _claimed() -> Dataset:
@@ -101,9 +120,8 @@ def test_what_the_state_refuses_has_a_status_of_http(web) -> None:
 
 
 def test_a_peer_is_subscribed_by_http_and_told_by_dimse(web) -> None:
-    """Its events wait for it in the same outbox; nobody else can be subscribed."""
+    """Its events wait for it in the same outbox, while it has no event channel."""
     _ask(web, "POST", f"?workitem={_UID}", new_step("Read it"))
-    assert _ask(web, "POST", f"/{_UID}/subscribers/NOBODY").status_code == 404
     done = _ask(web, "POST", f"/{_UID}/subscribers/WATCHER?deletionlock=true")
     assert done.status_code == 201
     store = web.running.archive.tables(NAME)
@@ -112,3 +130,141 @@ def test_a_peer_is_subscribed_by_http_and_told_by_dimse(web) -> None:
     assert [each.event.uid for each in Outbox(store).waiting("WATCHER", 10)] == [_UID]
     assert _ask(web, "DELETE", f"/{_UID}/subscribers/WATCHER").status_code == 200
     assert list(Subscriptions(store).listed()) == []
+
+
+# --- event channels -------------------------------------------------------------------------------
+
+
+def test_who_is_no_peer_is_told_on_its_channel(web) -> None:
+    """Of every step that it subscribed to, at once, on each channel that it has open."""
+    with _channel(web, "VIEWER") as one, _channel(web, "VIEWER") as other:
+        done = _ask(web, "POST", f"/{GLOBAL}/subscribers/VIEWER")
+        assert done.status_code == 201
+        assert done.headers["content-location"] == _channel_url(web, "VIEWER")
+        _ask(web, "POST", f"?workitem={_UID}", new_step("Read it"))
+        _ask(web, "PUT", f"/{_UID}/state", _claimed())
+        for line in (one, other):
+            assert _told(line) == (_UID, 1, "SCHEDULED")
+            assert _told(line) == (_UID, 1, "IN PROGRESS")
+
+
+def test_what_happens_by_dimse_is_told_on_a_channel(web, state) -> None:
+    """By whatever way a step changes; here in another process, that rings."""
+    with _channel(web, "VIEWER") as line:
+        _ask(web, "POST", f"/{GLOBAL}/subscribers/VIEWER")
+        state.create(_UID, new_step("Read it"))
+        ring_all(web.running.archive.data)
+        assert _told(line) == (_UID, 1, "SCHEDULED")
+
+
+def test_a_channel_that_was_lost_has_missed_nothing(web) -> None:
+    """What happened in between comes first when it is opened again, once."""
+    _ask(web, "POST", f"/{GLOBAL}/subscribers/VIEWER")
+    with _channel(web, "VIEWER"):
+        pass
+    _ask(web, "POST", f"?workitem={_UID}", new_step("Read it"))
+    with _channel(web, "VIEWER") as line:
+        assert _told(line) == (_UID, 1, "SCHEDULED")
+    with _channel(web, "VIEWER") as line:
+        _ask(web, "PUT", f"/{_UID}/state", _claimed())
+        assert _told(line) == (_UID, 1, "IN PROGRESS")
+
+
+def test_an_ae_without_a_subscription_is_told_nothing(web) -> None:
+    """Whatever it listens for; nor is one that ended it."""
+    with _channel(web, "VIEWER") as line:
+        _ask(web, "POST", f"/{GLOBAL}/subscribers/VIEWER")
+        _ask(web, "POST", f"?workitem={_UID}", new_step("Read it"))
+        _told(line)
+        assert _ask(web, "DELETE", f"/{GLOBAL}/subscribers/VIEWER").status_code == 200
+        _ask(web, "PUT", f"/{_UID}/state", _claimed())
+        _ask(web, "POST", "?workitem=1.2.5", new_step("Read it"))
+        _ask(web, "POST", "/1.2.5/subscribers/VIEWER")
+        assert _told(line) == ("1.2.5", 1, "SCHEDULED")
+
+
+def _channel_url(web: WebArchive, aet: str) -> str:
+    return web.url.replace("http", "ws") + f"/dicom-web/subscribers/{aet}"
+
+
+# --- who sees which steps -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def guarded(pacs_archive) -> Iterator[WebArchive]:
+    """An archive where everybody has to log in, with a step of patient A and one of B."""
+    plugins = {"dicomweb": pacs_dicomweb.plugin, "ups": pacs_ups.plugin}
+    web = serve_http(pacs_archive, plugins, http={"login": "required"})
+    steps = Steps(web.running.archive.tables(NAME))
+    for patient in "AB":
+        made = new_step("Read it", PatientID=patient, StudyInstanceUID=f"1.2.{ord(patient)}")
+        steps.create(f"1.9.{ord(patient)}", made)
+    return web
+
+
+_A, _B = "1.9.65", "1.9.66"
+
+
+def _login(web: WebArchive, *limits: Limit) -> dict[str, str]:
+    accounts = Accounts(web.running.archive.tables("http"))
+    return {"Authorization": f"Bearer {accounts.create_token('t', ['admin'], limits=limits)}"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "seen"),
+    [
+        ((Limit(patients=("A",)),), [_A]),
+        ((Limit(patients=("?",)),), [_A, _B]),
+        ((Limit(studies=("1.2.66",)),), [_B]),
+        ((Limit(patients=("A",), studies=("1.2.66",)),), []),
+        ((Limit(patients=("A",)), Limit(studies=("1.2.66",))), [_A, _B]),
+        ((Limit(modalities=("CT",)),), []),
+        ((Limit(patients=("A",), labels=("x",)),), []),
+        ((Limit(ae_titles=("*",)),), []),
+        ((), [_A, _B]),
+    ],
+)
+def test_a_limited_login_sees_the_steps_within_its_limits(guarded, limits, seen) -> None:
+    """By patient and study; a limit that a step does not decide admits none."""
+    login = _login(guarded, *limits)
+    found = _ask(guarded, "GET", "", login=login)
+    listed = [each["00080018"]["Value"][0] for each in found.json()] if found.content else []
+    assert listed == seen
+    for uid in (_A, _B):
+        wanted = 200 if uid in seen else 404
+        assert _ask(guarded, "GET", f"/{uid}", login=login).status_code == wanted
+
+
+def test_a_limited_login_changes_nothing_else(guarded) -> None:
+    """What it may not see is as if it were not there; and nothing is moved out of its reach."""
+    login = _login(guarded, Limit(patients=("A",)))
+    label, moved = _of(ProcedureStepLabel="x"), _of(PatientID="B")
+    for method, path, *body in (
+        ("POST", "", label),
+        ("PUT", "/state", _claimed()),
+        ("POST", "/cancelrequest"),
+        ("POST", "/subscribers/WATCHER"),
+        ("DELETE", "/subscribers/WATCHER"),
+    ):
+        assert _ask(guarded, method, f"/{_B}{path}", *body, login=login).status_code == 404
+    assert _ask(guarded, "POST", f"/{_A}", moved, login=login).status_code == 403
+    other = new_step("x", PatientID="B")
+    assert _ask(guarded, "POST", "?workitem=1.9.1", other, login=login).status_code == 403
+    assert _ask(guarded, "POST", f"/{GLOBAL}/subscribers/VIEWER", login=login).status_code == 403
+    assert _ask(guarded, "POST", f"/{_A}", label, login=login).status_code == 200
+    steps = Steps(guarded.running.archive.tables(NAME))
+    assert steps.get(_B).dataset.ProcedureStepLabel == "Read it"
+    assert steps.get(_A).dataset.PatientID == "A"
+
+
+def test_a_limited_login_opens_no_channel(guarded) -> None:
+    """What an AE is told may be of any patient."""
+    login = _login(guarded, Limit(patients=("A",)))
+    with (
+        pytest.raises(InvalidStatus) as caught,
+        guarded.websocket("/dicom-web/subscribers/VIEWER", additional_headers=login),
+    ):
+        pass
+    assert caught.value.response.status_code == 403
+    with guarded.websocket("/dicom-web/subscribers/VIEWER", additional_headers=_login(guarded)):
+        pass

@@ -26,6 +26,7 @@ from pacs_framework.network.errors import NormalizedFailure
 from pacs_framework.network.normalized import NormalizedService, Operation, Outcome
 from pacs_framework.network.service import CommandField, Request, SupportedContext
 from pacs_ups.actions import ActionType, act
+from pacs_ups.state.channels import Channels
 from pacs_ups.state.model import Code, Result, StepError
 from pacs_ups.state.outbox import Outbox
 from pacs_ups.state.searching import answer_to, has_unsupported
@@ -214,7 +215,7 @@ class QueryService(_StepService):
 def services(archive: Archive, settings: UpsSettings) -> list[_StepService]:
     """One for each SOP class, on one state."""
     store = archive.tables(NAME)
-    tellers = Tellers(archive, Outbox(store), settings)
+    tellers = Tellers(archive, Outbox(store), Channels(store), settings)
     steps = Steps(store, worklist_label=settings.worklist_label, ring=tellers.ring)
     subscriptions = Subscriptions(
         store,

@@ -6,11 +6,26 @@ Columns of a step hold what queries narrow by; the exact decision is
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
 
 from pacs_framework.tables import TEXT, TIME, PluginTables, lease_columns, new_metadata
 
-__all__ = ["NAME", "TABLES", "event", "global_subscription", "step", "subscriber", "subscription"]
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = [
+    "NAME",
+    "TABLES",
+    "channel",
+    "channel_event",
+    "event",
+    "global_subscription",
+    "step",
+    "subscriber",
+    "subscription",
+]
 
 NAME = "ups"
 """The plugin's name, under which its tables are found."""
@@ -96,4 +111,57 @@ subscriber = sa.Table(
     sa.Index(None, "due"),
 )
 
-TABLES = PluginTables(metadata=_metadata)
+# Event channels that are open (UPS-RS), each in the process that owns it.
+channel = sa.Table(
+    "ups_channel",
+    _metadata,
+    sa.Column("id", TEXT, primary_key=True),
+    _text("aet"),
+    _text("owner"),
+    sa.Index(None, "aet"),
+    sa.Index(None, "owner"),
+)
+
+# What has not been sent on a channel yet: of each event as many rows as its AE has channels.
+channel_event = sa.Table(
+    "ups_channel_event",
+    _metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("channel_fk", TEXT, sa.ForeignKey(channel.c.id), nullable=False),
+    _text("uid"),
+    sa.Column("type", sa.Integer, nullable=False),
+    sa.Column("information", sa.LargeBinary, nullable=False),
+    sa.Column("made", TIME, nullable=False),
+    sa.Index(None, "channel_fk", "id"),
+    sqlite_autoincrement=True,
+)
+
+
+def _add_channels(connection: Connection) -> None:
+    """Version 2: event channels."""
+    made = new_metadata()
+    channels = sa.Table(
+        "ups_channel",
+        made,
+        sa.Column("id", TEXT, primary_key=True),
+        _text("aet"),
+        _text("owner"),
+        sa.Index(None, "aet"),
+        sa.Index(None, "owner"),
+    )
+    sa.Table(
+        "ups_channel_event",
+        made,
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("channel_fk", TEXT, sa.ForeignKey(channels.c.id), nullable=False),
+        _text("uid"),
+        sa.Column("type", sa.Integer, nullable=False),
+        sa.Column("information", sa.LargeBinary, nullable=False),
+        sa.Column("made", TIME, nullable=False),
+        sa.Index(None, "channel_fk", "id"),
+        sqlite_autoincrement=True,
+    )
+    made.create_all(connection)
+
+
+TABLES = PluginTables(metadata=_metadata, version=2, upgrades={2: _add_channels})

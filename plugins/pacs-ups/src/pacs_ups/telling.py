@@ -20,6 +20,7 @@ from pacs_framework.network.association import outgoing_calls
 from pacs_framework.network.wire import Calls
 from pacs_framework.tables import Pauses, now
 from pacs_framework.waking import Waker
+from pacs_ups.bells import BELL, FOLDER, channels_of, ring_channels
 from pacs_ups.reporting import Line, NotTold, line_to
 from pacs_ups.state.outbox import Outbox, Subscriber
 
@@ -28,16 +29,11 @@ if TYPE_CHECKING:
 
     from pacs_framework.archive.archive import Archive
     from pacs_ups.settings import UpsSettings
+    from pacs_ups.state.channels import Channels
     from pacs_ups.state.steps import Steps
     from pacs_ups.state.subscribing import Subscriptions
 
-__all__ = ["BELL", "FOLDER", "Tellers"]
-
-FOLDER = "ups"
-"""In the folder of the archive's data: who works here, and a bell."""
-
-BELL = "bell"
-"""Rung by commands that changed something."""
+__all__ = ["Tellers"]
 
 _THREADS = 4  # so that a peer that does not answer holds up no other
 _LEASE = 60.0  # seconds to connect, before those that an answer may take
@@ -55,9 +51,12 @@ class Tellers:
     taken over at once when it died beside us, else when its lease is over.
     """
 
-    def __init__(self, archive: Archive, outbox: Outbox, settings: UpsSettings) -> None:
+    def __init__(
+        self, archive: Archive, outbox: Outbox, channels: Channels, settings: UpsSettings
+    ) -> None:
         self._archive = archive
         self._outbox = outbox
+        self._channels = channels
         self._settings = settings
         self._folder = archive.data / FOLDER
         self._lease = _LEASE + 2 * settings.report_timeout
@@ -73,6 +72,7 @@ class Tellers:
         self.owner = self._claim.folder.name
         self._take_over()
         if first:
+            self._close_forgotten()
             self._outbox.retry()  # who was away may be back
         if first and self._settings.event_reports:
             subscriptions.restarted(self._settings.fallback_aets)
@@ -92,7 +92,7 @@ class Tellers:
         A report that is under way may still be answered, so that it is not sent twice.
         """
         self._stopping.set()
-        self.ring()
+        self._wake()
         deadline = time.monotonic() + _GRACE
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0))
@@ -109,7 +109,11 @@ class Tellers:
             self._let_go()
 
     def ring(self) -> None:
-        """Look what is due, now."""
+        """Something has changed: look what is due, here and where event channels are."""
+        self._wake()
+        ring_channels(self._archive.data)
+
+    def _wake(self) -> None:
         for alarm in self._alarms:
             alarm.ring()
 
@@ -140,7 +144,7 @@ class Tellers:
             elif number:
                 self._alarms[number].wait(self._until_due())
             elif self._bell in self._alarms[0].wait(self._until_due_or_deleted(), self._bell):
-                self.ring()
+                self._wake()
 
     def _until_due(self) -> float | None:
         seconds = self._outbox.pause(self._lease)
@@ -163,6 +167,21 @@ class Tellers:
         """From processes of this machine that are gone."""
         for folder in abandoned(self._folder):
             self._outbox.release(folder.name)
+        for folder in abandoned(channels_of(self._archive.data)):
+            self._channels.release(folder.name)
+        self._channels.expire(self._oldest())
+
+    def _close_forgotten(self) -> None:
+        """Channels that a copy of the database has brought along. On PostgreSQL they may be those
+        of another node, and end when nobody takes what waits for them.
+        """
+        if not self._outbox.is_shared:
+            owners = [each.name for each in living(channels_of(self._archive.data))]
+            self._channels.keep_only(owners)
+
+    def _oldest(self) -> dt.datetime:
+        """What was made before then is given up."""
+        return now() - dt.timedelta(seconds=self._settings.give_up_after)
 
     def _delete_ended(self) -> None:
         gone = self._steps.delete_ended(now() - self._kept)
@@ -176,6 +195,9 @@ class Tellers:
         if not self._outbox.waiting(found.aet, 1):  # given up in the meantime
             self._outbox.finish(found, self.owner)
             return
+        if self._is_told_otherwise(found):
+            self._outbox.finish(found, self.owner)
+            return
         try:
             with line_to(self._archive, found.aet, self._settings.report_timeout) as line:
                 told = self._tell_all(found, line)
@@ -185,6 +207,20 @@ class Tellers:
                 self._put_off(found, str(error))
             return
         log.info("steps reported", events=told)
+
+    def _is_told_otherwise(self, found: Subscriber) -> bool:
+        """By an event channel, when it has one. Who is no peer waits for one, and no longer than
+        others wait for their next attempt.
+        """
+        if self._channels.take_over(found.aet, self.owner):
+            ring_channels(self._archive.data)
+            return True
+        if self._archive.peers.by_aet(found.aet) is not None:
+            return False
+        dropped = self._outbox.drop(found.aet, self._oldest())
+        if dropped:
+            _log.warning("reports given up", aet=found.aet, events=dropped)
+        return True
 
     def _tell_all(self, found: Subscriber, line: Line) -> int:
         """What waits, in order, until nothing does; how much that was."""
@@ -207,8 +243,7 @@ class Tellers:
 
     def _put_off(self, found: Subscriber, error: str) -> None:
         settings = self._settings
-        before = now() - dt.timedelta(seconds=settings.give_up_after)
-        dropped = self._outbox.drop(found.aet, before)
+        dropped = self._outbox.drop(found.aet, self._oldest())
         if dropped:
             _log.warning("reports given up", aet=found.aet, events=dropped)
         pauses = Pauses(first=settings.retry_first, longest=settings.retry_longest)

@@ -6,18 +6,20 @@ to do the same, which they do because they call the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset
 
-from pacs_framework.waking import ring
+from pacs_ups.bells import channels_of, ring_all
+from pacs_ups.channels import EventChannel, EventChannels
+from pacs_ups.state.channels import Channels
 from pacs_ups.state.searching import answer_to
 from pacs_ups.state.steps import Steps
 from pacs_ups.state.subscribing import Subscriptions
 from pacs_ups.tables import NAME
-from pacs_ups.telling import BELL, FOLDER
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
@@ -33,6 +35,7 @@ class WebSteps:
 
     steps: Steps
     subscriptions: Subscriptions
+    channels: EventChannels
     max_answers: int
 
     def create(self, uid: str, dataset: Dataset) -> Result:
@@ -73,15 +76,16 @@ class WebSteps:
         """Subscribe it to no new steps."""
         return self.subscriptions.suspend(uid, aet)
 
+    def open_channel(self, aet: str, ring: Callable[[], None]) -> EventChannel:
+        """A channel for the reports to an AE; ``ring`` is called when some may wait."""
+        return self.channels.open(aet, ring)
+
 
 def web_steps(archive: Archive, settings: UpsSettings) -> WebSteps:
     """What the hook returns: on the same tables as the DIMSE services."""
     store = archive.tables(NAME)
-    bell = archive.data / FOLDER / BELL
-
-    def rung() -> None:
-        ring(bell)
-
+    rung = partial(ring_all, archive.data)
+    channels = EventChannels(Channels(store), store, channels_of(archive.data))
     return WebSteps(
         steps=Steps(store, worklist_label=settings.worklist_label, ring=rung),
         subscriptions=Subscriptions(
@@ -89,7 +93,9 @@ def web_steps(archive: Archive, settings: UpsSettings) -> WebSteps:
             knows=lambda aet: archive.peers.by_aet(aet) is not None,
             reports=settings.event_reports,
             locks=settings.deletion_locks,
+            has_channels=True,
             ring=rung,
         ),
+        channels=channels,
         max_answers=settings.max_answers,
     )

@@ -12,14 +12,14 @@ import click
 
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.peer import Call
-from pacs_framework.waking import ring
+from pacs_ups.bells import ring_all
 from pacs_ups.commands.places import Peer, Place
 from pacs_ups.settings import UpsSettings
+from pacs_ups.state.channels import Channels
 from pacs_ups.state.outbox import Outbox
 from pacs_ups.state.steps import Steps
 from pacs_ups.state.subscribing import Subscriptions
 from pacs_ups.tables import NAME
-from pacs_ups.telling import BELL, FOLDER
 
 if TYPE_CHECKING:
     from pacs_framework.app import Configured
@@ -39,6 +39,7 @@ class Local:
     steps: Steps
     subscriptions: Subscriptions
     outbox: Outbox
+    channels: Channels
     ring: Callable[[], None]
 
 
@@ -47,8 +48,7 @@ def opened(choice: ArchiveChoice) -> Iterator[Local]:
     """The state in the database of the chosen archive. Raises as a start does."""
     configured = choice.configured()
     settings = _settings(configured)
-    bell = configured.data / FOLDER / BELL
-    changed = functools.partial(ring, bell)
+    changed = functools.partial(ring_all, configured.data)
     known = {peer.aet for peer in configured.settings.peers.values()}
     with configured.open_tables() as tables:
         store = tables(NAME)
@@ -56,6 +56,7 @@ def opened(choice: ArchiveChoice) -> Iterator[Local]:
             Steps(store, worklist_label=settings.worklist_label, ring=changed),
             Subscriptions(store, knows=known.__contains__, ring=changed),
             Outbox(store),
+            Channels(store),
             changed,
         )
 

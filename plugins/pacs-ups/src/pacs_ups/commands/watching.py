@@ -24,7 +24,7 @@ _SCOPES = {GLOBAL: "all steps", FILTERED: "steps that match"}
 @click.option("--retry", is_flag=True, help="Try those again now that could not be told.")
 @json_option
 def subscriptions(choice: ArchiveChoice, end: str, retry: bool, as_json: bool) -> None:
-    """List who is told of which steps, and what waits to be told.
+    """List who is told of which steps, what waits to be told, and which event channels are open.
 
     \b
     Example:
@@ -39,11 +39,13 @@ def subscriptions(choice: ArchiveChoice, end: str, retry: bool, as_json: bool) -
             local.ring()
         found = [_row(each) for each in local.subscriptions.listed()]
         waiting = [_waiting(*each) for each in local.outbox.subscribers()]
+        channels = [{"aet": aet, "events": events} for aet, events in local.channels.listed()]
     if as_json:
-        print_json({"subscriptions": found, "waiting": waiting})
+        print_json({"subscriptions": found, "waiting": waiting, "channels": channels})
         return
     _print(found, ("aet", "scope", "lock"), "nobody is subscribed")
     _print(waiting, ("aet", "events", "attempts", "due", "error"), "nothing waits to be told")
+    _print(channels, ("aet", "events"), "no event channel is open")
 
 
 def _row(found: Subscription) -> dict[str, Any]:

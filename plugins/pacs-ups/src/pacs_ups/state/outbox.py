@@ -13,41 +13,60 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pacs_framework.dicom.packed import pack, unpack
 from pacs_framework.tables import Leases, insert, now
-from pacs_ups.state.model import Event, EventType
+from pacs_ups.state.standing import (
+    Waiting,
+    announce,
+    columns_of,
+    put_on_channels,
+    standing_channels,
+    waiting_of,
+)
 from pacs_ups.tables import event, subscriber
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from pacs_framework.tables import TableStore
+    from pacs_ups.state.model import Event
 
-__all__ = ["Outbox", "Subscriber", "Waiting", "enqueue"]
+__all__ = ["Outbox", "Subscriber", "enqueue", "put_into_outbox"]
 
 _e, _s = event.c, subscriber.c
 
 
 def enqueue(connection: Connection, told: Mapping[str, Sequence[Event]]) -> None:
-    """Have AE titles told of events, in this order, when the transaction commits."""
-    made = now()
-    rows = [
-        {
-            "aet": aet,
-            "uid": each.uid,
-            "type": int(each.type),
-            "information": pack(each.information),
-            "made": made,
-        }
-        for aet, events in told.items()
-        for each in events
-    ]
-    if not rows:
+    """Have AE titles told of events, in this order, when the transaction commits.
+
+    Who has event channels open is told on each of them, and nobody else by association.
+    """
+    told = {aet: events for aet, events in told.items() if events}
+    if not told:
         return
-    connection.execute(sa.insert(event), rows)
-    for aet in sorted(aet for aet, events in told.items() if events):  # in one order: no deadlock
+    made = now()
+    standing = standing_channels(connection, told)
+    put_on_channels(
+        connection,
+        [(each, event, made) for aet in standing for each in standing[aet] for event in told[aet]],
+    )
+    put_into_outbox(
+        connection,
+        [(aet, event, made) for aet in told if aet not in standing for event in told[aet]],
+    )
+    announce(connection)
+
+
+def put_into_outbox(connection: Connection, told: Sequence[tuple[str, Event, dt.datetime]]) -> None:
+    """Have AEs told of events, each of which was made then."""
+    if not told:
+        return
+    connection.execute(
+        sa.insert(event),
+        [{"aet": aet, **columns_of(each), "made": made} for aet, each, made in told],
+    )
+    for aet in sorted({aet for aet, _, _ in told}):  # in one order: no deadlock
         row = insert(subscriber, connection).values(
-            aet=aet, due=made, owner="", rung=1, attempts=0, error=""
+            aet=aet, due=now(), owner="", rung=1, attempts=0, error=""
         )
         connection.execute(
             row.on_conflict_do_update(
@@ -69,21 +88,17 @@ class Subscriber:
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """An event with its number; smaller ones go first."""
-
-    id: int
-    event: Event
-    made: dt.datetime
-
-
 class Outbox:
     """The events of ``store`` that wait; safe to use from many threads."""
 
     def __init__(self, store: TableStore) -> None:
         self._store = store
         self._leases = Leases(store, subscriber, _s.aet)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other nodes may work on it."""
+        return self._leases.is_shared
 
     def claim(self, owner: str, until: dt.datetime) -> Subscriber | None:
         """The subscriber that has been due for longest, if there is one, now ours."""
@@ -95,18 +110,7 @@ class Outbox:
             rows = connection.execute(
                 sa.select(event).where(_e.aet == aet).order_by(_e.id).limit(most)
             )
-            return [
-                Waiting(
-                    id=row.id,
-                    event=Event(
-                        uid=row.uid,
-                        type=EventType(row.type),
-                        information=unpack(row.information),
-                    ),
-                    made=row.made,
-                )
-                for row in rows
-            ]
+            return list(map(waiting_of, rows))
 
     def renew(self, aet: str, owner: str, until: dt.datetime) -> bool:
         """Stay the owner until then; False when somebody else is by now."""
@@ -160,7 +164,8 @@ class Outbox:
     def retry(self, aets: Collection[str] = ()) -> int:
         """Make those who wait due at once, all or ``aets``; how many that are."""
         chosen = _s.aet.in_(aets) if aets else sa.true()
-        return self._leases.hurry(_s.due.is_not(None), _s.owner == "", chosen)
+        waits = _s.due.is_not(None) | _s.aet.in_(sa.select(_e.aet))
+        return self._leases.hurry(waits, _s.owner == "", chosen)
 
     def subscribers(self) -> Iterable[tuple[Subscriber, int]]:
         """Everybody with events that wait, and how many."""

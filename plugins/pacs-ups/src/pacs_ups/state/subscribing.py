@@ -49,14 +49,16 @@ def _anybody(aet: str) -> bool:
 class Subscriptions:
     """The subscriptions in ``store``; safe to use from many threads.
 
-    ``knows`` says whether an AE can be told anything. ``reports`` is whether anybody is, ``locks``
-    whether subscribers may keep steps from deletion. ``ring`` is called when events may wait.
+    ``knows`` says whether an AE can be told anything by association; with ``has_channels`` anybody
+    can, who opens an event channel. ``reports`` is whether anybody is, ``locks`` whether
+    subscribers may keep steps from deletion. ``ring`` is called when events may wait.
     """
 
     store: TableStore
     knows: Callable[[str], bool] = _anybody
     reports: bool = True
     locks: bool = True
+    has_channels: bool = False
     ring: Callable[[], None] = _nothing
 
     def subscribe(self, uid: str, aet: str, *, lock: bool, keys: Dataset | None = None) -> Result:
@@ -138,7 +140,7 @@ class Subscriptions:
     def _check(self, aet: str) -> None:
         if not self.reports:
             raise StepError(Code.NO_EVENT_REPORTS, "event reports are switched off")
-        if not self.knows(aet):
+        if not (self.has_channels or self.knows(aet)):
             raise StepError(Code.UNKNOWN_RECEIVING_AE, f"no peer has the AE title {aet!r}")
 
     def _check_known(self, connection: Connection, aet: str) -> None:
