@@ -11,6 +11,7 @@ from pydicom.uid import generate_uid
 
 import pacs_dicomweb.plugin
 from pacs_dicomweb.tables import run
+from pacs_dicomweb.wado import prepared
 from pacs_dicomweb.wado.metadata import MetadataService
 from pacs_framework import hookimpl
 from pacs_framework.archive.corrections import PatientKey
@@ -20,6 +21,7 @@ from pacs_framework.testing.instances import make_instance
 from pacs_http.testing import serve_http
 
 _PATIENT_ID, _INSTANCE_UID, _COMMENT = "00100020", "00080018", "00204000"
+_ONE_THREAD = {"threads": 1}
 
 
 def _metadata(web, path: str) -> list[dict]:
@@ -29,7 +31,18 @@ def _metadata(web, path: str) -> list[dict]:
     return answer.json()
 
 
+@pytest.fixture
+def web(pacs_archive):
+    """An archive that answers one request after the other (see `_kept`)."""
+    return serve_http(pacs_archive, {"dicomweb": pacs_dicomweb.plugin}, http=_ONE_THREAD)
+
+
 def _kept(web) -> int:
+    """How many runs are kept. That happens when an answer has gone out; the only thread of the
+    server takes no other request before.
+    """
+    with web.client() as client:
+        client.get("/health/live").raise_for_status()
     with web.running.archive.tables("dicomweb").reading() as connection:
         return connection.scalar(sa.select(sa.func.count()).select_from(run))
 
@@ -233,7 +246,7 @@ class _Pseudonyms:
 def test_a_view_is_never_kept_and_tells_nothing_of_what_is_behind_it(pacs_archive, path_of) -> None:
     """Metadata, instance, frames and bulk data are those of the view."""
     hooks = {"dicomweb": pacs_dicomweb.plugin, "views": _Pseudonyms()}
-    web = serve_http(pacs_archive, hooks)
+    web = serve_http(pacs_archive, hooks, http=_ONE_THREAD)
     instance = make_instance(PatientID="REAL", PatientName="Doe^Jane")
     web.running.take_in(instance)
     with web.client() as client:
@@ -284,11 +297,32 @@ def test_what_is_kept_back_is_nowhere(pacs_archive, make_series, path_of, parts_
 def test_room_is_bounded(pacs_archive, make_series, path_of) -> None:
     """What was prepared first goes first; none is kept where there is to be no room."""
     settings = {"plugin": {"dicomweb": {"metadata_mebibytes": 0}}}
-    web = serve_http(pacs_archive, {"dicomweb": pacs_dicomweb.plugin}, settings=settings)
+    plugins = {"dicomweb": pacs_dicomweb.plugin}
+    web = serve_http(pacs_archive, plugins, settings=settings, http=_ONE_THREAD)
     series = make_series(2)
     web.running.take_in(*series)
     assert len(_metadata(web, path_of(series[0], "series"))) == 2
     assert _kept(web) == 0
+
+
+def test_what_is_much_is_kept_before_the_end(web, make_series, path_of, monkeypatch) -> None:
+    """A study of any size: what waits for the end of its answer is bounded, and all of it kept."""
+    monkeypatch.setattr(prepared, "_MOST_HELD", 1)
+    written = []
+    write = prepared.PreparedMetadata.write
+
+    def noted(self, made, moment):
+        written.append(len(made))
+        write(self, made, moment)
+
+    monkeypatch.setattr(prepared.PreparedMetadata, "write", noted)
+    one, other = make_series(2), make_series(3)
+    for each in other:
+        each.StudyInstanceUID = one[0].StudyInstanceUID
+    web.running.take_in(*one, *other)
+    assert len(_metadata(web, path_of(one[0], "study"))) == 5
+    assert _kept(web) == 2
+    assert written == [1, 1]
 
 
 def test_nothing_in_a_value_is_taken_for_a_reference(web, path_of) -> None:

@@ -25,7 +25,6 @@ from pacs_framework.archive.candidates import (
 )
 from pacs_framework.archive.corrections import CORRECTABLE
 from pacs_framework.archive.query_keys import COUNTS, KeyPlan
-from pacs_framework.archive.stored_header import read_attributes
 from pacs_framework.dicom.attributes import Level
 from pacs_framework.errors import ObjectNotFound, UnreadableInstance
 from pacs_framework.index.aggregates import count_below, first_instances, values_below
@@ -35,11 +34,11 @@ from pacs_framework.index.what_holds import what_holds
 if TYPE_CHECKING:
     from sqlalchemy import Column
 
+    from pacs_framework.archive.header_memory import HeaderMemory
     from pacs_framework.archive.reach import Reach
     from pacs_framework.index.aggregates import FirstInstance
     from pacs_framework.index.database import Database
     from pacs_framework.index.prepared import Cursor
-    from pacs_framework.storage import StorageBackend
 
 __all__ = ["Answers", "Candidate"]
 
@@ -69,13 +68,13 @@ class Answers:
     def __init__(
         self,
         database: Database,
-        storage: StorageBackend,
+        headers: HeaderMemory,
         plan: KeyPlan,
         within: Reach | None = None,
     ) -> None:
         self._database = database
         self._within = within
-        self._storage = storage
+        self._headers = headers
         self._plan = plan
         self._own = list(plan.own.items())
         spoken_of = {plan.level, *(level for level, _ in plan.lists.values())}
@@ -153,8 +152,7 @@ class Answers:
         if row is None:
             return Dataset()
         try:
-            with self._storage.open(row.storage_key, offset=row.dataset_offset) as data:
-                found = read_attributes(data, row.transfer_syntax_uid, self._plan.header)
+            found = self._headers.read(row, self._plan.header)
         except (ObjectNotFound, UnreadableInstance) as error:
             # One bad object must not end a query over a million others; `pacs verify` names it.
             _log.error(
@@ -163,18 +161,18 @@ class Answers:
                 error=str(error),
             )
             return Dataset()
-        self._correct(found, row.sop_instance_uid)
-        return found
+        return self._corrected(found, row.sop_instance_uid)
 
-    def _correct(self, found: Dataset, sop_instance_uid: str) -> None:
-        """Corrected attributes of the patient take the place of those of the stored header."""
+    def _corrected(self, stored: Dataset, sop_instance_uid: str) -> Dataset:
+        """With corrected attributes of the patient in place of those of the stored header."""
         asked = {_CORRECTABLE[tag]: tag for tag in self._plan.header if tag in _CORRECTABLE}
         if not asked and OTHER_IDS not in self._plan.header:
-            return
+            return stored
         with reading(self._database) as connection:
             holds = what_holds(connection, sop_instance_uid)
         if holds is None:
-            return
+            return stored
+        found = Dataset(dict(stored.items()))
         for keyword, tag in asked.items():
             if keyword in holds.demographics:
                 found[tag] = text_element(tag, dictionary_VR(tag), holds.demographics[keyword])
@@ -182,6 +180,7 @@ class Answers:
             also_known = with_linked(found, holds.linked)
             if also_known is not None:
                 found.add(also_known)
+        return found
 
     def finish(self, candidate: Candidate, retrieve_aet: str) -> Dataset:
         """The whole answer: with the keys that are about the answer, and the unsupported empty."""

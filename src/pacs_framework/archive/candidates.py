@@ -109,8 +109,11 @@ def _copy_item(keys: Dataset | None, item: Dataset, outer: tuple[str, ...]) -> D
 
 def _encodings_of(dataset: Dataset, outer: tuple[str, ...] | None) -> tuple[str, ...]:
     """The character sets of a data set, which an item without its own inherits (PS3.5 7.5.3)."""
-    declared = dataset.get_item(_SPECIFIC_CHARACTER_SET)
-    value = declared.value if isinstance(declared, RawDataElement) else None
+    declared: RawDataElement | DataElement | None = dataset.get_item(_SPECIFIC_CHARACTER_SET)
+    value = None if declared is None else declared.value
+    if value and not isinstance(value, bytes):  # pydicom has looked at it for another element
+        terms = (value,) if isinstance(value, str) else value
+        value = "\\".join(map(str, terms)).encode("ascii", "replace")
     return python_encodings(value) if value else outer or _ASCII
 
 

@@ -15,6 +15,7 @@ from pydicom import Dataset
 from pydicom.valuerep import VR
 
 from pacs_framework.archive.answers import Answers, Candidate
+from pacs_framework.archive.header_memory import HeaderMemory
 from pacs_framework.archive.narrowing import narrow
 from pacs_framework.archive.query_keys import KeyPlan, Root, check_unique_keys, plan_keys
 from pacs_framework.dicom.charset import encode_identifier_charset
@@ -41,7 +42,7 @@ def _in_character_set(answer: Dataset, preferred: str | Sequence[str] | None) ->
     """An answer with the Specific Character Set that carries it; plain ASCII needs none."""
     for element in answer.values():
         value = element.value
-        if value is not None and (element.VR == VR.SQ or not str(value).isascii()):
+        if value and (element.VR == VR.SQ or not str(value).isascii()):
             return encode_identifier_charset(answer, preferred)
     return answer
 
@@ -70,7 +71,7 @@ class QueryService:
 
     def __init__(self, database: Database, storage: StorageBackend) -> None:
         self._database = database
-        self._storage = storage
+        self._headers = HeaderMemory(storage)
 
     def find(
         self,
@@ -98,7 +99,7 @@ class QueryService:
         """
         check_unique_keys(identifier, level, root, relational=relational)
         plan = plan_keys(identifier, level)
-        answers = Answers(self._database, self._storage, plan, within)
+        answers = Answers(self._database, self._headers, plan, within)
         search = _Search(
             self._database, plan, answers, combined_datetime=combined_datetime, within=within
         )

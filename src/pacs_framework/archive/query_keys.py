@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pydicom.datadict import keyword_for_tag
+from pydicom.tag import BaseTag
 from pydicom.valuerep import VR
 
 from pacs_framework.archive.candidates import creator_of
@@ -175,9 +176,10 @@ def plan_keys(identifier: Dataset, level: Level) -> KeyPlan:
     """
     plan = KeyPlan(level=level, identifier=identifier)
     try:
-        for element in identifier:
-            if element.tag.element != 0:  # group lengths say nothing
-                _place(plan, element)
+        # In the order of tags, without pydicom's comparisons of them, which are Python.
+        for tag in sorted(map(int, identifier.keys())):
+            if tag & 0xFFFF:  # group lengths say nothing
+                _place(plan, identifier[BaseTag(tag)])
     except (ValueError, TypeError, OverflowError, LookupError) as error:
         raise QueryError(f"a key holds no value of its VR ({type(error).__name__})") from error
     return plan
@@ -200,7 +202,8 @@ def _place(plan: KeyPlan, element: DataElement) -> None:
         plan.unsupported.add(element.tag)
     else:
         plan.header.add(element.tag)
-    if element.tag not in plan.unsupported | plan.echoed and keyword not in _NEVER_MATCHED:
+    unheeded = element.tag in plan.unsupported or element.tag in plan.echoed
+    if not unheeded and keyword not in _NEVER_MATCHED:
         _match(plan, element)
 
 

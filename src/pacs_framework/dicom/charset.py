@@ -81,7 +81,9 @@ def decode_text(value: bytes, encodings: Sequence[str]) -> str:
     Whatever cannot be decoded becomes U+FFFD; this never raises.
     """
     if _ESCAPE not in value:
-        return value.decode(encodings[0], "replace")
+        encoding = encodings[0]
+        # By the name that Python needs not look up, which takes longer than to decode a value.
+        return value.decode("latin-1" if encoding == default_encoding else encoding, "replace")
     return "".join(_decode_part(part, encodings) for part in _parts(value))
 
 

@@ -21,10 +21,13 @@ from pacs_framework.dicom.walk import PIXEL_DATA_TAGS, UNDEFINED_LENGTH
 from pacs_framework.errors import UnreadableInstance
 
 __all__ = [
+    "FIRST_READ",
     "Forwards",
     "PixelElement",
     "Ranged",
+    "Remembered",
     "Tail",
+    "last_pixels",
     "members_of",
     "object_text",
     "parts_of",
@@ -34,7 +37,9 @@ __all__ = [
     "split_ranged",
 ]
 
-_FIRST_READ = 1 << 14
+FIRST_READ = 1 << 14
+"""Bytes that are read of a data set at first."""
+
 _MOST_AT_ONCE = 1 << 22
 _WINDOW = 1 << 16
 _LEAP = 1 << 12  # a few fragments' headers where they are short
@@ -125,7 +130,7 @@ def ranged_members(
     """The same, without reading the pixel data."""
     if transfer_syntax in DEFLATED:
         return members_of(Forwards(source), transfer_syntax, renderer, bulk_base)
-    source = _Remembered(source)
+    source = Remembered(source)
     split = split_ranged(source, transfer_syntax)
     return _members(split, ranged_tail(source, split), renderer, bulk_base)
 
@@ -135,7 +140,7 @@ def ranged_tail(source: Ranged, split: SplitDataSet) -> Tail:
     return _Leaping(source, len(split.header))
 
 
-class _Remembered:
+class Remembered:
     """A `Ranged` source whose start is read once: pixel data mostly begin in what was read."""
 
     def __init__(self, source: Ranged) -> None:
@@ -171,7 +176,7 @@ def split_ranged(source: Ranged, transfer_syntax: str) -> SplitDataSet:
 
     Its tail is not to be read: it ends where the reading did. Raises `UnreadableInstance`.
     """
-    size = _FIRST_READ
+    size = FIRST_READ
     while size < min(source.size, _MOST_AT_ONCE):
         head = source.read_at(0, size)
         try:
@@ -193,6 +198,19 @@ def _members(split: SplitDataSet, tail: Tail, renderer: Renderer, bulk_base: str
         encoding = Encoding(implicit=part.implicit, little=part.little)
         members |= renderer.members(part.header, encoding, bulk_base)
     return members
+
+
+def last_pixels(source: Ranged, header: SplitDataSet, bulk_base: str) -> dict[int, str] | None:
+    """The pixel data element behind ``header`` as a member, if there is one.
+
+    None where anything else is behind it. Raises `UnreadableInstance`.
+    """
+    parts = parts_of(header, ranged_tail(source, header))
+    next(parts)
+    element = next(parts, None)
+    if not isinstance(element, PixelElement):
+        return {} if source.size == len(header.header) else None
+    return {element.tag: _pixels(element, bulk_base)} if next(parts, None) is None else None
 
 
 def parts_of(split: SplitDataSet, tail: Tail) -> Iterator[SplitDataSet | PixelElement]:

@@ -19,7 +19,7 @@ from pacs_framework.dicom.elements import Encoding, ImageFacts, image_facts, vr_
 from pacs_framework.dicom.walk import UNDEFINED_LENGTH, Walk
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["BulkLimits", "Renderer"]
+__all__ = ["BulkLimits", "Element", "Rendered", "Renderer"]
 
 _CHARACTER_SET = 0x00080005
 _TRAILING_PADDING = 0xFFFCFFFC
@@ -59,8 +59,11 @@ class _Scope:
         return _Scope(self.encodings, self.implicit, path, self.depth + 1)
 
 
-class _Element(NamedTuple):
-    """One element: where it starts, where its value does, and where both end."""
+class Element(NamedTuple):
+    """One element: where it starts, where its value does, and where both end.
+
+    ``vr_word`` is the VR as the word that it is encoded in, 0 where there is none.
+    """
 
     tag: int
     vr_word: int
@@ -84,9 +87,11 @@ class Renderer:
         numbers (from 1), such as ``54000100/1/54001010``. Left out are group lengths and padding;
         Specific Character Set says UTF-8 (PS3.18 F.2.1). Raises `UnreadableInstance`.
         """
-        run = _Run(self, header, encoding, bulk_base)
-        found, _ = run.data_set(0, len(header), _Scope(_ASCII, encoding.implicit))
-        return found
+        return self.render(header, encoding, bulk_base).members
+
+    def render(self, header: bytes, encoding: Encoding, bulk_base: str) -> Rendered:
+        """The same, with what it takes to render single elements of headers that are alike."""
+        return Rendered(_Run(self, header, encoding, bulk_base))
 
     def memory(self, context: tuple[object, ...]) -> dict[bytes, str]:
         """What was made of elements in one context: encoding and character sets."""
@@ -97,14 +102,49 @@ class Renderer:
         return self.remembered.setdefault(context, {})
 
 
+class Rendered:
+    """A header that was rendered: its ``members`` (see `Renderer.members`), its ``elements`` at the
+    top level in the order in which they came, and what they were read by.
+
+    Character sets and private creators are those that hold at its end.
+    """
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self._scope = _Scope(_ASCII, run.encoding.implicit)
+        self.members, _ = run.data_set(0, len(run.data), self._scope)
+        self.elements: Sequence[Element] = run.elements
+        self.header = run.data
+        self.encoding = run.encoding
+
+    def vr(self, element: Element) -> str:
+        """The VR of one of the elements; UN where nothing tells it."""
+        return self._run.vr(element, self._scope)
+
+    def plain(self, tag: int, vr: str, value: bytes) -> str:
+        """The attribute in another header that has all that decides in common with this one.
+
+        Not of a sequence, nor of what decides: character sets, creators, what images consist of.
+        """
+        return self._run.plain(tag, vr, value, self._scope)
+
+    def element_of(self, header: bytes, pos: int) -> tuple[str, int]:
+        """The same of any element, which begins at ``pos`` there, and where it ends.
+
+        Raises `UnreadableInstance`.
+        """
+        return self._run.like(header).element_at(pos, self._scope)
+
+
 class _Run:
     """One header. Sequences are entered by recursion, which `DEPTH_LIMIT` bounds."""
 
     def __init__(self, renderer: Renderer, data: bytes, encoding: Encoding, base: str) -> None:
         self._renderer = renderer
         self._limits = renderer.limits
-        self._data = data
-        self._encoding = encoding
+        self.data = data
+        self.encoding = encoding
+        self.elements: list[Element] = []
         self._little = encoding.little
         self._order = encoding.order
         self._walk = Walk(data, len(data), self._order)
@@ -112,10 +152,16 @@ class _Run:
         self._references = 0
         self._facts: ImageFacts | None = None
 
+    def like(self, data: bytes) -> _Run:
+        """A run over another header, for elements that are read as those of this one are."""
+        run = _Run(self._renderer, data, self.encoding, self._base)
+        run._facts = self.facts
+        return run
+
     @property
     def facts(self) -> ImageFacts:
         if self._facts is None:
-            self._facts = image_facts(self._data, self._encoding)
+            self._facts = image_facts(self.data, self.encoding)
         return self._facts
 
     def data_set(self, pos: int, end: int | None, scope: _Scope) -> tuple[dict[int, str], int]:
@@ -126,31 +172,46 @@ class _Run:
             raise UnreadableInstance(f"sequences are nested more than {DEPTH_LIMIT} levels deep")
         self._remember(scope)
         found: dict[int, str] = {}
-        order, stop = self._order, len(self._data) if end is None else end
+        order, stop = self._order, len(self.data) if end is None else end
+        note = self.elements.append if not scope.depth else _nothing
         while pos + 8 <= stop:
             word, vr_word, value, length = self._head(pos, implicit=scope.implicit)
             if word == order.item_end and end is None:
                 return _sorted(found), value
-            tag = order.tag(word)
+            tag, start = order.tag(word), pos
             if length == UNDEFINED_LENGTH:
                 found[tag], pos = self._open_ended(tag, word, vr_word, value, scope)
+                note(Element(tag, vr_word, start, value, pos))
                 continue
             following = value + length
             if following > stop:
                 raise UnreadableInstance(f"an element at offset {pos} is cut off")
+            element = Element(tag, vr_word, start, value, following)
+            note(element)
             if tag & 0xFFFF and tag >= _FIRST_OF_A_DATA_SET and tag != _TRAILING_PADDING:
-                found[tag] = self._element(_Element(tag, vr_word, pos, value, following), scope)
+                found[tag] = self._element(element, scope)
             pos = following
         if end is None:
             raise UnreadableInstance(f"an item has no end at offset {pos}")
         return _sorted(found), end
 
+    def element_at(self, pos: int, scope: _Scope) -> tuple[str, int]:
+        """The attribute whose element begins at ``pos``, and where that ends."""
+        word, vr_word, value, length = self._head(pos, implicit=scope.implicit)
+        tag = self._order.tag(word)
+        if length == UNDEFINED_LENGTH:
+            return self._open_ended(tag, word, vr_word, value, scope)
+        end = value + length
+        if end > len(self.data):
+            raise UnreadableInstance(f"an element at offset {pos} is cut off")
+        return self._element(Element(tag, vr_word, pos, value, end), scope), end
+
     def _head(self, pos: int, *, implicit: bool) -> tuple[int, int, int, int]:
         """The element at ``pos``: tag and VR as the words they are, value offset and length."""
         order = self._order
-        word, vr_word, length = order.explicit(self._data, pos)
+        word, vr_word, length = order.explicit(self.data, pos)
         if implicit:
-            return word, 0, pos + 8, order.implicit(self._data, pos)[1]
+            return word, 0, pos + 8, order.implicit(self.data, pos)[1]
         if vr_word in order.short_vrs:
             return word, vr_word, pos + 8, length
         value, length, vr_word = self._walk.other_header(pos, vr_word, length)
@@ -162,10 +223,10 @@ class _Run:
         context = (scope.implicit, self._little, scope.encodings, facts)
         scope.memory = self._renderer.memory(context)
 
-    def _element(self, element: _Element, scope: _Scope) -> str:
+    def _element(self, element: Element, scope: _Scope) -> str:
         if element.end - element.start > _MEMORABLE or not self._alone(element):
             return self._attribute(element, scope)
-        raw = self._data[element.start : element.end]
+        raw = self.data[element.start : element.end]
         known = scope.memory.get(raw)
         if known is None:
             references = self._references
@@ -174,7 +235,7 @@ class _Run:
                 scope.memory[raw] = known
         return known
 
-    def _alone(self, element: _Element) -> bool:
+    def _alone(self, element: Element) -> bool:
         """Whether the bytes of an element and its context say all of it: what declares character
         sets or creators does not, nor what needs a creator to be understood.
         """
@@ -183,20 +244,20 @@ class _Run:
             return False
         return not tag & 0x10000 or (vr_word != 0 and tag & 0xFFFF >= 0x1000)
 
-    def _attribute(self, element: _Element, scope: _Scope) -> str:
+    def _attribute(self, element: Element, scope: _Scope) -> str:
         tag, value, end = element.tag, element.value, element.end
-        vr = self._vr(element, scope)
+        vr = self.vr(element, scope)
         if vr == "SQ":
             text, _ = self._items(value, end, tag, scope)
             return f'{{"vr":"SQ"{text}}}'
-        raw = self._data[value:end]
+        raw = self.data[value:end]
         if tag == _CHARACTER_SET:
             return self._character_set(raw, scope)
         if tag & 0x10000 and tag & 0xFFFF < 0x100:
             scope.creators[tag & 0xFF | tag >> 16 << 8] = raw.decode("latin-1").strip(" \0")
-        return self._plain(tag, vr, raw, scope)
+        return self.plain(tag, vr, raw, scope)
 
-    def _plain(self, tag: int, vr: str, raw: bytes, scope: _Scope) -> str:
+    def plain(self, tag: int, vr: str, raw: bytes, scope: _Scope) -> str:
         long = self._limits.binary if vr in BINARY_VRS else self._limits.other
         if len(raw) > long and (vr in BINARY_VRS or vr in _LONG_VALUES):
             return self._reference(tag, vr, scope)
@@ -221,10 +282,10 @@ class _Run:
         self._remember(scope)
         return _UTF_8
 
-    def _vr(self, element: _Element, scope: _Scope) -> str:
+    def vr(self, element: Element, scope: _Scope) -> str:
         tag, start = element.tag, element.start
         if element.vr_word and element.vr_word != self._order.unknown_vr:
-            return self._data[start + 4 : start + 6].decode("latin-1")
+            return self.data[start + 4 : start + 6].decode("latin-1")
         if not tag & 0x10000:
             return vr_of(tag, self.facts) if dictionary_has_tag(tag) else "UN"
         if tag & 0xFFFF < 0x100:
@@ -244,10 +305,10 @@ class _Run:
 
     def _items(self, pos: int, end: int | None, tag: int, scope: _Scope) -> tuple[str, int]:
         """The items of a sequence as the member ``Value``, and where they ended."""
-        order, stop = self._order, len(self._data) if end is None else end
+        order, stop = self._order, len(self.data) if end is None else end
         items: list[str] = []
         while pos + 8 <= stop:
-            word, length = order.implicit(self._data, pos)
+            word, length = order.implicit(self.data, pos)
             pos += 8
             if word == order.item:
                 path = f"{scope.path}{tag:08X}/{len(items) + 1}/"
@@ -270,6 +331,10 @@ class _Run:
         scope.implicit = scope.implicit or self._walk.looks_implicit(pos, default=False)
         found, pos = self.data_set(pos, end, scope)
         return _joined(found), pos
+
+
+def _nothing(_element: Element) -> None:
+    """Elements of items are not noted."""
 
 
 def _value_of(items: Sequence[str]) -> str:

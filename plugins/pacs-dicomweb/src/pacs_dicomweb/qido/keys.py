@@ -49,10 +49,9 @@ class Search:
     limit: int | None = None
     offset: int = 0
 
-    def require(self, tags: Sequence[int]) -> None:
+    def require(self, tags: tuple[int, ...]) -> None:
         """Have these returned too."""
-        keys = {BaseTag(tag): _universal(tag) for tag in tags}
-        self.identifier = Dataset({**keys, **dict(self.identifier.items())})
+        self.identifier = Dataset({**_universal(tags), **dict(self.identifier.items())})
 
 
 def parse_search(query: Sequence[tuple[str, str]]) -> Search:
@@ -191,10 +190,10 @@ def _vr_of(tag: int) -> str:
     return vr if len(vr) == 2 else str(VR.US) if "US" in vr else str(VR.OW)
 
 
-@lru_cache(maxsize=1024)
-def _universal(tag: int) -> DataElement:
-    """A key that matches everything; nobody changes it."""
-    return _empty(tag, _vr_of(tag))
+@lru_cache(maxsize=64)
+def _universal(tags: tuple[int, ...]) -> dict[BaseTag, DataElement]:
+    """Keys that match everything; nobody changes them."""
+    return {BaseTag(tag): _empty(tag, _vr_of(tag)) for tag in tags}
 
 
 def _empty(tag: int, vr: str) -> DataElement:

@@ -6,7 +6,6 @@ it stands in headers alone, and the standard wants it only where it is known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -115,7 +114,7 @@ class SearchResource:
 
 
 @cache
-def returned(resource: SearchResource, *, everything: bool) -> Sequence[int]:
+def returned(resource: SearchResource, *, everything: bool) -> tuple[int, ...]:
     """The tags that each answer has, sorted."""
     keywords = [*_OWN[resource.level], *_ABOVE[resource.level]]
     # Whoever searches all of the archive is told what the path would have said.

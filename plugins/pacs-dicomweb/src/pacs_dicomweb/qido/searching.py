@@ -99,7 +99,9 @@ class SearchService:
     ) -> Iterator[Members]:
         service = f"{request.base_url}{ROOT}"
         for match in matches:
-            members = {int(e.tag): element_json(e) for e in match if e.tag != _QUERY_LEVEL}
+            tags = tuple(match.keys())  # `members` are sorted, which costs less than sorting these
+            members = {int(tag): element_json(match[tag]) for tag in tags}
+            del members[_QUERY_LEVEL]
             named = _resource_of(match, resource.level)
             if search.everything and resource.level is Level.IMAGE:
                 members = self._metadata.header(request, named) | members

@@ -20,7 +20,7 @@ from pacs_dicomweb.multipart import Multipart, Part
 from pacs_dicomweb.wado.instances import DOOR, PRIVATE, etag_of
 from pacs_dicomweb.wado.objects import Objects, StoredRange
 from pacs_dicomweb.wado.pixel_media import OCTETS
-from pacs_dicomweb.wado.pixels import only_instance, retrieve_all_frames
+from pacs_dicomweb.wado.pixels import only_instance, retrieve_all_frames, retrieve_numbered
 from pacs_framework.dicom.elements import swap_unit, swapped
 from pacs_framework.dicom.header import split_data_set
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES, decode_header
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from pacs_framework.dicom.header import SplitDataSet
     from pacs_http.api import Request
 
-__all__ = ["parse_path", "retrieve_bulk"]
+__all__ = ["parse_path", "retrieve_bulk", "value_at"]
 
 _PIXEL_DATA = 0x7FE00010
+_FRAMES = "7FE00010/frames/"  # where the parts of an answer with all values are (bulk_of_many)
 _LONGEST_PATH = 1024
 _LARGEST = 1 << 28  # bytes of a value in memory; a header has no longer ones
 _is_path = re.compile(r"[0-9A-Fa-f]{8}(/[1-9][0-9]{0,6}/[0-9A-Fa-f]{8})*").fullmatch
@@ -43,7 +44,10 @@ _is_path = re.compile(r"[0-9A-Fa-f]{8}(/[1-9][0-9]{0,6}/[0-9A-Fa-f]{8})*").fullm
 
 def retrieve_bulk(archive: Archive, request: Request) -> Response:
     """Answer GET of ``…/bulkdata/{path}``. Raises `Problem` and `PacsError`."""
-    path = parse_path(request.path_parameters["path"])
+    text = request.path_parameters["path"]
+    if text.startswith(_FRAMES):
+        return retrieve_numbered(archive, request, text.removeprefix(_FRAMES))
+    path = parse_path(text)
     if path == [_PIXEL_DATA]:
         return retrieve_all_frames(archive, request)
     multipart = _packing(request)
@@ -57,7 +61,7 @@ def retrieve_bulk(archive: Archive, request: Request) -> Response:
         headers.append(("ETag", f"W/{etag}" if multipart else etag))
     else:
         etag = ""
-    value = _value(archive, objects, stored, path)
+    value = value_at(archive, objects, stored, path)
     if multipart:
         body = Multipart([Part(media_type=OCTETS, pieces=(value,))], OCTETS)
         return Response(headers=headers, media_type=body.media_type, body=body)
@@ -91,7 +95,8 @@ def _packing(request: Request) -> bool:
     raise not_acceptable([OCTETS, f'multipart/related; type="{OCTETS}"'])
 
 
-def _value(archive: Archive, objects: Objects, stored: StoredInstance, path: list[int]) -> bytes:
+def value_at(archive: Archive, objects: Objects, stored: StoredInstance, path: list[int]) -> bytes:
+    """The value at a path, as it is encoded. Raises `Problem` 404 and `PacsError`."""
     opened = objects.open(stored)
     with opened.data as data:
         syntax = opened.instance.transfer_syntax_uid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, groupby
 from operator import itemgetter
@@ -14,14 +14,15 @@ import structlog
 
 from pacs_dicomweb.accept import accepted, not_acceptable
 from pacs_dicomweb.located import ROOT, locate
-from pacs_dicomweb.model.documents import members_of, object_text, ranged_members
+from pacs_dicomweb.model.documents import members_of
 from pacs_dicomweb.model.encoded import BulkLimits, Renderer
+from pacs_dicomweb.model.series import SeriesWriter, Written, written
 from pacs_dicomweb.model.xml_writing import xml_document
-from pacs_dicomweb.multipart import Multipart, Part
+from pacs_dicomweb.multipart import Chunk, Multipart, Part
 from pacs_dicomweb.wado.forgetting import Deletions
 from pacs_dicomweb.wado.instances import DOOR, PRIVATE, etag_of
 from pacs_dicomweb.wado.objects import Objects, StoredRange
-from pacs_dicomweb.wado.prepared import RUN, PreparedMetadata
+from pacs_dicomweb.wado.prepared import RUN, Preparation, PreparedMetadata
 from pacs_framework.errors import ObjectNotFound, RefusedByPolicy
 from pacs_http.api import Response, not_modified
 
@@ -41,9 +42,8 @@ _PLAIN_JSON = "application/json"
 # several addresses, and what is kept is for all of them.
 _HERE = "\x1a"
 _HERE_IN_JSON = '"BulkDataURI":"\\u001a'
-_references = partial(re.compile(r',"BulkDataURI":"\\u001a[^"]*"').sub)
-_SERIES, _INSTANCE = 0x0020000E, 0x00080018
-_AT_ONCE = 64
+_references = partial(re.compile(rb',"BulkDataURI":"\\u001a[^"]*"').sub)
+_AT_ONCE = 32
 _VERSION = 1  # of the form in which metadata are kept; another one is not read
 
 _log = structlog.get_logger(__name__)
@@ -87,7 +87,7 @@ class MetadataService:
         media = media_of(request)
         base = f"{request.base_url}{ROOT}/studies/{request.resource.study}/series/"
         objects = Objects(self._archive, request.recipient(DOOR))
-        moment = 0 if self._prepared is None else self._prepared.moment()
+        preparation = None if self._prepared is None else self._prepared.begin()
         located = list(locate(self._archive, request.resource, request.scope))
         headers = [PRIVATE]
         if all(map(objects.as_stored, located)):
@@ -96,15 +96,17 @@ class MetadataService:
             if not_modified(request, etag):
                 return Response(status=304, headers=[("ETag", etag), PRIVATE])
             headers.append(("ETag", etag))
-        texts = self._texts(objects, located, request.resource, moment)
+        texts = self._texts(objects, located, request.resource, preparation)
         first = next(texts, None)
         everything = chain(() if first is None else (first,), texts)
         if media == XML:
             there = f'"BulkDataURI":"{base}'
             each = (text.decode() for some in everything for text in some)
-            body = Multipart(xml_parts(t.replace(_HERE_IN_JSON, there) for t in each), XML)
-            return Response(headers=headers, media_type=body.media_type, body=body)
-        return Response(headers=headers, media_type=media, body=_array(everything, base))
+            parts = Multipart(xml_parts(t.replace(_HERE_IN_JSON, there) for t in each), XML)
+            body, media = _Body(parts, preparation), parts.media_type
+        else:
+            body = _Body(_array(everything, base), preparation)
+        return Response(headers=headers, media_type=media, body=body)
 
     def header(self, request: Request, named: Resource) -> dict[int, str]:
         """The attributes of one instance as whoever asks may see them, without bulk data.
@@ -133,20 +135,23 @@ class MetadataService:
         objects: Objects,
         located: Sequence[StoredInstance],
         resource: Resource,
-        moment: int,
+        preparation: Preparation | None,
     ) -> Iterator[list[bytes]]:
         """The JSON of all instances, some at a time."""
+        writer = SeriesWriter(Renderer(self._limits), _HERE)
         for _, series in groupby(located, key=lambda each: each.series_row):
             instances = list(series)
             for start in range(0, len(instances), RUN):
-                yield from self._run(objects, instances[start : start + RUN], resource, moment)
+                some = instances[start : start + RUN]
+                yield from self._run(objects, some, resource, preparation, writer)
 
     def _run(
         self,
         objects: Objects,
         instances: Sequence[StoredInstance],
         resource: Resource,
-        moment: int,
+        preparation: Preparation | None,
+        writer: SeriesWriter,
     ) -> Iterator[list[bytes]]:
         changed = [not objects.as_stored(each) for each in instances]
         for is_changed, group in groupby(zip(instances, changed, strict=True), itemgetter(1)):
@@ -154,28 +159,30 @@ class MetadataService:
             if is_changed:
                 yield from self._changed(objects, some)
             else:
-                yield [text for text in self._plain(some, resource, moment) if text]
+                yield [text for text in self._plain(some, resource, preparation, writer) if text]
 
     def _plain(
-        self, instances: Sequence[StoredInstance], resource: Resource, moment: int
+        self,
+        instances: Sequence[StoredInstance],
+        resource: Resource,
+        preparation: Preparation | None,
+        writer: SeriesWriter,
     ) -> Sequence[bytes]:
         """What is stored; empty for what is gone."""
 
         def make(missing: Sequence[StoredInstance]) -> list[bytes]:
-            renderer = Renderer(self._limits)
-            return [self._stored_text(each, renderer) for each in missing]
+            return [self._stored_text(each, writer) for each in missing]
 
-        if self._prepared is None or resource.instance:
+        if preparation is None or resource.instance:
             return make(instances)
-        return self._prepared.texts(instances, make, study=resource.study, moment=moment)
+        return preparation.texts(instances, make, study=resource.study)
 
-    def _stored_text(self, stored: StoredInstance, renderer: Renderer) -> bytes:
+    def _stored_text(self, stored: StoredInstance, writer: SeriesWriter) -> bytes:
         source = StoredRange(self._archive, stored)
         try:
-            members = ranged_members(source, stored.transfer_syntax_uid, renderer, _HERE)
+            return _placed(writer.write(source, stored.transfer_syntax_uid))
         except ObjectNotFound:
-            return self._opened_text(self._archive.retrieve, stored, renderer)
-        return _placed(members).encode()
+            return self._opened_text(self._archive.retrieve, stored, Renderer(self._limits))
 
     def _changed(
         self, objects: Objects, instances: Sequence[StoredInstance]
@@ -205,21 +212,35 @@ class MetadataService:
         with opened.data as data:
             syntax = opened.instance.transfer_syntax_uid
             members = members_of(data, syntax, renderer, _HERE)
-        text = _placed(members)
+        text = _placed(written(members))
         if opened.instance.sop_instance_uid != stored.sop_instance_uid:
             # References would tell whose pseudonym this is.
-            text = _references("", text)
-        return text.encode()
-
-
-def _placed(members: dict[int, str]) -> str:
-    """The JSON object, its references from the series on."""
-    text = object_text(members)
-    if _HERE_IN_JSON not in text:
+            text = _references(b"", text)
         return text
-    series = json.loads(members.get(_SERIES, "{}")).get("Value", [""])[0]
-    instance = json.loads(members.get(_INSTANCE, "{}")).get("Value", [""])[0]
-    return text.replace(_HERE_IN_JSON, f"{_HERE_IN_JSON}{series}/instances/{instance}/bulkdata/")
+
+
+class _Body:
+    """The pieces of an answer; what was prepared on the way is kept when they have gone out."""
+
+    def __init__(self, pieces: Iterable[Chunk], preparation: Preparation | None) -> None:
+        self._pieces = pieces
+        self._preparation = preparation
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return iter(self._pieces)
+
+    def close(self) -> None:
+        """Called behind the end of the answer, whole or not."""
+        if self._preparation is not None:
+            self._preparation.finish()
+
+
+def _placed(document: Written) -> bytes:
+    """The JSON object, its references from the series on."""
+    here = _HERE_IN_JSON.encode()
+    return document.text.replace(
+        here, here + f"{document.series}/instances/{document.instance}/bulkdata/".encode()
+    )
 
 
 def _array(runs: Iterator[list[bytes]], base: str) -> Iterator[bytes]:
@@ -228,6 +249,7 @@ def _array(runs: Iterator[list[bytes]], base: str) -> Iterator[bytes]:
     before = b"["
     for texts in runs:
         for start in range(0, len(texts), _AT_ONCE):
-            yield before + b",".join(texts[start : start + _AT_ONCE]).replace(here, there)
+            some = before + b",".join(texts[start : start + _AT_ONCE])
+            yield there.join(some.split(here))  # half of what `replace` takes
             before = b","
     yield b"[]" if before == b"[" else b"]"

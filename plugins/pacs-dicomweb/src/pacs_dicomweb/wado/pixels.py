@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from pacs_framework.codecs.transcoding import Transcoding
     from pacs_http.api import Request
 
-__all__ = ["only_instance", "retrieve_all_frames", "retrieve_frames"]
+__all__ = [
+    "converted",
+    "only_instance",
+    "retrieve_all_frames",
+    "retrieve_frames",
+    "retrieve_numbered",
+]
 
 
 def only_instance(archive: Archive, request: Request) -> StoredInstance:
@@ -39,7 +45,12 @@ def only_instance(archive: Archive, request: Request) -> StoredInstance:
 
 def retrieve_frames(archive: Archive, request: Request) -> Response:
     """Answer GET of ``…/frames/{list}``. Raises `Problem` and `PacsError`."""
-    return _retrieve(archive, request, frame_numbers(request.path_parameters["frames"]))
+    return retrieve_numbered(archive, request, request.path_parameters["frames"])
+
+
+def retrieve_numbered(archive: Archive, request: Request, numbers: str) -> Response:
+    """The frames of a list such as ``1,2,7``. Raises `Problem` and `PacsError`."""
+    return _retrieve(archive, request, frame_numbers(numbers))
 
 
 def retrieve_all_frames(archive: Archive, request: Request) -> Response:
@@ -67,7 +78,7 @@ def _retrieve(archive: Archive, request: Request, numbers: Sequence[int]) -> Res
         frames.check(numbers)
         single = len(numbers) == 1
         chosen = choose_pixels(ranges, syntax, archive.transcoding, single=single)
-        made = _converted(frames.get(numbers), frames, chosen, archive.transcoding)
+        made = converted(frames.get(numbers), frames, chosen, archive.transcoding)
         first = next(made)
     except UnreadableInstance as error:
         opened.data.close()
@@ -93,10 +104,10 @@ def _unreadable(stored: StoredInstance, error: Exception) -> Problem:
     )
 
 
-def _converted(
+def converted(
     found: Iterator[Frame], frames: Frames, chosen: ChosenPixels, transcoding: Transcoding
 ) -> Iterator[bytes]:
-    """The frames in the transfer syntax that was chosen."""
+    """The frames in the transfer syntax that was chosen. Raises as codecs do."""
     stored, target = frames.transfer_syntax, chosen.transfer_syntax
     for frame in found:
         if target == stored or (stored in UNCOMPRESSED and target in UNCOMPRESSED):

@@ -32,13 +32,14 @@ if TYPE_CHECKING:
     from pacs_framework.archive.retrieve import StoredInstance
     from pacs_framework.tables import TableStore
 
-__all__ = ["RUN", "PreparedMetadata"]
+__all__ = ["RUN", "Preparation", "PreparedMetadata"]
 
 RUN = 256
 """Instances in a run."""
 
 _DIGEST = 16
 _LARGEST = 32 << 20  # bytes of JSON; larger runs (enhanced multi-frames) are made anew each time
+_MOST_HELD = 8 << 20  # bytes of JSON that wait for the end of an answer; more is written at once
 _NEVER = -1  # no number of a deletion: nothing is kept
 _BETWEEN = b"\n"  # never inside of JSON without spaces
 
@@ -46,21 +47,34 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Kept:
+    """A run as it is kept."""
+
     objects: bytes
     body: bytes
 
     def texts(self) -> list[bytes]:
+        """The JSON of each instance."""
         return zlib.decompress(self.body).split(_BETWEEN)
 
     def by_object(self) -> dict[bytes, bytes]:
+        """The JSON of each by the digest of its object."""
         starts = range(0, len(self.objects), _DIGEST)
         digests = [self.objects[start : start + _DIGEST] for start in starts]
         return dict(zip(digests, self.texts(), strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A run that was made anew: its JSON, of the objects that ``key`` has the digests of."""
+
+    key: bytes
+    texts: Sequence[bytes]
+    study: str
+
+
 class PreparedMetadata:
-    """Gives the JSON of runs of instances, kept or made by ``make``.
+    """The runs that are kept.
 
     ``form`` names what else decides on the JSON; ``room`` bounds what is kept, in bytes.
     """
@@ -71,73 +85,57 @@ class PreparedMetadata:
         self._form = form
         self._room = room
 
-    def moment(self) -> int:
-        """What to give to `texts`; to be asked for before the instances are looked up.
+    def begin(self) -> Preparation:
+        """For one request; to be called before the instances are looked up.
 
         A look at what was deleted that fails keeps nothing from being answered.
         """
         try:
-            return self._deletions.look()
+            moment = self._deletions.look()
         except IndexUnavailable as error:
             _log.warning("prepared metadata of what was deleted may be left", error=str(error))
-            return _NEVER
+            moment = _NEVER
+        return Preparation(self, moment)
 
-    def texts(
-        self,
-        instances: Sequence[StoredInstance],
-        make: Callable[[Sequence[StoredInstance]], Sequence[bytes]],
-        *,
-        study: str,
-        moment: int,
-    ) -> Sequence[bytes]:
-        """The JSON of each of ``instances``, which are one run of ``study``; ``make`` gives what is
-        not kept.
-
-        A table that cannot be read or written costs time, and fails nothing.
-        """
-        objects = [_digest(each) for each in instances]
-        key = b"".join(objects)
-        kept = self._read(objects[0])
-        if kept is not None and kept.objects == key:
-            return kept.texts()
-        known = kept.by_object() if kept is not None else {}
-        missing = [each for each, name in zip(instances, objects, strict=True) if name not in known]
-        made = dict(zip((_digest(each) for each in missing), make(missing), strict=True))
-        texts = [known[name] if name in known else made[name] for name in objects]
-        if sum(map(len, texts)) <= _LARGEST and all(texts):
-            self._write(key, texts, study, moment)
-        return texts
-
-    def _read(self, first: bytes) -> _Kept | None:
+    def read(self, first: bytes) -> Kept | None:
+        """The run that begins with an object; None where there is none, or no table to be read."""
         wanted = sa.select(run.c.objects, run.c.body).where(
             run.c.first == first, run.c.form == self._form
         )
         with suppress(IndexUnavailable), self._store.reading() as connection:
             row = connection.execute(wanted).first()
-            return None if row is None else _Kept(bytes(row.objects), bytes(row.body))
+            return None if row is None else Kept(bytes(row.objects), bytes(row.body))
         return None
 
-    def _write(self, key: bytes, texts: Sequence[bytes], study: str, moment: int) -> None:
-        body = zlib.compress(_BETWEEN.join(texts), 1)
-        values = {
-            "objects": key,
-            "study_instance_uid": study,
-            "form": self._form,
-            "body": body,
-            "size": len(body) + len(key),
-            "made": datetime.now(UTC),
-        }
+    def write(self, made: Sequence[Made], moment: int) -> None:
+        """Keep runs that were made from what was looked up at ``moment``, or one in their place.
+
+        A table that cannot be written costs time, and fails nothing.
+        """
+        rows = [self._row(each) for each in made]
         try:
             with self._store.begin() as connection:
                 if self._deletions.came_since(connection, moment):
                     return
-                statement = insert(run, connection).values(first=key[:_DIGEST], **values)
-                connection.execute(
-                    statement.on_conflict_do_update(index_elements=["first"], set_=values)
-                )
+                for first, values in rows:
+                    statement = insert(run, connection).values(first=first, **values)
+                    connection.execute(
+                        statement.on_conflict_do_update(index_elements=["first"], set_=values)
+                    )
                 self._make_room(connection)
         except IndexUnavailable as error:
             _log.warning("prepared metadata cannot be kept", error=str(error))
+
+    def _row(self, made: Made) -> tuple[bytes, dict[str, object]]:
+        body = zlib.compress(_BETWEEN.join(made.texts), 1)
+        return made.key[:_DIGEST], {
+            "objects": made.key,
+            "study_instance_uid": made.study,
+            "form": self._form,
+            "body": body,
+            "size": len(body) + len(made.key),
+            "made": datetime.now(UTC),
+        }
 
     def _make_room(self, connection: Connection) -> None:
         """What was made first goes first, until the rest fits."""
@@ -154,6 +152,56 @@ class PreparedMetadata:
             connection.execute(sa.delete(run).where(run.c.first.in_(gone)))
             if not gone:
                 return
+
+
+class Preparation:
+    """The JSON of runs of instances for one request: kept, or made and to be kept.
+
+    What was made is written when the answer has gone out (`finish`), so nobody has to wait for it;
+    before, where it is much.
+    """
+
+    def __init__(self, prepared: PreparedMetadata, moment: int) -> None:
+        self._prepared = prepared
+        self._moment = moment
+        self._made: list[Made] = []
+        self._held = 0
+
+    def texts(
+        self,
+        instances: Sequence[StoredInstance],
+        make: Callable[[Sequence[StoredInstance]], Sequence[bytes]],
+        *,
+        study: str,
+    ) -> Sequence[bytes]:
+        """The JSON of each of ``instances``, which are one run of ``study``; ``make`` gives what is
+        not kept.
+        """
+        objects = [_digest(each) for each in instances]
+        key = b"".join(objects)
+        kept = self._prepared.read(objects[0])
+        if kept is not None and kept.objects == key:
+            return kept.texts()
+        known = kept.by_object() if kept is not None else {}
+        missing = [each for each, name in zip(instances, objects, strict=True) if name not in known]
+        made = dict(zip((_digest(each) for each in missing), make(missing), strict=True))
+        texts = [known[name] if name in known else made[name] for name in objects]
+        size = sum(map(len, texts))
+        if size <= _LARGEST and all(texts):
+            self._keep(Made(key, texts, study), size)
+        return texts
+
+    def _keep(self, made: Made, size: int) -> None:
+        self._made.append(made)
+        self._held += size
+        if self._held > _MOST_HELD:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write what was made."""
+        made, self._made, self._held = self._made, [], 0
+        if made:
+            self._prepared.write(made, self._moment)
 
 
 _AT_ONCE = 100
