@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pacs_framework.testing.forked import run_module
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
@@ -17,10 +17,8 @@ OURS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 @pytest.fixture(scope="module", params=OURS, ids=lambda path: path.name)
 def report(request: pytest.FixtureRequest) -> dict[str, Any]:
     """What the check finds, run in the folder of the plugin."""
-    command = [sys.executable, "-m", "pacs_framework.cli", "plugin", "check", "--json"]
-    done = subprocess.run(
-        command, cwd=request.param, capture_output=True, text=True, check=False, timeout=110
-    )
+    command = ("pacs_framework.cli", "plugin", "check", "--json")
+    done = run_module(*command, folder=request.param, seconds=110)
     assert done.stdout, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     assert done.returncode == (0 if found["passed"] else 1), done.stderr

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import httpx
 import pytest
 from pydicom import Dataset
+from websockets.exceptions import InvalidStatus
 
 import pacs_dicomweb.plugin
 from pacs_framework import hookimpl
@@ -29,12 +32,35 @@ class _Done:
 
 
 @dataclass
+class _Report:
+    uid: str
+    type: int
+    information: Dataset
+
+
+@dataclass
+class _Reports:
+    """Reports as they are put in, and whether anybody waits for more."""
+
+    ring: Callable[[], None]
+    batches: list[list[_Report]] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def waiting(self) -> list[_Report]:
+        return self.batches.pop(0) if self.batches else []
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@dataclass
 class _Worklist:
     """Notes what it is asked for; ``code`` is what it answers, ``refuses`` what it raises."""
 
     code: int = 0
     refuses: bool = False
     asked: list[tuple] = field(default_factory=list)
+    channels: dict[str, _Reports] = field(default_factory=dict)
 
     def _note(self, *asked: object) -> _Done:
         self.asked.append(asked)
@@ -75,6 +101,10 @@ class _Worklist:
 
     def suspend(self, uid, aet):
         return self._note("suspend", uid, aet)
+
+    def open_channel(self, aet, ring):
+        self.channels[aet] = _Reports(ring)
+        return self.channels[aet]
 
 
 class _Keeper:
@@ -186,17 +216,53 @@ def test_a_search_pages_and_says_what_is_left(web, worklist) -> None:
 
 
 def test_subscriptions_are_made_ended_and_suspended(web, worklist) -> None:
-    """With a deletion lock and keys; a Warning says how events come."""
+    """With a deletion lock and keys; the answer says where the event channel is."""
     path = "/1.2.840.10008.5.1.4.34.5.1/subscribers/WATCHER"
     query = {"deletionlock": "true", "filter": "PatientID=1,WorklistLabel=A"}
     answered = _ask(web, "POST", path, params=query)
     assert answered.status_code == 201
-    assert "DIMSE" in answered.headers["warning"]
+    channel = web.url.replace("http", "ws") + "/dicom-web/subscribers/WATCHER"
+    assert answered.headers["content-location"] == channel
     _, _, aet, lock, keys = worklist.asked[-1]
     assert (aet, lock, keys.PatientID, keys.WorklistLabel) == ("WATCHER", True, "1", "A")
     assert _ask(web, "DELETE", path).status_code == 200
     assert _ask(web, "POST", path + "/suspend").status_code == 200
     assert [each[0] for each in worklist.asked] == ["subscribe", "unsubscribe", "suspend"]
+
+
+def test_reports_are_messages_on_a_channel(web, worklist) -> None:
+    """As DICOM JSON with the parameters of N-EVENT-REPORT (PS3.18 8.10.5), counted."""
+    information = Dataset()
+    information.ProcedureStepState = "SCHEDULED"
+    with web.websocket("/dicom-web/subscribers/MY%20VIEWER") as line:
+        reports = worklist.channels["MY VIEWER"]
+        reports.batches.append([_Report("1.2.3", 1, information), _Report("1.2.4", 5, Dataset())])
+        reports.ring()
+        first, second = (json.loads(line.recv(30)) for _ in range(2))
+    assert first == {
+        "00000002": {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.34.6.1"]},
+        "00000100": {"vr": "US", "Value": [256]},
+        "00000110": {"vr": "US", "Value": [1]},
+        "00000800": {"vr": "US", "Value": [0]},
+        "00001000": {"vr": "UI", "Value": ["1.2.3"]},
+        "00001002": {"vr": "US", "Value": [1]},
+        "00741000": {"vr": "CS", "Value": ["SCHEDULED"]},
+    }
+    assert (second["00000110"]["Value"], second["00001002"]["Value"]) == ([2], [5])
+    assert reports.closed.wait(30)
+
+
+def test_a_channel_is_for_an_ae_title(web, worklist) -> None:
+    """400 for what is none; 426 for one who does not ask for a WebSocket."""
+    with web.client() as client:
+        assert client.get("/dicom-web/subscribers/VIEWER").status_code == 426
+    with (
+        pytest.raises(InvalidStatus) as caught,
+        web.websocket("/dicom-web/subscribers/MUCH-TOO-LONG-FOR-ONE"),
+    ):
+        pass
+    assert caught.value.response.status_code == 400
+    assert worklist.channels == {}
 
 
 def test_what_the_state_refuses_has_its_code_and_a_warning(web, worklist) -> None:

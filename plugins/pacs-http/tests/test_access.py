@@ -48,7 +48,7 @@ def test_every_route_is_closed_to_who_shows_nothing_and_to_who_has_no_role(
     guarded: WebArchive,
 ) -> None:
     """But for the health of the system, which is public."""
-    door = guarded.running.app.doors[0]
+    door = guarded.running.app.entrances.doors[0]
     powerless = token_for(guarded, "nothing")
     with guarded.client() as client:
         for route in door.router.routes:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 from pacs_framework.cli.main import main
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.process import ServedArchive
 from pacs_http.commands import token, user
+from pacs_http.tables import TABLES, guard
+from pacs_http.tables import token as token_table
+from pacs_http.tables import user as user_table
 from pacs_http.testing import WebArchive
+
+_OLD_TABLES = TABLES.metadata.sorted_tables
+_SOME_TIME = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 
 
 @pytest.fixture
@@ -67,14 +76,58 @@ def test_a_user_from_the_first_to_the_last_day(web: WebArchive) -> None:
     assert json.loads(run(web, user, "list", "--json").output) == []
 
 
+def test_with_the_last_user_the_door_stays_shut(web: WebArchive) -> None:
+    """Whoever had made users does not want everybody on this machine to do everything."""
+    add = ("add", "jane", "--role", "viewer", "--password-stdin")
+    with web.client() as client:
+        assert client.get("/echo/x").status_code == 200
+        run(web, user, *add, stdin="pass word\n")
+        made = run(web, token, "create", "app", "--role", "viewer").output
+        assert "there are users" in run(web, user, "reopen").output
+        run(web, user, "remove", "jane")
+        assert "there are tokens" in run(web, user, "reopen").output
+        run(web, token, "revoke", made.split("_")[1])
+        assert client.get("/echo/x").status_code == 401
+        assert client.get("/echo/x", auth=("jane", "pass word")).status_code == 401
+        assert run(web, user, "reopen").exit_code == 0
+        assert client.get("/echo/x").status_code == 200
+
+
+def test_a_configured_login_is_not_taken_back(tmp_path: Path) -> None:
+    config = tmp_path / "pacs.toml"
+    config.write_text(f"[archive]\ndata = '{tmp_path}/data'\n[plugin.http]\nlogin = 'required'\n")
+    result = CliRunner().invoke(main, ["user", "reopen", "--config", str(config)])
+    assert result.exit_code == 2
+    assert "the configuration asks everybody to log in" in result.output
+
+
+@pytest.mark.parametrize(("accounts", "guarded"), [("", 0), ("http_user", 1), ("http_token", 1)])
+def test_an_older_archive_remembers_the_users_that_it_has(accounts: str, guarded: int) -> None:
+    """Tables of the first version, brought up to the second."""
+    engine = sa.create_engine("sqlite://")
+    with engine.begin() as connection:
+        TABLES.metadata.create_all(connection, tables=[t for t in _OLD_TABLES if t is not guard])
+        if accounts == "http_user":
+            row = {"name": "jane", "password": "x", "roles": "", "changed": _SOME_TIME}
+            connection.execute(sa.insert(user_table).values(row))
+        elif accounts:
+            row = {"id": "1", "digest": b"x", "name": "t", "roles": "", "limits": "[]"}
+            connection.execute(sa.insert(token_table).values({**row, "created": _SOME_TIME}))
+        TABLES.upgrades[2](connection)
+        assert connection.scalar(sa.select(sa.func.count()).select_from(guard)) == guarded
+    engine.dispose()
+
+
 def test_a_token_is_shown_once_and_listed_without_what_proves_it(web: WebArchive) -> None:
-    arguments = ["--role", "viewer", "--days", "9", "--modality", "CT", "--json"]
+    arguments = ["--role", "viewer", "--days", "9", "--modality", "CT", "--ae-title", "CT?"]
+    arguments.append("--json")
     made = json.loads(run(web, token, "create", "app", *arguments).output)
     identity = made["token"].split("_")[1]
     listed = run(web, token, "list", "--json").output
     assert made["token"].split("_", 2)[2] not in listed
     (row,) = json.loads(listed)
     assert (row["id"], row["limits"][0]["modalities"]) == (identity, ["CT"])
+    assert row["limits"][0]["ae_titles"] == ["CT?"]
     assert "app" in run(web, token, "list").output
     assert run(web, token, "revoke", identity).output == f"token {identity} is revoked\n"
 

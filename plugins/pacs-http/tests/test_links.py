@@ -152,6 +152,7 @@ def test_who_guesses_links_waits(web: WebArchive) -> None:
 
 
 @pytest.mark.usefixtures("whole_log")
+@pytest.mark.usefixtures("whole_log")
 def test_links_never_reach_the_log(web: WebArchive, capsys: pytest.CaptureFixture[str]) -> None:
     place = made(web)
     with web.client() as client:

@@ -31,6 +31,7 @@ from pacs_framework.archive.incoming import (
 )
 from pacs_framework.archive.inspection import Inspected, inspect
 from pacs_framework.archive.settling import Remembered
+from pacs_framework.archive.source import source_of
 from pacs_framework.archive.spool import Spool
 from pacs_framework.archive.versions import Versions
 from pacs_framework.dicom.file_meta import FileMeta
@@ -118,6 +119,7 @@ class Reception:
         prefix = meta.prefix
         if prefix is None:
             prefix = make_prefix(meta, source_aet=origin.calling_aet)
+        self._source_aet = source_of(origin, prefix)
         self._spool = door.spool(prefix)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -266,6 +268,7 @@ class Reception:
             received=received,
             origin=self._origin,
             duplicates=self._door.duplicates,
+            source_aet=self._source_aet,
         )
 
     def _clean_up(self, key: str, stored: Stored, mark: Mark | Remembered) -> None:

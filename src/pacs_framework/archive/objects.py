@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.archive.inspection import inspect
+from pacs_framework.archive.source import source_of
 from pacs_framework.archive.spool import Spool, spool_buffers
 from pacs_framework.archive.versions import received_at
 from pacs_framework.dicom.file_meta import FileMeta
@@ -86,6 +87,7 @@ class ObjectReader:
                 received=received,
                 origin=origin,
                 duplicates=duplicates,
+                source_aet=source_of(origin, spool.prefix),
             )
 
 

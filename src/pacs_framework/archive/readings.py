@@ -20,8 +20,8 @@ from pacs_framework.index.entry import DuplicatePolicy, Entry
 
 __all__ = ["Readings"]
 
-# Another version may take other attributes out of an object.
-_HEAD = {"software": __version__, "attributes": list(INDEXED)}
+# Another version may take other things out of an object.
+_HEAD = {"software": __version__, "attributes": list(INDEXED), "form": 2}
 
 
 class Readings:
@@ -75,6 +75,7 @@ class Readings:
                 "prefix_digest": entry.prefix_digest.hex(),
                 "dataset_digest": entry.dataset_digest.hex(),
                 "received": entry.received.isoformat(),
+                "source_aet": entry.source_aet,
             }
         )
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import importlib_metadata
+from packaging.utils import canonicalize_name
 from pydantic import BaseModel
 
 from pacs_framework.authoring.report import Finding, failed, fine, timed, warning
@@ -29,7 +31,9 @@ from pacs_framework.hookspecs import HookKind
 from pacs_framework.plugins import PluginSet, load_plugins
 from pacs_framework.plugins.blame import describe
 from pacs_framework.plugins.contract import Contract, Hook, Implementation
+from pacs_framework.plugins.discovery import GROUP, needed_distributions
 from pacs_framework.plugins.loader import body_of
+from pacs_framework.plugins.record import Plugin
 
 __all__ = [
     "Loaded",
@@ -56,7 +60,7 @@ _SETTINGS_HOOKS = ("config_models", "idle_hooks")  # called by themselves, befor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A plugin in this process, the only one that is active."""
+    """A plugin in this process, the only one that is called."""
 
     name: str
     target: Target
@@ -69,12 +73,16 @@ class Loaded:
     @property
     def settings(self) -> BaseModel | None:
         """Its section as validated, None where it has none."""
-        return next((each.settings for each in self.plugins.active), None)
+        return next((each.settings for each in self._active), None)
 
     @property
     def idle(self) -> frozenset[str]:
         """The hooks that it says have nothing to do with these settings."""
-        return next((each.idle for each in self.plugins.active), frozenset())
+        return next((each.idle for each in self._active), frozenset())
+
+    @property
+    def _active(self) -> list[Plugin]:
+        return [each for each in self.plugins.active if each.name == self.name]
 
     @property
     def reason(self) -> str:
@@ -98,16 +106,20 @@ class Loaded:
 
     @property
     def decisions(self) -> list[Implementation]:
-        """Its DECIDE hooks."""
+        """Its DECIDE hooks, but for those that plugins offer which it depends on."""
         return self._of_kind(HookKind.DECIDE)
 
     @property
     def notifications(self) -> list[Implementation]:
-        """Its NOTIFY hooks."""
+        """Its NOTIFY hooks, but for those that plugins offer which it depends on."""
         return self._of_kind(HookKind.NOTIFY)
 
     def _of_kind(self, kind: HookKind) -> list[Implementation]:
-        return [each for each in self.implementations if each.hook.kind is kind]
+        return [
+            each
+            for each in self.implementations
+            if each.hook.kind is kind and each.hook.offered_by in {"", self.name}
+        ]
 
 
 def check_import(target: Target) -> tuple[object | None, list[Finding]]:
@@ -154,17 +166,23 @@ def _suites_imported(target: Target) -> Iterator[Finding]:
 def load_alone(
     target: Target, entry: object, config: Path | None
 ) -> tuple[Loaded | None, list[Finding]]:
-    """Let the kernel load this plugin and no other; None, and why, when it does not work."""
+    """Let the kernel load this plugin and no other; None, and why, when it does not work.
+
+    Of plugins that its distribution requires only the hooks are there that they offer.
+    """
     contract = Contract()
     try:
         given = load_settings(config, environment={})
+        needed = _needed(target)
+        for point in needed:
+            _offer(contract, point.name, body_of(point.load()))
         body = body_of(entry)
-        offering = contract.implementation(body, "add_hookspecs")
-        if offering is not None:
-            contract.offer(target.name, offering.function())
+        _offer(contract, target.name, body)
         implementations = contract.implementations(body)
-        alone = PluginsSettings(allow=(target.name,), limits=_own_limits(given, target.name))
-        plugins = load_plugins(alone)
+        names = tuple(point.name for point in needed)
+        limits = _own_limits(given, target.name)
+        alone = PluginsSettings(allow=(target.name, *names), limits=limits)
+        plugins = load_plugins(alone, offering=names)
     except PacsError as error:
         return None, [failed("hooks", str(error))]
     except KeyboardInterrupt:
@@ -183,6 +201,19 @@ def load_alone(
     if loaded.reason:
         return None, [failed("loading", f"the kernel refuses it: {loaded.reason}")]
     return loaded, []
+
+
+def _needed(target: Target) -> list[importlib_metadata.EntryPoint]:
+    """The plugins that its distribution requires."""
+    names = needed_distributions(target.distribution.requires or [])
+    points = importlib_metadata.entry_points(group=GROUP)
+    return [each for each in points if each.dist and canonicalize_name(each.dist.name) in names]
+
+
+def _offer(contract: Contract, name: str, body: object) -> None:
+    offering = contract.implementation(body, "add_hookspecs")
+    if offering is not None:
+        contract.offer(name, offering.function())
 
 
 def _own_limits(given: Settings, name: str) -> dict[str, PluginLimits]:

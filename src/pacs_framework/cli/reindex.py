@@ -29,8 +29,9 @@ def command(context: click.Context, choice: ArchiveChoice, jobs: int, as_json: b
     """Make the index anew, from the stored objects alone. The archive must be stopped.
 
     The old index stays in place until the new one is complete. Interrupted, run it again: objects
-    that were read are not read again. Exit code 1 when an object could
-    not be indexed.
+    that were read are not read again. Who sent each instance is taken from the change feed of the
+    old index, and where that is lost from Source AE Title of the objects. Exit code 1 when an
+    object could not be indexed.
 
     \b
     Example:

@@ -24,7 +24,7 @@ from pacs_framework.dicom.uids import (
 from pacs_framework.dicom.walk import BIG, LITTLE, EncodedDataSet, Walk
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["Prefix", "make_prefix", "read_prefix"]
+__all__ = ["Prefix", "make_prefix", "read_prefix", "source_in"]
 
 # Far more than group 0002 or the start of a data set needs; what does not fit is no file of ours.
 _HEAD = 1 << 18
@@ -139,6 +139,16 @@ def read_prefix(source: EncodedDataSet | BinaryIO) -> Prefix:
         prefix=head[:offset] if has_preamble and stated == true else None,
     )
     return Prefix(meta=meta, dataset_offset=offset)
+
+
+def source_in(prefix: bytes) -> str:
+    """Source Application Entity Title (0002,0016) in what stands in front of a data set.
+
+    Empty where there is none, or none that can be read.
+    """
+    with suppress(UnreadableInstance):
+        return _read_group_2(prefix, _PREAMBLE + 4)[0].get(_SOURCE_AE_TITLE, "")
+    return ""
 
 
 def _read_group_2(head: bytes, pos: int) -> tuple[dict[int, str], int]:

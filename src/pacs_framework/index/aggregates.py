@@ -16,7 +16,7 @@ from sqlalchemy import Integer, Select, bindparam, func, select
 
 from pacs_framework.index.conditions import padded
 from pacs_framework.index.queries import rows_below
-from pacs_framework.index.reaching import in_reach, study_in_reach
+from pacs_framework.index.reaching import instance_in_reach, series_in_reach, study_in_reach
 from pacs_framework.index.schema import instance, series, study
 
 if TYPE_CHECKING:
@@ -164,6 +164,10 @@ def _ids(number: int) -> list[BindParameter[int]]:
 
 def _kept(entity: Table, lower: Table, within: Reach | None) -> list[ColumnElement[bool]]:
     """What keeps the rows of ``lower`` under an entity within a reach."""
-    if within is None or entity in {series, instance}:
+    if within is None or entity is instance:
         return []
-    return [study_in_reach(within) if lower is study else in_reach(within)]
+    if lower is study:
+        return [study_in_reach(within)]
+    if within.divides_series and lower is instance:
+        return [instance_in_reach(within)]
+    return [] if entity is series else [series_in_reach(within)]

@@ -56,7 +56,8 @@ class Entry:
 
     ``attributes`` holds every keyword of `INDEXED` (see `index_values`). ``size`` counts the bytes
     of the whole object, of which the first ``dataset_offset`` are the Part 10 prefix. The digests
-    are SHA-256. ``received`` is in UTC.
+    are SHA-256. ``received`` is in UTC. ``source_aet`` is the AE title that it was stored from,
+    empty where none is known (see `pacs_framework.archive.source`).
     """
 
     attributes: Mapping[str, str]
@@ -70,6 +71,7 @@ class Entry:
     received: dt.datetime
     origin: Origin
     duplicates: DuplicatePolicy
+    source_aet: str = ""
 
 
 class StoredAs(StrEnum):

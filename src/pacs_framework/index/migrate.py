@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NEWEST", "PRESENCE_LOCK", "mark", "migrate", "others_present"]
 
-NEWEST = frozenset({"kernel0004"})
+NEWEST = frozenset({"kernel0005"})
 """The revisions of an index of this version, one for each branch."""
 
 PRESENCE_LOCK = 0x5041_4354

@@ -71,6 +71,20 @@ _ONLY_HERE = (
         "protections and labels in the old index are lost; restore it, or set them again",
     ),
 )
+# As `pacs_framework.archive.source` has it. A feed cuts names to 16 characters, and of one that may
+# have been cut nobody knows what it was. Ways in of the archive's own have no caller.
+_SENDERS = """
+UPDATE instance SET source_aet =
+    CASE WHEN length(told.calling_aet) < 16 OR told.door = 'dimse'
+    THEN told.calling_aet ELSE '' END
+FROM change AS told
+JOIN (
+    SELECT max(sequence) AS sequence FROM change
+    WHERE kind IN ('stored', 'replaced') GROUP BY sop_instance_uid
+) AS newest ON newest.sequence = told.sequence
+WHERE told.sop_instance_uid = instance.sop_instance_uid
+  AND (told.calling_aet <> '' OR told.door NOT IN ('import', 'recovery', 'reindex'))
+"""
 _found = sa.Table(
     "object_found",
     sa.MetaData(),
@@ -115,6 +129,12 @@ class Rebuild:
         """Index ``entries``, each of another SOP Instance UID; their changes are history."""
         return self._recorder.record(self._cursor, entries, announce=False)
 
+    def remember_senders(self) -> None:
+        """Believe the change feed, where there is one: it knows senders that objects do not name,
+        or name wrongly.
+        """
+        self._cursor.execute(_SENDERS)
+
 
 @contextmanager
 def rebuilding(url: str) -> Iterator[Rebuild]:
@@ -133,7 +153,9 @@ def rebuilding(url: str) -> Iterator[Rebuild]:
         with alone(database, "the index is made anew"), _transaction(database) as cursor:
             for table in _CHILDREN_FIRST:
                 cursor.execute(str(sa.delete(table).compile(dialect=database.dialect)))
-            yield Rebuild(cursor, database.dialect)
+            rebuild = Rebuild(cursor, database.dialect)
+            yield rebuild
+            rebuild.remember_senders()
     finally:
         database.close()
 
@@ -177,7 +199,9 @@ def _filled(new: URL, old: URL | None) -> Iterator[Rebuild]:
         with _transaction(database) as cursor:
             if old is not None:
                 _carry_over(old, cursor, database.dialect)
-            yield Rebuild(cursor, database.dialect)
+            rebuild = Rebuild(cursor, database.dialect)
+            yield rebuild
+            rebuild.remember_senders()
         fold_log(database)
     finally:
         database.close()

@@ -49,6 +49,7 @@ _INSTANCE_COLUMNS = (
     "prefix_digest",
     "dataset_digest",
     "received",
+    "source_aet",
 )
 _CHANGE_UIDS = (
     ("patient_id", "PatientID"),
@@ -141,6 +142,7 @@ class Recorder:
             entry.prefix_digest,
             entry.dataset_digest,
             entry.received.replace(tzinfo=None),
+            entry.source_aet,
         )
         return self._insert.row(values)
 

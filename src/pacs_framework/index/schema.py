@@ -130,9 +130,13 @@ instance = Table(
     Column("prefix_digest", LargeBinary(32), nullable=False),
     Column("dataset_digest", LargeBinary(32), nullable=False),
     Column("received", DateTime, nullable=False),
+    # The AE title that it was stored from, empty where none is known; of all columns the only one
+    # that says something of the sender.
+    Column("source_aet", _Text, nullable=False, server_default=text("''")),
     UniqueConstraint("sop_instance_uid"),
     UniqueConstraint("storage_key"),
-    Index(None, "series_fk"),
+    # Whether a series has anything of a sender is one look, however many instances it has.
+    Index(None, "series_fk", "source_aet"),
 )
 
 # A sequence number never comes twice, though SQLite takes the largest there is and adds one: rows

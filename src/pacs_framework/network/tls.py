@@ -102,7 +102,10 @@ def subject_of(sock: object) -> str:
 
 
 def subject_of_certificate(certificate: Mapping[str, Any] | None) -> str:
-    """The subject of a verified certificate as `ssl.SSLSocket.getpeercert` tells it; see above."""
+    """The subject of a verified certificate as `ssl.SSLSocket.getpeercert` tells it; see above.
+
+    A comma within a value is escaped (RFC 4514 2.4), so that no value looks like two.
+    """
     if not certificate:
         return ""
     names: dict[str, str] = {"commonName": "CN", "organizationName": "O", "countryName": "C"}
@@ -111,5 +114,6 @@ def subject_of_certificate(certificate: Mapping[str, Any] | None) -> str:
     for name in certificate.get("subject", ()):
         for attribute in name:
             kind, value = str(attribute[0]), str(attribute[1])
+            value = value.replace("\\", "\\\\").replace(",", "\\,")
             parts.append(f"{names.get(kind, kind)}={value}")
     return ",".join(reversed(parts))

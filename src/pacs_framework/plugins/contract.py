@@ -121,6 +121,16 @@ class Contract:
         names = [options["specname"] or name for name, options in marked if options is not None]
         return tuple(name for name in names if name not in self.hooks)
 
+    def missing(self, plugin: object) -> tuple[str, ...]:
+        """Hooks that ``plugin`` implements in any case, and nobody offers."""
+        marked = ((name, self._pluggy.parse_hookimpl_opts(plugin, name)) for name in dir(plugin))
+        needed = (
+            options["specname"] or name
+            for name, options in marked
+            if options is not None and not options["optionalhook"]
+        )
+        return tuple(name for name in needed if name not in self.hooks)
+
     def _implementation(
         self, name: str, function: Callable[..., Any], options: pluggy.HookimplOpts
     ) -> Implementation:

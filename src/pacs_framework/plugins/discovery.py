@@ -19,7 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-__all__ = ["GROUP", "KERNEL", "Candidate", "discover"]
+__all__ = ["GROUP", "KERNEL", "Candidate", "discover", "needed_distributions"]
 
 GROUP = "pacs.plugins"
 KERNEL = "pacs-framework"
@@ -140,18 +140,30 @@ def _range_problem(distribution: importlib_metadata.Distribution, kernel: str) -
     return f"needs {KERNEL} {declared}, but this is {kernel}"
 
 
+def needed_distributions(requirements: Sequence[str]) -> frozenset[str]:
+    """The normalised names of what a distribution requires, but for the kernel."""
+    needed = {canonicalize_name(each.name) for each in _applying(requirements)}
+    return frozenset(needed - {KERNEL})
+
+
 def _declared_range(requirements: Sequence[str]) -> SpecifierSet:
     """All specifiers on the kernel that hold without extras; empty where there is none."""
     declared = SpecifierSet()
+    for requirement in _applying(requirements):
+        if canonicalize_name(requirement.name) == KERNEL:
+            declared &= requirement.specifier
+    return declared
+
+
+def _applying(requirements: Sequence[str]) -> Iterator[Requirement]:
+    """The requirements that hold here without extras. Raises ValueError for one that is none."""
     for line in requirements:
         try:
             requirement = Requirement(line)
         except InvalidRequirement as error:
             raise ValueError(f"requirement {line!r} is not valid") from error
-        applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if applies and canonicalize_name(requirement.name) == KERNEL:
-            declared &= requirement.specifier
-    return declared
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield requirement
 
 
 def _next_minor(release: Sequence[str]) -> str:

@@ -7,11 +7,14 @@ from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from packaging.utils import canonicalize_name
+
 from pacs_framework.config.problems import as_error
 from pacs_framework.errors import PluginError
 from pacs_framework.hookspecs import HookKind
 from pacs_framework.plugins.blame import describe
 from pacs_framework.plugins.budget import Overrun
+from pacs_framework.plugins.discovery import needed_distributions
 from pacs_framework.plugins.record import Plugin, PluginState
 from pacs_framework.plugins.starting import Step, overran
 
@@ -33,11 +36,13 @@ def load(
     settings: PluginsSettings,
     configured: Collection[str],
     helpers: Helpers,
+    offering: Collection[str] = (),
 ) -> list[Plugin]:
     """A record of every candidate, those that the lists let through imported and checked.
 
-    ``configured`` names the plugins that have a section. Several candidates of one name have a
-    problem each and stay several rows. Each is imported by one of ``helpers``, so that one that
+    ``configured`` names the plugins that have a section, ``offering`` those of which nothing is
+    taken but the hooks that they offer. Several candidates of one name have a problem each and stay
+    several rows. Each is imported by one of ``helpers``, so that one that
     hangs can be left behind. All are imported before any is held against the contract, because
     one may implement what another one offers.
     """
@@ -51,8 +56,11 @@ def load(
     plugins = ordered((plugin for plugin, _ in imported), settings.order)
     for plugin in (each for each in plugins if each in bodies):
         _try(plugin, "add_hookspecs", partial(offer, plugin, bodies[plugin], contract), helpers)
+    needs = partial(_absent_needs, candidates=candidates, plugins=plugins)
     for plugin in (each for each in plugins if each in bodies and each.state is _ACTIVE):
-        _try(plugin, "its hooks", partial(implement, plugin, bodies[plugin], contract), helpers)
+        if plugin.name not in offering:
+            work = partial(_implement_one, plugin, bodies[plugin], contract, needs)
+            _try(plugin, "its hooks", work, helpers)
     return plugins
 
 
@@ -115,6 +123,33 @@ def offer(plugin: Plugin, body: object, contract: Contract) -> None:
     offering = contract.implementation(body, "add_hookspecs")
     if offering is not None:
         contract.offer(plugin.name, offering.function())
+
+
+def _implement_one(
+    plugin: Plugin, body: object, contract: Contract, needs: Callable[[Plugin], str]
+) -> None:
+    """As `implement`, and where a hook is missing because a plugin is, that is named as well."""
+    missing = contract.missing(body)
+    absent = needs(plugin) if missing else ""
+    if absent:
+        raise PluginError(
+            f"implements {missing[0]!r} of another plugin, and needs {absent}; "
+            f"let that one in, or name {plugin.name!r} in [plugins] deny, too"
+        )
+    implement(plugin, body, contract)
+
+
+def _absent_needs(plugin: Plugin, candidates: Sequence[Candidate], plugins: list[Plugin]) -> str:
+    """The plugins that the distribution of ``plugin`` requires and that are not active."""
+    point = next(each.entry_point for each in candidates if each.name == plugin.name)
+    if point is None or point.dist is None:
+        return ""
+    needed = needed_distributions(point.dist.requires or [])
+    return " and ".join(
+        f"plugin {each.name!r} ({each.distribution}), which is left out: {each.reason}"
+        for each in plugins
+        if canonicalize_name(each.distribution) in needed and each.state is not _ACTIVE
+    )
 
 
 def implement(plugin: Plugin, body: object, contract: Contract) -> None:

@@ -61,19 +61,21 @@ def load_plugins(
     configured: Collection[str] = (),
     *,
     path: Sequence[str] | None = None,
+    offering: Collection[str] = (),
 ) -> PluginSet:
     """Find, gate and import the installed plugins.
 
     ``configured`` names the plugins that have a section ``[plugin.NAME]``. ``path`` are the
-    folders to look for distributions in, `sys.path` when None. What failed is a row of the result
-    (call `PluginSet.check` to stop on it); a name that no installed plugin has, and a limit that
-    cannot hold, raise `ConfigurationError`.
+    folders to look for distributions in, `sys.path` when None. Of those that ``offering`` names,
+    only the hooks that they offer are taken; they are never called. What failed is a row of the
+    result (call `PluginSet.check` to stop on it); a name that no installed plugin has, and a limit
+    that cannot hold, raise `ConfigurationError`.
     """
     candidates = discover(path=path)
     check_names(settings, configured, {candidate.name for candidate in candidates})
     contract, helpers = Contract(), Helpers()
     try:
-        plugins = load(candidates, contract, settings, configured, helpers)
+        plugins = load(candidates, contract, settings, configured, helpers, offering)
         check_processes(plugins)
     except BaseException:
         helpers.close()

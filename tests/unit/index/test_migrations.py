@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from pacs_framework.archive.incoming import Origin
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.index.database import Database, open_database
+from pacs_framework.index.entry import DuplicatePolicy
 from pacs_framework.index.lookup import Lookup
 from pacs_framework.index.migrate import NEWEST
-from pacs_framework.index.schema import metadata
+from pacs_framework.index.schema import instance, metadata
 from pacs_framework.index.upgrade import MIGRATIONS, upgrade
 from pacs_framework.index.writer import IndexWriter
 
@@ -114,6 +117,7 @@ def test_an_index_of_the_first_version_keeps_what_it_holds(
         with database.writing() as connection:
             for table in _ADDED_LATER:
                 connection.execute(sa.text(f"DROP TABLE {table}"))
+            _take_back_0005(connection)
             connection.execute(sa.text("UPDATE alembic_version SET version_num = 'kernel0001'"))
     with closing(open_database(pacs_index_url)) as again, closing(IndexWriter(again)) as writer:
         with again.reading() as connection:
@@ -122,6 +126,39 @@ def test_an_index_of_the_first_version_keeps_what_it_holds(
             assert compare_metadata(context, metadata) == []
         writer.store(entry(2))
         assert Lookup(again).count() == 2
+
+
+def _take_back_0005(connection: sa.Connection) -> None:
+    """An index that does not know senders; its change feed does."""
+    connection.execute(sa.text("DROP INDEX ix_instance_series_fk_source_aet"))
+    connection.execute(sa.text("CREATE INDEX ix_instance_series_fk ON instance (series_fk)"))
+    connection.execute(sa.text("ALTER TABLE instance DROP COLUMN source_aet"))
+    connection.execute(sa.text("UPDATE alembic_version SET version_num = 'kernel0004'"))
+
+
+def test_senders_of_what_is_there_are_taken_from_the_change_feed(
+    pacs_index_url: str, entry: EntryMaker
+) -> None:
+    """The newest row of an instance tells; a name that was cut to fit the feed tells nothing."""
+    stored = [
+        ("1.2.3.4.1", Origin(door="dimse", calling_aet="CT1"), "CT1"),
+        ("1.2.3.4.2", Origin(door="dimse", calling_aet="SIXTEEN_OF_THEM_"), "SIXTEEN_OF_THEM_"),
+        ("1.2.3.4.3", Origin(door="dicomweb", calling_aet="a-name-that-is-longer"), ""),
+        ("1.2.3.4.4", Origin(door="dicomweb", calling_aet="jane"), "jane"),
+        ("1.2.3.4.5", Origin(door="import"), ""),
+    ]
+    with closing(open_database(pacs_index_url)) as database:
+        with closing(IndexWriter(database)) as writer:
+            for number, (_, origin, _) in enumerate(stored, 1):
+                writer.store(replace(entry(number), origin=origin))
+            again = entry(1, version=2, content="x", duplicates=DuplicatePolicy.REPLACE)
+            writer.store(replace(again, origin=Origin(door="dimse", calling_aet="MR1")))
+        with database.writing() as connection:
+            _take_back_0005(connection)
+    with closing(open_database(pacs_index_url)) as again, again.reading() as connection:
+        statement = sa.select(instance.c.sop_instance_uid, instance.c.source_aet)
+        found = {row.sop_instance_uid: row.source_aet for row in connection.execute(statement)}
+    assert found == {uid: source for uid, _, source in stored} | {"1.2.3.4.1": "MR1"}
 
 
 def test_two_nodes_that_start_together_migrate_once(pacs_index_url: str) -> None:

@@ -63,13 +63,16 @@ class Filled:
     keys = staticmethod(keys)
     instance = staticmethod(instance)
 
-    def store(self, dataset: Dataset, syntax: str = ExplicitVRLittleEndian) -> None:
+    def store(
+        self, dataset: Dataset, syntax: str = ExplicitVRLittleEndian, *, sender: str = ""
+    ) -> None:
         meta = FileMeta(
             sop_class_uid=str(dataset.SOPClassUID),
             sop_instance_uid=str(dataset.SOPInstanceUID),
             transfer_syntax_uid=str(syntax),
         )
-        with self.archive.receive(Origin(door="test"), meta) as reception:
+        origin = Origin(door="test", calling_aet=sender)
+        with self.archive.receive(origin, meta) as reception:
             reception.write(encode_identifier(dataset, meta.transfer_syntax_uid))
             reception.commit()
 

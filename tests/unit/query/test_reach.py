@@ -39,10 +39,21 @@ def content(empty: Any) -> list[Dataset]:
     ]
 
 
+# Two senders have a part each in the series 1.1; of the others nobody knows who sent them.
+_SENDERS = {"1.1.1": "CT1", "1.1.2": "WS1", "1.2.1": "MR1", "2.1.1": "CT1", "1.1.9": "CT1"}
+
+
+def fill(empty: Any, content: list[Dataset]) -> None:
+    for dataset in content:
+        number = dataset.SOPInstanceUID.removeprefix("1.2.")
+        empty.store(dataset, sender=_SENDERS.get(number, ""))
+
+
 def numbers(found: Any) -> list[str]:
     return sorted(each.sop_instance_uid.removeprefix("1.2.") for each in found)
 
 
+_OF_CT1 = {"1.1.1", "2.1.1", "1.1.9"}
 _CASES = [
     (reach(Limit(patients=("P1",))), {"1.1.1", "1.1.2", "1.2.1", "2.1.1"}),
     (reach(Limit(patients=("P?",))), {"1.1.1", "1.1.2", "1.2.1", "2.1.1", "1.1.9"}),
@@ -59,6 +70,22 @@ _CASES = [
     (reach(Limit(labels=("research",))), {"2.1.1"}),
     (reach(Limit(labels=("research", "teaching"))), {"2.1.1", "1.1.9"}),
     (reach(Limit(labels=("nothing",))), set()),
+    (reach(Limit(ae_titles=("CT1",))), {"1.1.1", "2.1.1", "1.1.9"}),
+    (reach(Limit(ae_titles=("WS1", "MR1"))), {"1.1.2", "1.2.1"}),
+    (reach(Limit(ae_titles=("ct1", "CT", "CT_", "CT%"))), set()),
+    (reach(Limit(ae_titles=("?*",))), {"1.1.1", "1.1.2", "1.2.1", "2.1.1", "1.1.9"}),
+    (reach(Limit(ae_titles=("*",), patients=("p1",))), {"3.1.1"}),
+    (reach(Limit(ae_titles=("CT1",), modalities=("MR",))), {"2.1.1"}),
+    (reach(Limit(ae_titles=("CT1",), patients=("P2",))), {"1.1.9"}),
+    (reach(Limit(ae_titles=("CT1",), studies=("1.2.1",))), {"1.1.1", "1.1.9"}),
+    (reach(Limit(ae_titles=("CT1",), labels=("research",))), {"2.1.1"}),
+    (
+        reach(Limit(ae_titles=("WS1",)), Limit(modalities=("MR",), patients=("P1",))),
+        {"1.1.2", "1.2.1", "2.1.1"},
+    ),
+    (Reach(((Limit(ae_titles=("CT1",)),), (Limit(modalities=("CT",)),))), {"1.1.1", "1.1.9"}),
+    (Reach(((Limit(ae_titles=("CT1",)),), (Limit(ae_titles=("WS1",)),))), set()),
+    (Reach(((Limit(ae_titles=("?T1",)),), (Limit(ae_titles=("W*", "C*")),))), _OF_CT1),
 ]
 
 
@@ -66,8 +93,7 @@ def test_answers_are_those_of_an_archive_without_the_rest(
     empty: Any, content: list[Dataset], open_archive: Callable[..., Any], tmp_path: Path
 ) -> None:
     """At all levels: matches, counts, lists, and attributes that a stored header speaks of."""
-    for dataset in content:
-        empty.store(dataset)
+    fill(empty, content)
     label(empty, "1.2.2", "research")
     label_patient(empty, "P2", "teaching")
     for number, (bounds, within) in enumerate(_CASES):
@@ -132,6 +158,34 @@ def test_a_key_does_not_feel_what_is_beyond(
         assert len(list(find(Level.STUDY, Root.STUDY, identifier, **options))) == 1
     bounds = reach(Limit(modalities=("CT",)))
     assert list(find(Level.STUDY, Root.STUDY, identifier, within=bounds, **options)) == []
+
+
+def test_a_key_does_not_feel_another_senders_part_of_a_series(
+    empty: Any, content: list[Dataset]
+) -> None:
+    """Not the number of its instances, nor one of their UIDs, nor what a header of one says."""
+    content[1].Manufacturer = "WS maker"
+    fill(empty, content[:2])
+    find = empty.archive.query.find
+    (series,) = find(
+        Level.SERIES,
+        Root.STUDY,
+        empty.keys(SeriesInstanceUID="", NumberOfSeriesRelatedInstances="", Manufacturer=""),
+        relational=True,
+        within=reach(Limit(ae_titles=("WS1",))),
+    )
+    assert (series.NumberOfSeriesRelatedInstances, series.Manufacturer) == (1, "WS maker")
+    for level, wanted in (
+        (Level.STUDY, {"SOPInstanceUID": "1.2.1.1.1"}),
+        (Level.SERIES, {"SOPInstanceUID": "1.2.1.1.1"}),
+        (Level.SERIES, {"NumberOfSeriesRelatedInstances": "2"}),
+        (Level.STUDY, {"NumberOfStudyRelatedInstances": "2"}),
+    ):
+        identifier = empty.keys(**{"StudyInstanceUID": "", **wanted})
+        options = {"relational": True}
+        assert len(list(find(level, Root.STUDY, identifier, **options))) == 1
+        options["within"] = reach(Limit(ae_titles=("WS1",)))
+        assert list(find(level, Root.STUDY, identifier, **options)) == [], (level, wanted)
 
 
 def test_a_label_of_a_merged_patient_goes_with_him(empty: Any, content: list[Dataset]) -> None:

@@ -21,12 +21,13 @@ _SEARCH = (
 )
 _RETRIEVE = (
     "Web service WADO-RS, origin server (PS3.18 10.4): studies, series and instances as "
-    "multipart/related, application/zip or, one instance, application/dicom; frames; bulk data; "
-    "metadata as DICOM JSON or Native DICOM XML. Without a transfer syntax in Accept, Explicit VR "
-    "Little Endian is sent, and what no codec decodes as it is stored; transfer-syntax=* gives "
-    "every instance as it is stored. Compressed transfer syntaxes that are not the stored one are "
-    "sent where a codec is installed that encodes them without loss; else the answer is 406, or "
-    "206 where it holds for some of the instances."
+    "multipart/related, application/zip or, one instance, application/dicom; frames; bulk data and "
+    "pixel data, single values and all of a study, series or instance; metadata as DICOM JSON or "
+    "Native DICOM XML. Without a transfer syntax in Accept, Explicit VR Little Endian is sent, and "
+    "what no codec decodes as it is stored; transfer-syntax=* gives every instance as it is "
+    "stored. Compressed transfer syntaxes that are not the stored one are sent where a codec is "
+    "installed that encodes them without loss; else the answer is 406, or 206 where it holds for "
+    "some of the instances."
 )
 _METADATA = (
     "Metadata of series (PS3.18 10.4.1.1.2) are kept in the form in which they are answered, in "
@@ -38,13 +39,17 @@ _RENDERED = (
     "Rendered resources and thumbnails (PS3.18 10.4.1.1.3, 10.4.1.1.4) of studies, series, "
     "instances and frames: image/jpeg, image/png, image/gif and image/jp2, with viewport, window, "
     "annotation (patient, technique), quality and iccprofile (no, yes, srgb); video/mp4, "
-    "video/mpeg and encapsulated documents as they are stored. Presentation states are not "
-    "rendered (501), nor are structured reports (406)."
+    "video/mpeg and encapsulated documents as they are stored. Grayscale, Color, Pseudo-Color "
+    "and Variable Modality LUT Softcopy Presentation States are rendered as the images that they "
+    "refer to, with viewport (width and height), quality and iccprofile; other presentation states "
+    "are not (501). "
+    "Structured reports are rendered as text/html, text/plain and text/xml (Native DICOM Model). "
+    "The thumbnail of a report or document is a page with its title."
 )
 _URI = (
     "Web service WADO-URI, origin server (PS3.18 chapter 9), at /wado: application/dicom in any "
-    "transfer syntax that can be had without loss, and the media types of rendered images, with "
-    "all parameters but anonymize, presentationUID and presentationSeriesUID (501)."
+    "transfer syntax that can be had without loss, and the media types of rendered resources, "
+    "with all parameters but anonymize (501)."
 )
 _STORE = (
     "Web service STOW-RS, origin server (PS3.18 10.5): multipart/related of application/dicom, of "
@@ -57,8 +62,11 @@ _STORE = (
 )
 _WORKLIST = (
     "Web service UPS-RS, origin server (PS3.18 chapter 11), where a plugin keeps workitems: all "
-    "transactions but the event channel. Subscribers are AE titles of the configured peers, which "
-    "are told by the UPS Event SOP Class. Capabilities (PS3.18 8.9) are told as WADL or JSON."
+    "transactions. Notification connections (PS3.18 8.10.4) are opened by GET of "
+    "/subscribers/{aetitle} under /dicom-web as a WebSocket, several for an AE title if need be; "
+    "each is told every event report. A subscriber without one is told by the UPS Event SOP Class "
+    "where it is a configured peer, else when it opens one; reports are queued meanwhile. "
+    "Capabilities (PS3.18 8.9) are told as WADL or JSON."
 )
 _USER_AGENT = (
     "As user agent: the command pacs dicomweb searches (QIDO-RS), retrieves (WADO-RS, "

@@ -44,7 +44,7 @@ def tables() -> PluginTables:
     return TABLES
 
 
-@hookimpl(optionalhook=True)
+@hookimpl
 def http_routes(archive: Archive, settings: DicomwebSettings) -> Sequence[Route]:
     """Searches, retrievals and stores under ``/dicom-web``."""
     from pacs_dicomweb.routes import routes  # noqa: PLC0415 - see above

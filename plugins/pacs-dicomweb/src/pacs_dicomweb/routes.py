@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pacs_dicomweb.accept import accepted
 from pacs_dicomweb.capabilities import capabilities_route
 from pacs_dicomweb.deleting import delete_routes
 from pacs_dicomweb.located import ROOT
@@ -14,6 +15,7 @@ from pacs_dicomweb.rendered.addresses import Pictures, rendered_routes, uri_rout
 from pacs_dicomweb.stow.storing import store
 from pacs_dicomweb.ups.routes import workitem_routes
 from pacs_dicomweb.wado.bulk import retrieve_bulk
+from pacs_dicomweb.wado.bulk_of_many import BulkService, wants_bulk
 from pacs_dicomweb.wado.instances import retrieve
 from pacs_dicomweb.wado.metadata import JSON, XML, MetadataService
 from pacs_dicomweb.wado.negotiating import DICOM, ZIP
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from pacs_dicomweb.settings import DicomwebSettings
     from pacs_framework.archive.archive import Archive
+    from pacs_http.api import Request, Response
 
 __all__ = ["routes"]
 
@@ -73,12 +76,14 @@ def routes(archive: Archive, settings: DicomwebSettings) -> Sequence[Route]:
     metadata = MetadataService(archive, settings)
     search = SearchService(archive, settings, metadata)
     pictures = Pictures(archive, settings)
+    bulk = BulkService(archive, settings)
     found = [
         *_searches(search),
-        *_retrievals(archive),
+        *_retrievals(archive, bulk),
         *_metadata(metadata),
         _frames(archive),
         _bulk(archive),
+        *_bulk_of_many(bulk),
         *_stores(archive),
         *workitem_routes(archive),
         *rendered_routes(pictures),
@@ -110,12 +115,16 @@ def _searches(search: SearchService) -> list[Route]:
     ]
 
 
-def _retrievals(archive: Archive) -> list[Route]:
+def _retrievals(archive: Archive, bulk: BulkService) -> list[Route]:
+    def handler(request: Request) -> Response:
+        wanted = bulk.retrieve if wants_bulk(accepted(request)) else partial(retrieve, archive)
+        return wanted(request)
+
     return [
         Route(
             method="GET",
             path=path,
-            handler=partial(retrieve, archive),
+            handler=handler,
             level=level,
             action=Action.READ,
             summary=f"The instances of a {level.value} (WADO-RS)",
@@ -183,6 +192,32 @@ def _bulk(archive: Archive) -> Route:
             **_NONE,
         },
     )
+
+
+def _bulk_of_many(bulk: BulkService) -> list[Route]:
+    return [
+        Route(
+            method="GET",
+            path=f"{path}/{tail}",
+            handler=handler,
+            level=Level.BULK,
+            action=Action.READ,
+            summary=f"{what} of a {level.value} (WADO-RS)",
+            description="Each value is a part, under the reference that metadata have for it.",
+            parameters=(_ACCEPT,),
+            scoped=True,
+            answers={
+                200: Answer("All values", media_types=(_RELATED,)),
+                206: Answer("Not all: the others fit no media type, or are kept back"),
+                **_NONE,
+            },
+        )
+        for path, level in _RETRIEVALS
+        for tail, what, handler in (
+            ("bulkdata", "All bulk data", bulk.retrieve),
+            ("pixeldata", "The pixel data", bulk.retrieve_pixels),
+        )
+    ]
 
 
 def _stores(archive: Archive) -> list[Route]:

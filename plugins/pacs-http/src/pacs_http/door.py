@@ -81,11 +81,12 @@ class HttpDoor(Door):
             try:
                 from pacs_http.server.serving import run  # noqa: PLC0415 - see above
 
-                run(self._application, self._settings, listening, woken, self._tls)
+                run(self.application, self._settings, listening, woken, self._tls)
             except Exception:  # noqa: BLE001 - nobody is above this thread to hear of it
                 _log.exception("the HTTP server has failed, and its port is closed")
 
-    def _application(self) -> HttpApplication:
+    def application(self) -> HttpApplication:
+        """What answers, for one event loop."""
         from pacs_http.access.judge import Judge  # noqa: PLC0415 - see above
         from pacs_http.server.addresses import Addresses  # noqa: PLC0415 - see above
         from pacs_http.server.asgi import HttpApplication  # noqa: PLC0415 - see above

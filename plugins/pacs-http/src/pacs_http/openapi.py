@@ -54,7 +54,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "operationId": re.sub(r"[^a-z0-9]+", "_", route.name.lower()).strip("_"),
         "summary": route.summary,
         "parameters": [*_of_path(route), *map(_parameter, route.parameters)],
-        "responses": _responses(route.answers),
+        "responses": _responses(_answers(route)),
         "x-pacs-level": route.level.value,
         "x-pacs-action": route.action.value,
     }
@@ -65,6 +65,11 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.public:
         operation["security"] = []
     return operation
+
+
+def _answers(route: Route) -> Mapping[int, Answer]:
+    """OpenAPI has no WebSockets: they are what a GET switches to."""
+    return {101: Answer("a WebSocket"), **route.answers} if route.opens else route.answers
 
 
 def _of_path(route: Route) -> list[dict[str, Any]]:

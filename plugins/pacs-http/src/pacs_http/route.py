@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pacs_http.problems import Problem
 
 if TYPE_CHECKING:
+    from pacs_http.channel import Channel
     from pacs_http.request import Request
     from pacs_http.response import Response
 
@@ -130,6 +131,20 @@ def resource_of_path(request: Request) -> Resource:
     )
 
 
+def upgrade_required(request: Request) -> Response:
+    """The answer to one who asks for a WebSocket's address without asking for a WebSocket."""
+    del request
+    raise Problem(
+        HTTPStatus.UPGRADE_REQUIRED,
+        "here is a WebSocket: ask for it as RFC 6455 says, in version 13",
+        headers=[
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Version", "13"),
+        ],
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One method on one pattern of addresses.
@@ -143,6 +158,10 @@ class Route:
     handler
         A blocking function, called in a thread of the request's own. It returns a `Response`, or
         raises a `Problem` or any other exception.
+    opens
+        What is spoken with one who asks for a WebSocket at this address (RFC 6455): called as the
+        handler is, it returns a `Channel` or raises a `Problem`, which is answered instead. Only
+        for GET. Without a handler beside it, GET alone is answered with 426.
     level, action
         What access, audit and metrics go by.
     summary, description, parameters, answers
@@ -163,7 +182,8 @@ class Route:
 
     method: str
     path: str
-    handler: Callable[[Request], Response]
+    handler: Callable[[Request], Response] = upgrade_required
+    opens: Callable[[Request], Channel] | None = None
     level: Level
     action: Action
     summary: str
@@ -181,6 +201,10 @@ class Route:
         segments_of(self.path)
         if self.public and self.level is not Level.SYSTEM:
             raise ValueError(f"{self.name}: only what is about the system can be public")
+        if self.opens is None and self.handler is upgrade_required:
+            raise ValueError(f"{self.name}: there is neither a handler nor what it opens")
+        if self.opens is not None and (self.method != "GET" or self.public):
+            raise ValueError(f"{self.name}: a WebSocket is opened by GET, and never a public one")
 
     @property
     def name(self) -> str:

@@ -58,6 +58,13 @@ class RoleSettings(Section):
         default=(),
         description="Labels of studies or patients, of which one has to be there; none is all.",
     )
+    ae_titles: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "AE titles, with * and ?, that instances were stored from; none is all. Who stores by "
+            "HTTP counts as an AE title of its own name, if that has at most 16 characters."
+        ),
+    )
 
 
 class OidcSettings(Section):
@@ -144,8 +151,9 @@ class HttpSettings(Section):
     login: Literal["auto", "required"] = Field(
         default="auto",
         description=(
-            "auto: on loopback, and as long as there are no users and no tokens, nobody has to "
-            "log in. required: everybody has to, always."
+            "auto: on loopback nobody has to log in until the first user or token is made; from "
+            "then on everybody has to, also when all are gone again (`pacs user reopen`). "
+            "required: everybody has to, always."
         ),
     )
     public_url: str = Field(
@@ -202,6 +210,23 @@ class HttpSettings(Section):
     )
     idle_timeout: Seconds = Field(
         default=60.0, description="Seconds after which a connection without a request is closed."
+    )
+    max_channels: int = Field(
+        default=500,
+        ge=0,
+        description="WebSockets at once, in each worker; one more is answered with 503.",
+    )
+    max_message: Size = Field(
+        default=64 << 10,
+        ge=125,
+        description="Longest message that a client may send on a WebSocket; more closes it (1009).",
+    )
+    ping_interval: Seconds = Field(
+        default=20.0,
+        description=(
+            "Seconds between two pings on a WebSocket; whoever does not answer one for as long is "
+            "cut off."
+        ),
     )
     stop_timeout: Seconds = Field(
         default=5.0, description="Seconds that requests have to end in when the archive stops."

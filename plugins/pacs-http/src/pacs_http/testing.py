@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
+    from websockets.sync.client import ClientConnection
 
     from pacs_framework.testing.factories import Archives
     from pacs_framework.testing.running import RunningArchive
@@ -36,6 +37,12 @@ __all__ = [
 
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 _UIDS = {"study", "series", "instance"}
+_HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",  # the one of RFC 6455
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +59,16 @@ class WebArchive:
         except ImportError as error:
             raise RuntimeError("a client needs httpx: pip install httpx") from error
         return httpx.Client(base_url=self.url, timeout=60, trust_env=False, **options)
+
+    def websocket(self, target: str, **options: Any) -> ClientConnection:
+        """A WebSocket at ``target``, to be used in a ``with``; ``options`` are those of
+        `websockets.sync.client.connect`. Raises what that does.
+        """
+        from websockets.sync.client import connect  # noqa: PLC0415 - only who wants one needs it
+
+        url = self.url.replace("http", "ws", 1) + target
+        line: ClientConnection = connect(url, **{"proxy": None, "open_timeout": 60, **options})
+        return line
 
 
 def serve_http(
@@ -77,7 +94,8 @@ def serve_http(
 
 def open_routes(web: WebArchive) -> list[str]:
     """Names of the routes, of all plugins, that answer somebody who may do nothing: other than
-    with 401 without login, or other than with 403 to a token without a role.
+    with 401 without login, or other than with 403 to a token without a role; a WebSocket both as it
+    is asked for and as an ordinary request.
     """
     from pacs_http.access.accounts import Accounts  # noqa: PLC0415 - needs SQLAlchemy
 
@@ -88,11 +106,13 @@ def open_routes(web: WebArchive) -> list[str]:
     with web.client() as client:
         for route in door.router.routes:
             target = _PARAMETER.sub(lambda m: "1.2" if m[1] in _UIDS else "x", route.path)
-            nobody = client.request(route.method, target).status_code
-            powerless = client.request(route.method, target, headers=headers).status_code
-            if (nobody, powerless) != (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                found.append(route.name)
-    return found
+            for asked in ({}, _HANDSHAKE) if route.opens else ({},):
+                nobody = client.request(route.method, target, headers=asked)
+                powerless = client.request(route.method, target, headers={**headers, **asked})
+                answers = (nobody.status_code, powerless.status_code)
+                if answers != (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+                    found.append(route.name)
+    return list(dict.fromkeys(found))
 
 
 def open_signal_pipe() -> None:

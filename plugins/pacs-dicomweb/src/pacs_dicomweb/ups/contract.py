@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pydicom import Dataset
 
-__all__ = ["Done", "Workitems"]
+__all__ = ["Done", "EventSource", "Report", "Workitems"]
 
 
 class Done(Protocol):
@@ -16,6 +16,32 @@ class Done(Protocol):
     @property
     def code(self) -> int:
         """The status of DIMSE for it."""
+
+
+class Report(Protocol):
+    """What a subscriber is told (PS3.4 CC.2.4)."""
+
+    @property
+    def uid(self) -> str:
+        """The SOP Instance UID of the step, or the well-known one for the provider itself."""
+
+    @property
+    def type(self) -> int:
+        """Event Type ID."""
+
+    @property
+    def information(self) -> Dataset:
+        """The attributes of the report."""
+
+
+class EventSource(Protocol):
+    """The reports to one AE, as long as it has a channel open."""
+
+    def waiting(self) -> Sequence[Report]:
+        """What is to be told next, in order; what was given before has been told."""
+
+    def close(self) -> None:
+        """The channel is over. What was not told stays for the AE's next one."""
 
 
 class Workitems(Protocol):
@@ -51,3 +77,6 @@ class Workitems(Protocol):
 
     def suspend(self, uid: str, aet: str) -> Done:
         """Subscribe it to no new steps."""
+
+    def open_channel(self, aet: str, ring: Callable[[], None]) -> EventSource:
+        """Tell ``aet`` by a channel from now on; ``ring`` is called when something may wait."""

@@ -40,11 +40,11 @@ def workitem_routes(archive: Archive) -> Sequence[Route]:
         names = " and ".join(repr(name) for name, _ in found)
         raise PluginError(f"plugins {names} both keep workitems (hook workitems); switch one off")
     service = WorklistService(found[0][1])
-    return [*_worklist(service), *_changes(service), *_subscriptions(service)]
+    return [*_worklist(service), *_changes(service), *_subscriptions(service), _channel(service)]
 
 
 def _route(method: str, path: str, **more: object) -> Route:
-    known = {"level": Level.WORKITEM, "action": Action.WRITE, **more}
+    known = {"level": Level.WORKITEM, "action": Action.WRITE, "scoped": True, **more}
     answers = {**dict(known.pop("answers", {})), **_ERRORS}  # type: ignore[call-overload]
     return Route(method=method, path=path, answers=answers, **known)  # type: ignore[arg-type]
 
@@ -145,3 +145,19 @@ def _subscriptions(service: WorklistService) -> list[Route]:
             answers={200: Answer("It is subscribed to no new workitems")},
         ),
     ]
+
+
+def _channel(service: WorklistService) -> Route:
+    return _route(
+        "GET",
+        ROOT + "/subscribers/{aet}",
+        opens=service.open_channel,
+        action=Action.READ,
+        scoped=False,  # what an AE is told may be of anybody
+        summary="Open a WebSocket for the event reports to an AE (UPS-RS)",
+        description=(
+            "Each message is an event report in DICOM JSON. A page shows its token as the "
+            "subprotocol bearer.TOKEN, beside dicom-events."
+        ),
+        answers={426: Answer("It is a WebSocket")},
+    )

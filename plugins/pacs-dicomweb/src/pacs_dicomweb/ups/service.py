@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from pacs_dicomweb.located import ROOT
 from pacs_dicomweb.qido.keys import parse_search
+from pacs_dicomweb.ups import reach
 from pacs_dicomweb.ups.bodies import answer, chosen_form, dataset_in
+from pacs_dicomweb.ups.events import EventChannel
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.errors import PacsError
 from pacs_http.api import Problem, Request, Response
 
 if TYPE_CHECKING:
     from pacs_dicomweb.ups.contract import Done, Workitems
+    from pacs_http.api import Channel, Scope
 
 __all__ = ["WorklistService"]
 
@@ -54,9 +58,14 @@ _WARNINGS = {
 def _told(
     handler: Callable[[WorklistService, Request], Response],
 ) -> Callable[[WorklistService, Request], Response]:
-    """What the state refuses, with a Warning beside the problem (PS3.18 11.1.4)."""
+    """What the state refuses, with a Warning beside the problem (PS3.18 11.1.4).
+
+    Whoever has a link to a study has it to look at that, and not at who works on it.
+    """
 
     def handle(service: WorklistService, request: Request) -> Response:
+        if request.principal.kind == "link":
+            raise Problem(HTTPStatus.FORBIDDEN, "a link is for a study, not for its workitems")
         try:
             return handler(service, request)
         except PacsError as error:
@@ -79,6 +88,7 @@ class WorklistService:
     def create(self, request: Request) -> Response:
         """POST /workitems: 201 with the address of the workitem."""
         dataset = dataset_in(request)
+        reach.check_kept(request.scope, dataset)
         uid = _uid_of(request, dataset)
         done = self.items.create(uid, dataset)
         where = f"{request.base_url}{ROOT}/workitems/{uid}"
@@ -89,7 +99,9 @@ class WorklistService:
     def retrieve(self, request: Request) -> Response:
         """GET /workitems/{workitem}."""
         form = chosen_form(request)
-        return answer([self.items.retrieve(_workitem(request))], form)
+        found = self.items.retrieve(_workitem(request))
+        reach.check(request.scope, found)
+        return answer([found], form)
 
     @_told
     def update(self, request: Request) -> Response:
@@ -98,6 +110,10 @@ class WorklistService:
         lock = _lock_of(request)
         if lock:
             dataset.TransactionUID = lock
+        found = self._in_reach(request)
+        if found is not None:  # nor may it leave what its maker may see
+            found.update(dataset)
+            reach.check_kept(request.scope, found)
         return _done(self.items.update(_workitem(request), dataset))
 
     @_told
@@ -108,6 +124,7 @@ class WorklistService:
         lock = str(dataset.get("TransactionUID") or "")
         if not lock:
             raise Problem(HTTPStatus.BAD_REQUEST, "the Transaction UID is missing")
+        self._in_reach(request)
         return _done(self.items.change_state(_workitem(request), state, lock))
 
     @_told
@@ -115,6 +132,7 @@ class WorklistService:
         """POST /workitems/{workitem}/cancelrequest: 202, which promises nothing."""
         reasons = dataset_in(request, optional=True)
         requester = request.principal.name[:16]
+        self._in_reach(request)
         done = self.items.request_cancel(_workitem(request), requester, reasons)
         return Response(status=HTTPStatus.ACCEPTED, headers=_warning(done))
 
@@ -126,7 +144,7 @@ class WorklistService:
         for keyword in _RETURNED:
             if keyword not in wanted.identifier:
                 setattr(wanted.identifier, keyword, [] if keyword.endswith("Sequence") else "")
-        found = self.items.search(wanted.identifier)
+        found = self._found(request.scope, wanted.identifier)
         end = None if wanted.limit is None else wanted.offset + wanted.limit
         page = list(islice(found, wanted.offset, end))
         if not page:
@@ -142,27 +160,54 @@ class WorklistService:
 
     @_told
     def subscribe(self, request: Request) -> Response:
-        """POST /workitems/{workitem}/subscribers/{aet}: 201.
+        """POST /workitems/{workitem}/subscribers/{aet}: 201, with where its event channel is.
 
-        Those who are told are AEs of the archive's peers, by DIMSE (UPS Event); there is no event
-        channel over HTTP, which a Warning says.
+        An AE that is a peer of the archive is told by DIMSE (UPS Event) while it has none open.
         """
         lock, keys = _subscription_in(request)
         uid, aet = _workitem(request), _aet(request)
+        self._subscribable(request, uid)
         done = self.items.subscribe(uid, aet, lock=lock, keys=keys)
-        how = '299 - "events are reported by DIMSE; there is no event channel over HTTP"'
-        headers = [*_warning(done), ("Warning", how)]
+        headers = [("Content-Location", _channel_of(request, aet)), *_warning(done)]
         return Response(status=HTTPStatus.CREATED, headers=headers)
 
     @_told
     def unsubscribe(self, request: Request) -> Response:
         """DELETE of the same."""
+        self._subscribable(request, _workitem(request))
         return _done(self.items.unsubscribe(_workitem(request), _aet(request)))
 
     @_told
     def suspend(self, request: Request) -> Response:
         """POST …/subscribers/{aet}/suspend, for global subscriptions."""
+        self._subscribable(request, _workitem(request))
         return _done(self.items.suspend(_workitem(request), _aet(request)))
+
+    def open_channel(self, request: Request) -> Channel:
+        """GET /subscribers/{aet} as a WebSocket: the event reports to an AE title."""
+        return EventChannel(self.items, _aet(request))
+
+    def _in_reach(self, request: Request) -> Dataset | None:
+        """The workitem of a request by somebody who may not see everything; None for the others.
+
+        Raises `Problem` 404 for one that is out of scope.
+        """
+        if request.scope.whole:
+            return None
+        found = self.items.retrieve(_workitem(request))
+        reach.check(request.scope, found)
+        return found
+
+    def _subscribable(self, request: Request, uid: str) -> None:
+        if uid in _GLOBAL:
+            reach.check_whole(request.scope)
+        else:
+            self._in_reach(request)
+
+    def _found(self, scope: Scope, keys: Dataset) -> Sequence[Dataset]:
+        """The workitems that match, of those in scope; each says by itself whose it is."""
+        found = self.items.search(keys)
+        return [each for each in found if reach.is_admitted(scope, each)]
 
 
 def _workitem(request: Request) -> str:
@@ -200,6 +245,11 @@ def _uid_of(request: Request, dataset: Dataset) -> str:
 
 def _lock_of(request: Request) -> str:
     return _named(request, _LOCK_NAMES)
+
+
+def _channel_of(request: Request, aet: str) -> str:
+    """Where the event channel of an AE is: ``ws://…`` or ``wss://…`` (PS3.18 Table 11.10.3-2)."""
+    return f"ws{request.base_url.removeprefix('http')}{ROOT}/subscribers/{quote(aet)}"
 
 
 def _subscription_in(request: Request) -> tuple[bool, Dataset | None]:

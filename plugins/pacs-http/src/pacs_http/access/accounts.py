@@ -17,24 +17,31 @@ import sqlalchemy as sa
 from pacs_framework.errors import PacsError
 from pacs_framework.tables import Statement, insert
 from pacs_http.access.scope import Limit
-from pacs_http.tables import token, user
+from pacs_http.tables import guard, token, user
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Row
+    from sqlalchemy.engine import Connection, Row
 
     from pacs_framework.tables import TableStore
 
-__all__ = ["AccountError", "Accounts", "Token", "User"]
+__all__ = ["AccountError", "Accounts", "Token", "User", "is_name"]
 
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _TOKEN = re.compile(r"pacs_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
 # Put together once: they run with every request.
-_ANY = Statement(
-    sa.select(sa.literal(1)).where(sa.or_(sa.exists(sa.select(user)), sa.exists(sa.select(token))))
+_EVER = Statement(
+    sa.select(sa.literal(1)).where(
+        sa.or_(*(sa.exists(sa.select(table)) for table in (guard, user, token)))
+    )
 )
 _USER = sa.select(user).where(user.c.name == sa.bindparam("wanted"))
 _A_TOKEN = sa.select(token).where(token.c.id == sa.bindparam("wanted"))
+
+
+def is_name(text: str) -> bool:
+    """Whether a user or a token may be called so."""
+    return _NAME.fullmatch(text) is not None
 
 
 class AccountError(PacsError):
@@ -73,9 +80,19 @@ class Accounts:
     def __init__(self, store: TableStore) -> None:
         self._store = store
 
-    def any(self) -> bool:
-        """Whether there is any user or token, even an expired one."""
-        return bool(self._store.rows(_ANY, {}))
+    def ever(self) -> bool:
+        """Whether there is any user or token, or ever was one: then everybody has to log in."""
+        return bool(self._store.rows(_EVER, {}))
+
+    def reopen(self) -> None:
+        """Forget that there ever was a user or a token. Raises `AccountError` while there is."""
+        with self._store.begin() as connection:
+            for table, word in ((user, "users"), (token, "tokens")):
+                if connection.execute(sa.select(table.c.name).limit(1)).first() is not None:
+                    raise AccountError(
+                        f"there are {word}, see `pacs {word[:-1]} list`; take them away first"
+                    )
+            connection.execute(sa.delete(guard))
 
     # --- users ----------------------------------------------------------------------------------
 
@@ -92,13 +109,14 @@ class Accounts:
 
     def add_user(self, name: str, password: str, roles: Collection[str]) -> None:
         """Make a user. Raises `AccountError` for a name that is taken or cannot be one."""
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise AccountError(f"user {name!r}: a name has 1 to 64 letters, digits and . _ @ -")
         row = {"name": name, "password": password, "roles": " ".join(roles), "changed": _now()}
         with self._store.begin() as connection:
             statement = insert(user, connection).values(row).on_conflict_do_nothing()
             if not connection.execute(statement).rowcount:
                 raise AccountError(f"user {name!r} is there already; see `pacs user passwd`")
+            _stand_guard(connection)
 
     def change_user(
         self, name: str, *, password: str | None = None, roles: Collection[str] | None = None
@@ -136,7 +154,7 @@ class Accounts:
         limits: Collection[Limit] = (),
     ) -> str:
         """Make a token, and return it: it cannot be read again."""
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise AccountError(f"token {name!r}: a name has 1 to 64 letters, digits and . _ @ -")
         identity, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
         row = {
@@ -144,12 +162,13 @@ class Accounts:
             "digest": _digest(secret),
             "name": name,
             "roles": " ".join(roles),
-            "limits": json.dumps([asdict(limit) for limit in limits]),
+            "limits": json.dumps([_rules(limit) for limit in limits]),
             "created": _now(),
             "expires": expires,
         }
         with self._store.begin() as connection:
             connection.execute(sa.insert(token).values(row))
+            _stand_guard(connection)
         return f"pacs_{identity}_{secret}"
 
     def proven_token(self, text: str) -> Token | None:
@@ -190,6 +209,17 @@ def _token(row: Row[tuple[object, ...]]) -> Token:
         created=row.created,
         expires=row.expires,
     )
+
+
+def _stand_guard(connection: Connection) -> None:
+    """From now on nobody gets in without login."""
+    row = {"id": 1, "since": _now()}
+    connection.execute(insert(guard, connection).values(row).on_conflict_do_nothing())
+
+
+def _rules(limit: Limit) -> dict[str, object]:
+    """The rules of a limit that has them. A version that does not know one refuses the token."""
+    return {name: values for name, values in asdict(limit).items() if values}
 
 
 def _one(rows: int, otherwise: str) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from pacs_http.access.accounts import is_name
 from pacs_http.access.passwords import Guesses, Passwords
 from pacs_http.access.principal import ANYBODY, NOBODY, Principal
 from pacs_http.access.scope import Limit
@@ -32,8 +33,18 @@ CHALLENGE = (
     ("WWW-Authenticate", 'Basic realm="pacs", charset="UTF-8"'),
     ("WWW-Authenticate", 'Bearer realm="pacs"'),
 )
-_OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_OF_PROXIES = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-forwarded-server",
+    "x-real-ip",
+)
 _SAFE = {"GET", "HEAD"}
+_REMEMBERED = {"anonymous", "user", "certificate"}
 _DOTS_OF_JWT = 2
 
 
@@ -55,22 +66,32 @@ class Authenticator:
     def principal_of(self, request: Request) -> Principal:
         """Who asks; `NOBODY` for one who shows nothing where something must be shown.
 
-        Raises `Problem` 401 for what proves nothing, 404 for a link that does, 429 for one who
-        guesses, and 503 while a provider is needed that gives no answer.
+        Raises `Problem` 401 for what proves nothing, 403 for a page of another origin that acts by
+        what a browser remembers, 404 for a link that proves nothing, 429 for one who guesses, and
+        503 while a provider is needed that gives no answer.
         """
         shown = request.headers.get("authorization")
         if shown is None and not request.link:
-            return self._without_proof(request)
-        pause = self._guesses.pause(request.peer)
+            principal = self._without_proof(request)
+        else:
+            principal = self._by_proof(request, shown or "")
+        if principal.kind in _REMEMBERED:
+            _check_origin(request, self._settings)
+        return principal
+
+    def _by_proof(self, request: Request, shown: str) -> Principal:
+        """Who shows a link or a header. Raises `Problem` 401, 404, 429 and 503."""
+        name = "" if request.link else _name_in(shown)
+        pause = self._guesses.pause(request.peer, name)
         if pause:
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "too many wrong logins from this address; wait a little",
                 headers=[("Retry-After", str(math.ceil(pause)))],
             )
-        principal = self._by_link(request.link) if request.link else self._by(shown or "")
+        principal = self._by_link(request.link) if request.link else self._by(shown)
         if principal is None:
-            self._guesses.was_wrong(request.peer)
+            self._guesses.was_wrong(request.peer, name)
             _log.warning("login failed", peer=request.peer, request_id=request.request_id)
             if request.link:
                 raise Problem(
@@ -81,7 +102,7 @@ class Authenticator:
                 "this login is wrong, or has expired",
                 headers=CHALLENGE,
             )
-        self._guesses.was_right(request.peer)
+        self._guesses.was_right(request.peer, name)
         return principal
 
     def _by(self, shown: str) -> Principal | None:
@@ -93,10 +114,7 @@ class Authenticator:
         return None
 
     def _by_password(self, encoded: str) -> Principal | None:
-        try:
-            name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return None
+        name, colon, password = _decoded(encoded).partition(":")
         user = self._accounts.user(name) if colon else None
         if not self._passwords.is_right(password, user.password if user else None) or user is None:
             return None
@@ -124,10 +142,25 @@ class Authenticator:
             if name and name in settings.certificates:
                 roles = frozenset(settings.certificates[name])
                 return Principal(name=name, kind="certificate", roles=roles)
-        if settings.is_guarded or self._accounts.any():
+        if settings.is_guarded or self._accounts.ever():
             return NOBODY
         _check_local(request, settings)
         return ANYBODY
+
+
+def _name_in(shown: str) -> str:
+    """The name that a password is tried for; empty where none is that could be a user's."""
+    scheme, _, proof = shown.strip().partition(" ")
+    name = _decoded(proof.strip()).partition(":")[0] if scheme.lower() == "basic" else ""
+    return name if is_name(name) else ""
+
+
+def _decoded(encoded: str) -> str:
+    """Name and password, empty for what is none (RFC 7617)."""
+    try:
+        return base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
 
 
 def _provider(settings: OidcSettings) -> OidcTokens:
@@ -146,16 +179,25 @@ def _check_local(request: Request, settings: HttpSettings) -> None:
             'behind a proxy everybody has to log in: set login = "required" and make users',
             headers=CHALLENGE,
         )
-    host = urlsplit(request.base_url).hostname or ""
-    if not is_loopback(host) and request.base_url != settings.public_url:
+    # Not base_url, which is public_url whatever the client has called us.
+    host = urlsplit(f"//{request.headers.get('host', 'localhost')}").hostname or ""
+    if not is_loopback(host) and host != urlsplit(settings.public_url).hostname:
         raise Problem(
             HTTPStatus.FORBIDDEN,
             "without login this server answers to 127.0.0.1 and localhost; set public_url where "
             "it is called otherwise",
         )
+
+
+def _check_origin(request: Request, settings: HttpSettings) -> None:
+    """Raise `Problem` 403 where a page of somebody else's makes a browser act by what it remembers:
+    a password, a certificate, or that none is needed. A token or a link is in nobody's memory.
+    """
     origin = request.headers.get("origin")
-    known = {request.base_url, *settings.cors_origins}
-    if request.method not in _SAFE and origin is not None and origin not in known:
+    if request.method in _SAFE or origin is None or origin in settings.cors_origins:
+        return
+    # A proxy that nobody told us of may have taken TLS off: only the rest of the address counts.
+    if origin.partition("://")[2] != request.base_url.partition("://")[2]:
         raise Problem(
             HTTPStatus.FORBIDDEN, "a page of another origin may not do this; see cors_origins"
         )

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["IndexFacts"]
 
-_KEYS = {"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "patient": "PatientID"}
+_KEYS = {
+    "study": "StudyInstanceUID",
+    "series": "SeriesInstanceUID",
+    "instance": "SOPInstanceUID",
+    "patient": "PatientID",
+}
+_COUNT = "NumberOfSeriesRelatedInstances"
+_OF_SERIES = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "Modality")
 
 
 class IndexFacts:
@@ -32,26 +39,18 @@ class IndexFacts:
         self, kind: str, names: Collection[str], within: Reach | None
     ) -> Collection[StudyFacts]:
         """The series of studies, of patients or with instances of these names, or themselves."""
-        if kind == "instance":
-            return [each for name in names for each in self._of_instance(name, within)]
-        return [_facts(answer) for answer in self._series(kind, names, within)]
+        return [_facts(answer) for answer in self._found(kind, names, within)]
 
-    def _of_instance(self, name: str, within: Reach | None) -> Iterator[StudyFacts]:
-        """The one series that an instance is in: another patient's may have the same UID."""
-        found = self._archive.lookup.instance(name)
-        if found is None:
-            return
-        where = (found.patient_id, found.issuer_of_patient_id, found.study_instance_uid)
-        for answer in self._series("series", (found.series_instance_uid,), within):
-            facts = _facts(answer)
-            if (facts.patient, str(answer.get("IssuerOfPatientID") or ""), facts.study) == where:
-                yield facts
-
-    def _series(self, kind: str, names: Collection[str], within: Reach | None) -> Iterator[Dataset]:
+    def _found(self, kind: str, names: Collection[str], within: Reach | None) -> Iterator[Dataset]:
+        """Answers for series, or for the instances that are named: another patient's series may
+        have the same UID, and of one series another instance may be in reach.
+        """
         if not names:
             return
+        level = Level.IMAGE if kind == "instance" else Level.SERIES
+        wanted = _identifier(level, kind, names)
         for answer in self._archive.query.find(
-            Level.SERIES, Root.PATIENT, _identifier(kind, names), relational=True, within=within
+            level, Root.PATIENT, wanted, relational=True, within=within
         ):
             # A Patient ID with an asterisk in it is a pattern to a query.
             if str(answer.get(_KEYS[kind], "")) in names:
@@ -64,13 +63,14 @@ def _facts(answer: Dataset) -> StudyFacts:
         study=str(answer.StudyInstanceUID),
         series=str(answer.SeriesInstanceUID),
         modality=str(answer.get("Modality") or ""),
+        instances=int(answer.get(_COUNT, 1)),
     )
 
 
-def _identifier(kind: str, names: Collection[str]) -> Dataset:
+def _identifier(level: Level, kind: str, names: Collection[str]) -> Dataset:
     wanted = Dataset()
-    wanted.QueryRetrieveLevel = "SERIES"
-    for keyword in (*_KEYS.values(), "IssuerOfPatientID", "Modality"):
-        setattr(wanted, keyword, "")
+    wanted.QueryRetrieveLevel = level.value
+    for keyword in (*_OF_SERIES, *((_COUNT,) if level is Level.SERIES else ())):
+        setattr(wanted, keyword, None)
     setattr(wanted, _KEYS[kind], sorted(names) if kind != "patient" else next(iter(names)))
     return wanted

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from pacs_framework.archive.source import title_of
 from pacs_framework.errors import PluginError
 from pacs_http.access.accounts import Accounts
 from pacs_http.access.authenticating import CHALLENGE, Authenticator
@@ -50,7 +51,12 @@ class Judge:
         """
         principal = self._authenticator.principal_of(request)
         limits = self._limits(route, request, principal)
-        scope = Scope(limits, within=principal.limits, facts_of=self._facts)
+        scope = Scope(
+            limits,
+            within=principal.limits,
+            sender=title_of(principal.name),
+            facts_of=self._facts,
+        )
         if not scope.whole:
             _check_scope(scope, route, request.resource)
         return replace(request, principal=principal, scope=scope)

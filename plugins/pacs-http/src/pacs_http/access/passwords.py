@@ -66,7 +66,9 @@ class Passwords:
 class Guesses:
     """Counts wrong passwords of each address, and lets it wait longer and longer.
 
-    Names are not locked: whoever knows one could keep its owner out.
+    Names are not locked: whoever knows one could keep its owner out. Each address has a count for
+    each name that it tries, besides that of all: who has a login of its own, and shows it again and
+    again, does not get to guess another one's the quicker.
     """
 
     FREE = 5
@@ -75,25 +77,30 @@ class Guesses:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._wrong: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
 
-    def pause(self, peer: str) -> float:
-        """Seconds that ``peer`` has to wait before it may try again; 0 where it need not."""
+    def pause(self, peer: str, name: str = "") -> float:
+        """Seconds that ``peer`` has to wait before it may try ``name``; 0 where it need not."""
         with self._lock:
-            _, until = self._wrong.get(peer, (0, 0.0))
+            until = max(self._wrong.get(key, (0, 0.0))[1] for key in {(peer, ""), (peer, name)})
         return max(until - time.monotonic(), 0.0)
 
-    def was_wrong(self, peer: str) -> None:
+    def was_wrong(self, peer: str, name: str = "") -> None:
         """One more wrong one."""
         with self._lock:
-            wrong = self._wrong.pop(peer, (0, 0.0))[0] + 1
-            beyond = wrong - self.FREE
-            pause = min(2.0 ** min(beyond, 10), self.LONGEST) if beyond >= 0 else 0.0
-            self._wrong[peer] = (wrong, time.monotonic() + pause)
+            for key in {(peer, ""), (peer, name)}:
+                self._count(key)
             while len(self._wrong) > self.KEPT:
                 self._wrong.popitem(last=False)
 
-    def was_right(self, peer: str) -> None:
+    def was_right(self, peer: str, name: str = "") -> None:
         """It has shown who it is."""
         with self._lock:
-            self._wrong.pop(peer, None)
+            for key in {(peer, ""), (peer, name)}:
+                self._wrong.pop(key, None)
+
+    def _count(self, key: tuple[str, str]) -> None:
+        wrong = self._wrong.pop(key, (0, 0.0))[0] + 1
+        beyond = wrong - self.FREE
+        pause = min(2.0 ** min(beyond, 10), self.LONGEST) if beyond >= 0 else 0.0
+        self._wrong[key] = (wrong, time.monotonic() + pause)

@@ -30,7 +30,7 @@ class Principal:
 NOBODY = Principal(name="", kind="nobody")
 
 ANYBODY = Principal(name="anonymous", kind="anonymous", roles=frozenset({"admin"}))
-"""Whoever reaches an archive on loopback that has no users."""
+"""Whoever reaches an archive on loopback that never had users."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ def granted(asked: Asked, settings: HttpSettings) -> Grant | None:
                     patients=section.patients,
                     modalities=section.modalities,
                     labels=section.labels,
+                    ae_titles=section.ae_titles,
                 )
             )
     return Grant(limits=tuple(limits)) if limits else None

@@ -20,12 +20,13 @@ __all__ = ["EVERYTHING", "Coverage", "FactsOf", "Limit", "Scope", "StudyFacts"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyFacts:
-    """One series of a study, as the index has it."""
+    """One series of a study, as the index has it; ``instances`` are those that were asked about."""
 
     patient: str
     study: str
     series: str
     modality: str
+    instances: int = 1
 
 
 class Coverage(Enum):
@@ -48,7 +49,8 @@ def _no_facts(kind: str, names: Collection[str], within: Reach | None) -> Collec
 
 class Scope:
     """What somebody may see: within one of ``limits``, and within one of ``within``, which a token
-    or a link carries; everything where there are none.
+    or a link carries; everything where there are none. ``sender`` is the AE title that what is
+    stored counts as stored from, empty where there is none (`pacs_framework.archive.source`).
 
     Each question about a limited scope is one query of the index, so ask about many at once; or
     have queries and retrievals kept within its ``reach``.
@@ -59,11 +61,13 @@ class Scope:
         limits: tuple[Limit, ...] = (),
         *,
         within: tuple[Limit, ...] = (),
+        sender: str = "",
         facts_of: FactsOf = _no_facts,
     ) -> None:
         self._groups = tuple(
             group for group in (limits, within) if group and not any(each.is_none for each in group)
         )
+        self._sender = sender
         self._facts_of = facts_of
 
     @property
@@ -103,11 +107,13 @@ class Scope:
         return Coverage.WHOLE if seen == self._count(kind, name, within, None) else Coverage.PART
 
     def _count(self, kind: str, name: str, below: Resource, reach: Reach | None) -> int:
+        """Instances, for of a series a part may be in reach."""
         return sum(
-            below.study in {"", each.study}
+            each.instances
+            for each in self._facts_of(kind, (name,), reach)
+            if below.study in {"", each.study}
             and below.series in {"", each.series}
             and below.patient in {"", each.patient}
-            for each in self._facts_of(kind, (name,), reach)
         )
 
     def check_write(self, attributes: Mapping[str, str]) -> None:
@@ -124,25 +130,25 @@ class Scope:
             series=attributes.get("SeriesInstanceUID", ""),
             modality=attributes.get("Modality", ""),
         )
-        if not all(any(_takes(limit, written) for limit in group) for group in self._groups):
+        if not all(any(self._takes(limit, written) for limit in g) for g in self._groups):
             raise _not_to_be_stored()
         names = (attributes.get("SOPInstanceUID", ""),)
         is_there = bool(self._facts_of("instance", names, None))
         if is_there and not self._facts_of("instance", names, self.reach):
             raise _not_to_be_stored()
 
+    def _takes(self, limit: Limit, written: StudyFacts) -> bool:
+        return (
+            _fits(written.patient, limit.patients)
+            and _fits(written.modality, limit.modalities)
+            and _fits(self._sender, limit.ae_titles)
+            and (not limit.studies or written.study in limit.studies)
+            and not limit.labels
+        )
+
 
 def _not_to_be_stored() -> Problem:
     return Problem(HTTPStatus.FORBIDDEN, "this instance is outside of what you may store")
-
-
-def _takes(limit: Limit, written: StudyFacts) -> bool:
-    return (
-        _fits(written.patient, limit.patients)
-        and _fits(written.modality, limit.modalities)
-        and (not limit.studies or written.study in limit.studies)
-        and not limit.labels
-    )
 
 
 def _fits(value: str, patterns: tuple[str, ...]) -> bool:

@@ -10,7 +10,7 @@ __all__ = ["link", "token", "user"]
 
 _USERS = {
     name: f"pacs_http.commands.users:{name.replace('list', 'list_')}"
-    for name in ("add", "list", "passwd", "role", "remove")
+    for name in ("add", "list", "passwd", "role", "remove", "reopen")
 }
 _TOKENS = {
     name: f"pacs_http.commands.tokens:{name.replace('list', 'list_')}"

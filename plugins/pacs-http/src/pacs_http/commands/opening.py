@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pacs_framework.cli.options import ArchiveChoice
     from pacs_http.settings import HttpSettings
 
-__all__ = ["opened", "opened_links", "role_option"]
+__all__ = ["opened", "opened_links", "opened_with_settings", "role_option"]
 
 role_option = click.option(
     "--role",
@@ -35,6 +35,14 @@ def opened_links(choice: ArchiveChoice) -> Iterator[tuple[Links, HttpSettings]]:
     configured = choice.configured()
     with configured.open_tables() as tables:
         yield Links(tables(NAME)), _settings(configured)
+
+
+@contextmanager
+def opened_with_settings(choice: ArchiveChoice) -> Iterator[tuple[Accounts, HttpSettings]]:
+    """The users and tokens of the chosen archive, and its settings. Raises as a start does."""
+    configured = choice.configured()
+    with configured.open_tables() as tables:
+        yield Accounts(tables(NAME)), _settings(configured)
 
 
 @contextmanager

@@ -26,6 +26,9 @@ __all__ = ["create", "list_", "revoke"]
 @click.option("--modality", "modalities", multiple=True, help="Modality, with * and ?.")
 @click.option("--study", "studies", multiple=True, help="Study Instance UID.")
 @click.option("--label", "labels", multiple=True, help="Label of the study or the patient.")
+@click.option(
+    "--ae-title", "ae_titles", multiple=True, help="AE title it was stored from, with * and ?."
+)
 @json_option
 def create(
     choice: ArchiveChoice,
@@ -36,18 +39,26 @@ def create(
     modalities: tuple[str, ...],
     studies: tuple[str, ...],
     labels: tuple[str, ...],
+    ae_titles: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Make a token and print it, this once: the archive keeps what proves it, and not the token.
 
-    With --patient, --modality, --study or --label it is for those alone; each may be given again.
+    With --patient, --modality, --study, --label or --ae-title it is for those alone; each may be
+    given again. What is stored with a token counts as stored from an AE title of its NAME.
 
     \b
     Example:
         pacs token create viewer-app --role viewer --days 90
         curl -H "Authorization: Bearer pacs_…" http://127.0.0.1:8042/openapi.json
     """
-    limit = Limit(patients=patients, modalities=modalities, studies=studies, labels=labels)
+    limit = Limit(
+        patients=patients,
+        modalities=modalities,
+        studies=studies,
+        labels=labels,
+        ae_titles=ae_titles,
+    )
     expires = None if days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
     with opened(choice, roles) as accounts:
         token = accounts.create_token(

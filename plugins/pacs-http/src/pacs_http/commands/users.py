@@ -1,4 +1,4 @@
-"""``pacs user add``, ``list``, ``passwd``, ``role`` and ``remove``."""
+"""``pacs user add``, ``list``, ``passwd``, ``role``, ``remove`` and ``reopen``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import click
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, print_table
 from pacs_http.access.passwords import hashed
-from pacs_http.commands.opening import opened, role_option
+from pacs_http.commands.opening import opened, opened_with_settings, role_option
 
-__all__ = ["add", "list_", "passwd", "remove", "role"]
+__all__ = ["add", "list_", "passwd", "remove", "reopen", "role"]
 
 _SHORTEST = 8
 
@@ -84,7 +84,7 @@ def role(choice: ArchiveChoice, name: str, roles: tuple[str, ...]) -> None:
 @click.argument("name")
 @archive_options
 def remove(choice: ArchiveChoice, name: str) -> None:
-    """Take a user away. Where the last one goes, nobody has to log in any more on loopback.
+    """Take a user away. Where the last one goes nobody gets in, until there is another one.
 
     \b
     Example:
@@ -93,6 +93,27 @@ def remove(choice: ArchiveChoice, name: str) -> None:
     with opened(choice) as accounts:
         accounts.remove_user(name)
     click.echo(f"user {name} may not log in any more")
+
+
+@click.command("reopen")
+@archive_options
+def reopen(choice: ArchiveChoice) -> None:
+    """Have nobody log in again on loopback, as before the first user or token.
+
+    Everybody on this machine may then do everything by HTTP. Refused while there are users or
+    tokens, and where the configuration asks for a login in any case.
+
+    \b
+    Example:
+        pacs user reopen
+    """
+    with opened_with_settings(choice) as (accounts, settings):
+        if settings.is_guarded:
+            raise click.UsageError(
+                "the configuration asks everybody to log in: login, certificates or oidc"
+            )
+        accounts.reopen()
+    click.echo("on loopback nobody has to log in, until the first user or token is made")
 
 
 @click.command("list")

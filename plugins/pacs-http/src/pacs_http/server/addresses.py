@@ -19,6 +19,10 @@ __all__ = ["Addresses", "Whereabouts"]
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
 
 
+_SOCKETS = {"ws": "http", "wss": "https"}
+"""A WebSocket is found where the HTTP is, and so some proxies and servers say it of a scheme."""
+
+
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
     """The client's address, and scheme, host and port as it sees them."""
@@ -49,6 +53,7 @@ class Addresses:
             raise Problem(HTTPStatus.BAD_REQUEST, "a request has one Host header")
         if host is not None and not _HOST.fullmatch(host):
             raise Problem(HTTPStatus.BAD_REQUEST, "the Host header is no host")
+        proto = _SOCKETS.get(proto, proto)
         if proto not in {"http", "https"}:
             raise Problem(HTTPStatus.BAD_REQUEST, "X-Forwarded-Proto is neither http nor https")
         return Whereabouts(peer, self._public_url or f"{proto}://{host or _server(scope)}")

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import secrets
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from pacs_http.access.links import SHARED, split_link
 from pacs_http.access.principal import NOBODY
 from pacs_http.problems import ClientGone, Problem, as_problem
-from pacs_http.request import Headers, Request
 from pacs_http.response import Response
-from pacs_http.route import Route, Takes
 from pacs_http.server.answers import encoded_headers, options_answer, problem_response
+from pacs_http.server.asking import Asking, admitted, headers_of, path_of, request_id_of
 from pacs_http.server.incoming import IncomingBody, too_long
 from pacs_http.server.outgoing import Outgoing
 from pacs_http.server.threads import RequestThreads
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from pacs_http.access.judge import Judge
-    from pacs_http.router import Match, Router
+    from pacs_http.request import Request
+    from pacs_http.route import Route, Takes
+    from pacs_http.router import Router
     from pacs_http.server.addresses import Addresses
     from pacs_http.settings import HttpSettings
 
@@ -38,8 +34,6 @@ __all__ = ["HttpApplication"]
 
 _log = structlog.get_logger("pacs_http")
 
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_MOST_PARAMETERS = 1000
 _LAST_WAIT = 0.5
 
 
@@ -52,22 +46,40 @@ class HttpApplication:
     def __init__(
         self, router: Router, judge: Judge, addresses: Addresses, settings: HttpSettings
     ) -> None:
-        self.router = router
+        self.asking = Asking(router, addresses)
         self.judge = judge
-        self.addresses = addresses
         self.settings = settings
         self.threads = RequestThreads()
-        self._places = asyncio.Semaphore(settings.threads)
+        self.places = asyncio.Semaphore(settings.threads)
+        self.channels = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request. Anything but HTTP is left unanswered."""
-        if scope["type"] != "http":
-            return
-        exchange = _Exchange(self, scope, receive)
-        try:
-            await exchange.run(send, self._places)
-        finally:
-            exchange.close()
+        """Answer one request, or hold one conversation on a WebSocket."""
+        if scope["type"] == "websocket":
+            from pacs_http.server.conversation import Conversation  # noqa: PLC0415 - most have none
+
+            await Conversation(self, scope).run(receive, send)
+        elif scope["type"] == "http":
+            exchange = _Exchange(self, scope, receive)
+            try:
+                await exchange.run(send, self.places)
+            finally:
+                exchange.close()
+
+    def with_cors(self) -> ASGIApp:
+        """Itself, as pages of other origins may call it that are configured."""
+        if not self.settings.cors_origins:
+            return self
+        from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415 - most need it not
+
+        return CORSMiddleware(
+            self,
+            allow_origins=self.settings.cors_origins,
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["*"],
+            allow_credentials=True,
+            expose_headers=["ETag", "Location", "Content-Location", "Warning", "X-Request-ID"],
+        )
 
     def close(self) -> None:
         """Let the threads end."""
@@ -81,10 +93,8 @@ class _Exchange:
         self._app = app
         self._scope = scope
         self._began = time.perf_counter()
-        pairs = tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"])
-        self._headers = Headers(pairs)
-        asked = self._headers.get("x-request-id", "")
-        self._id = asked if _SANE_ID.fullmatch(asked) else secrets.token_hex(8)
+        self._headers = headers_of(scope)
+        self._id = request_id_of(self._headers)
         self._method = str(scope["method"])
         self._has_body = "transfer-encoding" in self._headers or (
             self._headers.get("content-length", "0") != "0"
@@ -153,44 +163,20 @@ class _Exchange:
 
     def _answer(self) -> Response:
         """The route's, once it is clear that there is one and that it may be called."""
-        where = self._app.addresses.of(self._scope, self._headers)
         if self._method == "OPTIONS" and (answer := self._options()) is not None:
             return answer
-        link, raw_path = split_link(_raw_path(self._scope))
-        match = self._app.router.find(self._method, raw_path)
-        self._route = match.route
-        self._request = request = Request(
-            method=self._method,
-            path=_below(str(self._scope["path"]), link),
-            path_parameters=match.values,
-            query=_query(self._scope),
-            headers=self._headers,
-            body=self._body,
-            base_url=f"{where.base_url}{SHARED}/{link}" if link else where.base_url,
-            request_id=self._id,
-            peer=where.peer,
-            tls_subject=str(_tls(self._scope).get("client_cert_name") or ""),
-            tls_names=tuple(_tls(self._scope).get("client_cert_names") or ()),
-            link=link,
+        asking = self._app.asking
+        match, request = asking.request(
+            self._scope, self._method, self._headers, self._id, self._body
         )
-        request = self._admitted(match, request)
-        self._request = request
+        self._route, self._request = match.route, request
+        self._request = request = admitted(match.route, request, self._app.judge)
         self._check_body(match.route)
         return match.route.handler(request)
 
     def _options(self) -> Response | None:
-        return options_answer(self._app.router, split_link(_raw_path(self._scope))[1])
-
-    def _admitted(self, match: Match, request: Request) -> Request:
-        """The request with who asks and what they may see. Raises `Problem`."""
-        route, judge = match.route, self._app.judge
-        try:
-            request = replace(request, resource=route.resource_of(request))
-        except Problem:
-            if not route.public:
-                judge.admit(route, request)  # what is wrong with it is for who may ask
-            raise
-        return request if route.public else judge.admit(route, request)
+        self._app.asking.addresses.of(self._scope, self._headers)  # refuses a Host that is none
+        return options_answer(self._app.asking.router, path_of(self._scope)[1])
 
     def _check_body(self, route: Route) -> None:
         if not self._has_body:
@@ -256,36 +242,6 @@ class _Exchange:
             principal=(request.principal if request else NOBODY).name,
             peer=request.peer if request else "",
         )
-
-
-def _raw_path(scope: Scope) -> bytes:
-    raw: bytes = scope.get("raw_path") or str(scope["path"]).encode()
-    return raw.partition(b"?")[0]
-
-
-def _query(scope: Scope) -> tuple[tuple[str, str], ...]:
-    try:
-        text = bytes(scope["query_string"]).decode("ascii")
-        return tuple(
-            parse_qsl(
-                text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
-            )
-        )
-    except ValueError:  # UnicodeDecodeError is one
-        raise Problem(
-            HTTPStatus.BAD_REQUEST,
-            f"the query is not encoded as UTF-8, or has more than {_MOST_PARAMETERS} parameters",
-        ) from None
-
-
-def _below(path: str, link: str) -> str:
-    """A path without the secret that it may begin with: it is for messages."""
-    return path.removeprefix(f"{SHARED}/{link}") or SHARED if link else path
-
-
-def _tls(scope: Scope) -> dict[str, Any]:
-    extensions: dict[str, Any] = scope.get("extensions") or {}
-    return extensions.get("tls") or {}
 
 
 def _check_media_type(takes: Takes, content_type: str) -> None:

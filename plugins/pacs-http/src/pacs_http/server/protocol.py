@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pacs_framework.network.tls import subject_of_certificate
 from pacs_http.problems import MEDIA_TYPE, Problem
+from pacs_http.server.handshake import is_handshake
 
 __all__ = ["BoundedProtocol", "Bounds"]
 
@@ -54,7 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = self._counted = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._abort_timer: asyncio.TimerHandle | None = None
-        self._plain_head = b""
+        self._plain_head = self._handshake = b""
         self._deaf = False
         self._overheard = 0
         self._tls_subject = ""
@@ -111,7 +112,11 @@ class BoundedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
+            rest = data[upgrade.args[0] :]
+            if self._handshake:
+                self._go_on_as_websocket(rest)
+            else:
+                self._go_on_without_upgrade(rest)
         except httptools.HttpParserCallbackError as error:
             self._refuse_bad(error.__context__ or error.__cause__)
         except httptools.HttpParserError:
@@ -122,6 +127,24 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data) if self._in_head and self._head_began else 0
             if self._head_bytes > self._bounds.header_bytes:
                 self._refuse_bad(_HeadTooLong())
+
+    def _go_on_as_websocket(self, rest: bytes) -> None:
+        """Hand the connection over to who speaks what was asked for.
+
+        Not behind a request that is still worked on, nor before what was said too early.
+        """
+        if rest or not self._is_idle:
+            self._refuse(HTTPStatus.BAD_REQUEST, "a WebSocket begins a connection of its own")
+            return
+        from pacs_http.server.websocket import BoundedWebSocket  # noqa: PLC0415 - few speak it
+
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        self.connections.discard(self)
+        websocket = BoundedWebSocket(
+            self.config, self.server_state, self.app_state, tls=self._tls_facts()
+        )
+        websocket.begin(self.transport, self._handshake)
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
         """Nobody here speaks anything else, so the request is answered as it is (RFC 9110 7.8).
@@ -137,7 +160,7 @@ class BoundedProtocol(HttpToolsProtocol):
         method: bytes = self.parser.get_method()
         if method == b"CONNECT":
             raise ValueError("CONNECT asks for a tunnel")
-        lines = [b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())]
+        lines = [self._request_line(method)]
         for name, value in self.headers:
             if name == b"connection":
                 wanted = [each for each in value.split(b",") if each.strip().lower() not in _HOPS]
@@ -146,16 +169,20 @@ class BoundedProtocol(HttpToolsProtocol):
                 lines.append(name + b": " + value)
         return b"\r\n".join([*lines, b"", b""])
 
+    def _request_line(self, method: bytes) -> bytes:
+        return b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())
+
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
         self._in_head = True
-        if self._tls_subject or self._tls_names:
-            tls: dict[object, object] = {
-                "client_cert_name": self._tls_subject,
-                "client_cert_names": self._tls_names,
-            }
+        if tls := self._tls_facts():
             self.scope["extensions"] = {"tls": tls}
+
+    def _tls_facts(self) -> dict[object, object]:
+        if not self._tls_subject and not self._tls_names:
+            return {}
+        return {"client_cert_name": self._tls_subject, "client_cert_names": self._tls_names}
 
     def on_url(self, url: bytes) -> None:
         """Count."""
@@ -175,7 +202,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is here in time."""
         if self.parser.should_upgrade():
-            self._plain_head = self._head_without_upgrade()
+            method = self.parser.get_method()
+            if self.parser.get_http_version() == "1.1" and is_handshake(method, self.headers):
+                lines = [name + b": " + value for name, value in self.headers]
+                self._handshake = b"\r\n".join([self._request_line(method), *lines, b"", b""])
+            else:
+                self._plain_head = self._head_without_upgrade()
             return
         self._in_head = False
         self._counted = self._head_bytes = 0
@@ -186,7 +218,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """What follows is the head of another request."""
-        if self._plain_head:
+        if self._plain_head or self._handshake:
             return
         super().on_message_complete()
         self._in_head, self._head_began = True, False

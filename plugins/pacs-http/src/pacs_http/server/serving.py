@@ -60,7 +60,7 @@ async def _serve(
     state = ServerState()
     make = partial(
         BoundedProtocol,
-        config=_config(_with_cors(application, settings), settings),
+        config=_config(application.with_cors(), settings),
         server_state=state,
         app_state={},
         bounds=_bounds(settings),
@@ -96,26 +96,15 @@ async def _end_connections(state: ServerState, seconds: float) -> None:
             await asyncio.wait(late, timeout=_LAST_WAIT)
 
 
-def _with_cors(application: HttpApplication, settings: HttpSettings) -> Any:
-    if not settings.cors_origins:
-        return application
-    from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415 - most need it not
-
-    return CORSMiddleware(
-        application,
-        allow_origins=settings.cors_origins,
-        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["*"],
-        allow_credentials=True,
-        expose_headers=["ETag", "Location", "Content-Location", "Warning", "X-Request-ID"],
-    )
-
-
 def _config(application: Any, settings: HttpSettings) -> uvicorn.Config:
     config = uvicorn.Config(
         application,
         http=BoundedProtocol,
-        ws="none",
+        ws="none",  # what connections speak is seen to by their protocol
+        ws_max_size=settings.max_message,
+        ws_per_message_deflate=False,  # a few bytes may be many, and each would hold a window
+        ws_ping_interval=settings.ping_interval,
+        ws_ping_timeout=settings.ping_interval,
         lifespan="off",
         log_config=None,
         access_log=False,
