@@ -109,6 +109,8 @@ BARS: tuple[Bar, ...] = (
     AtMost("worklist-day", 20.0),
     Reaches("mpps-messages", 500.0),
     Reaches("mpps-worklist", 500.0),
+    AtMost("film-300", 1.0),
+    AtMost("print-sessions", 10.0),  # and none of the fifty is lost, or there is no figure
     AtLeast("stock-storescu", "orthanc", 20.0),
     AtLeast("stock-getscu", "orthanc", 10.0),
     AtLeast("stock-movescu", "orthanc", 10.0),

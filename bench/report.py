@@ -19,6 +19,7 @@ _TITLES = {
     "hooks": "Cost of a hook by number of plugins (µs)",
     "worklist": "Modality worklist, time to the last of ten answers (ms)",
     "mpps": "Performed procedure steps, each an N-CREATE and an N-SET (1/s)",
+    "print": "Films (s)",
     "codecs": "Codecs: native pixels of a CT slice on one core (MB/s)",
     "scaling": "Decoders in processes of their own, as the archive runs them (MB/s)",
 }
@@ -30,6 +31,7 @@ _RATIOS = {
     "hooks": (),
     "worklist": (),
     "mpps": (),
+    "print": (),
     "codecs": ("pydicom", "gdcm"),
     "scaling": (),
 }

@@ -20,11 +20,13 @@ from bench.client.process import ClientProcess
 from bench.peers import PEERS, Destinations, Peer
 from bench.peers.filled import SIZES, filled_peers
 from bench.results import Run
-from bench.rows import CODECS, FAMILIES, FIND, HOOKS, MPPS, WORKLIST, Family
+from bench.rows import CODECS, FAMILIES, FIND, HOOKS, MPPS, PRINT, WORKLIST, Family
 from bench.rows.base import Bench, Row
 from bench.rows.codecs import CODEC_ROWS, measure_codecs
 from bench.rows.hooks import measure_hooks
 from bench.rows.mpps import measure_mpps
+from bench.rows.print_sessions import measure_sessions
+from bench.rows.printing import measure_films
 from bench.rows.query import query_rows
 from bench.rows.stock import MOVE_AET
 from bench.rows.worklist import measure_worklist
@@ -62,6 +64,7 @@ def measure(console: Console, wanted: Wanted, target: Path, scratch: Path | None
         session.hooks()
         session.worklist()
         session.mpps()
+        session.printing()
         session.codecs()
         session.find()
         session.keep(start)
@@ -155,6 +158,13 @@ class _Session:
         if self.wanted.takes(MPPS):
             self.console.print(f"[bold]{MPPS}[/]")
             self.run.results += measure_mpps()
+
+    def printing(self) -> None:
+        """No peer takes part: none of those here draws a film."""
+        if self.wanted.takes(PRINT):
+            self.console.print(f"[bold]{PRINT}[/]")
+            self.run.results += measure_films()
+            self.run.results += measure_sessions()
 
     def codecs(self) -> None:
         """No peer takes part either, but libraries and tools."""

@@ -17,9 +17,20 @@ from bench.rows import (
 )
 from bench.rows.base import Row
 
-__all__ = ["CODECS", "FAMILIES", "FIND", "HOOKS", "MPPS", "WORKLIST", "Family", "family_names"]
+__all__ = [
+    "CODECS",
+    "FAMILIES",
+    "FIND",
+    "HOOKS",
+    "MPPS",
+    "PRINT",
+    "WORKLIST",
+    "Family",
+    "family_names",
+]
 
 CODECS, FIND, HOOKS, MPPS, WORKLIST = "codecs", "find", "hooks", "mpps", "worklist"
+PRINT = "print"
 """Families with a set-up of their own."""
 
 
@@ -50,4 +61,4 @@ FAMILIES = [
 
 def family_names() -> list[str]:
     """The names that ``--rows`` takes for whole families."""
-    return [*(family.name for family in FAMILIES), CODECS, FIND, HOOKS, MPPS, WORKLIST]
+    return [*(family.name for family in FAMILIES), CODECS, FIND, HOOKS, MPPS, PRINT, WORKLIST]

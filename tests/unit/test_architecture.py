@@ -44,7 +44,7 @@ MAY_KNOW = {
     "whole_file": {"folders"},
     "codecs": {"errors", "dicom", "whole_file"},
     "anonymizers": {"errors", "dicom", "codecs", "whole_file"},
-    "buckets": {"errors", "storage", "config.keys", "config.types"},
+    "buckets": {"errors", "storage", "config.keys", "config.types", "conformance.records"},
     "rendering": {"errors", "dicom", "codecs"},
     "archive": GROUND | {"anonymizers", "codecs", "index", "network.peers", "tables"},
     "plugins": {

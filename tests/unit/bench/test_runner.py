@@ -17,6 +17,8 @@ from bench.rows.codecs import CODEC_ROWS
 from bench.rows.hooks import measure_hooks
 from bench.rows.lifecycle import Stop
 from bench.rows.mpps import MPPS_ROWS, measure_mpps
+from bench.rows.print_sessions import SESSION_ROW
+from bench.rows.printing import FILM_ROWS
 from bench.rows.query import query_rows
 from bench.rows.worklist import measure_worklist
 from bench.runner import Runner
@@ -173,7 +175,13 @@ def test_names_of_rows_are_unique():
 def test_bars_name_rows_that_there_are():
     """A bar on a misspelt row would never be missed."""
     names = {row.name for family in FAMILIES for row in family.rows}
-    names |= {row.name for row in query_rows(())} | {*CODEC_ROWS, *MPPS_ROWS, "worklist-day"}
+    names |= {row.name for row in query_rows(())} | {
+        *CODEC_ROWS,
+        *MPPS_ROWS,
+        *FILM_ROWS,
+        SESSION_ROW,
+        "worklist-day",
+    }
     assert {bar.row for bar in BARS} <= names
 
 

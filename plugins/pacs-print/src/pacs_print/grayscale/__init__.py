@@ -1,0 +1,1 @@
+"""From pixels to density: the Grayscale Standard Display Function, hardcopy, devices' curves."""

@@ -1,0 +1,98 @@
+"""The contract of outputs: what a plugin implements that sends films somewhere.
+
+An output is named by ``to`` in the ``outputs`` of a printer, and says with a model what else stands
+there. For each job it begins a `Delivery`, which is given one sheet after the other: only one is in
+memory at a time. A job that fails, or whose process dies, is delivered again as a whole, so what an
+output makes is named by the job's UID, and a second time goes over the first.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from pacs_print.printers import PrinterSettings
+    from pacs_print.sheet import Sheet
+
+__all__ = ["PRINTER_DOWN", "UNKNOWN", "Delivery", "OutputError", "PrintJob", "PrintOutput"]
+
+PRINTER_DOWN, UNKNOWN = "PRINTER DOWN", "UNKNOWN"
+"""Terms for Execution Status Info: nobody is there, or none of the others."""
+
+_UID = re.compile(r"[0-9.]{1,64}")
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class OutputError(Exception):
+    """Films could not be delivered.
+
+    ``permanent`` says that another attempt cannot help. ``info`` is a term for Execution Status
+    Info (2100,0030), see PS3.3 C.13.9.1.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False, info: str = UNKNOWN) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.info = info
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintJob:
+    """What outputs are told of a job.
+
+    ``label`` is Film Session Label (2000,0050), ``originator`` the AE title that asked for it.
+    ``attributes`` are those of patient and study where they are known, for what goes back into an
+    archive. ``created`` has a time zone.
+    """
+
+    uid: str
+    printer: PrinterSettings
+    created: dt.datetime
+    copies: int = 1
+    priority: str = "MED"
+    label: str = ""
+    originator: str = ""
+    attributes: Dataset | None = None
+
+    def __post_init__(self) -> None:
+        if _UID.fullmatch(self.uid) is None:  # files are named by it
+            raise ValueError(f"{self.uid!r} is no UID")
+
+
+class Delivery(ABC):
+    """One job on its way to one output. Leaving it without `finish` drops what can be dropped."""
+
+    @abstractmethod
+    def add(self, number: int, sheet: Sheet) -> None:
+        """Take the next sheet; ``number`` counts from 1. Raises `OutputError` and OSError."""
+
+    def finish(self) -> None:
+        """All sheets were taken: durable, or in others' hands, when this returns.
+
+        Raises `OutputError` and OSError.
+        """
+
+    def close(self) -> None:
+        """Let go of what is held; called in any case, and once."""
+
+
+class PrintOutput(ABC, Generic[S]):
+    """A kind of place that films go to. One object serves all threads."""
+
+    name: ClassVar[str]
+    """What ``to`` has to say."""
+    settings: type[S]
+    """What else stands in the table; unknown keys are refused by it."""
+
+    @abstractmethod
+    def begin(self, job: PrintJob, settings: S) -> Delivery:
+        """Begin to deliver a job. Raises `OutputError` and OSError."""

@@ -1,0 +1,1 @@
+"""Print jobs: kept, worked on, watched."""

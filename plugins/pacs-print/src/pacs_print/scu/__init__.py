@@ -1,0 +1,1 @@
+"""Print Management as SCU: printing on the printers of others."""

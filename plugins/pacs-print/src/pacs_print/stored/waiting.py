@@ -1,0 +1,138 @@
+"""Series that are to be printed, as they wait in their table."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from pacs_framework.tables import Leases, insert, now
+from pacs_print.stored.errand import Errand, PrintRule
+from pacs_print.tables import series
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Row
+
+    from pacs_framework.archive.changes import Change
+    from pacs_framework.tables import TableStore
+
+__all__ = ["Waiting", "WaitingSeries"]
+
+_s = series.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingSeries:
+    """A series, or a whole study where that is empty; ``error`` is why it was not printed yet.
+
+    ``due`` None: it is given up.
+    """
+
+    id: int
+    errand: PrintRule
+    study_instance_uid: str
+    series_instance_uid: str
+    made: dt.datetime
+    attempts: int
+    error: str
+    due: dt.datetime | None
+
+
+class Waiting:
+    """The series of ``store`` that wait; safe to use from many threads.
+
+    Everything raises `IndexUnavailable` where the database fails.
+    """
+
+    def __init__(self, store: TableStore, ring: Callable[[], object] = lambda: None) -> None:
+        self._store = store
+        self._leases = Leases(store, series, _s.id)
+        self._ring = ring
+
+    def arrived(self, changes: Iterable[Change], rules: Iterable[PrintRule]) -> None:
+        """Instances are stored: their series wait, or wait longer, for each rule they are for."""
+        known = [*rules]
+        wanted = {
+            (rule.model_dump_json(), each.study_instance_uid, each.series_instance_uid): rule.quiet
+            for each in changes
+            for rule in known
+            if rule.wants(each)
+        }
+        self._put([(*key, quiet) for key, quiet in sorted(wanted.items())])
+
+    def add(self, errand: Errand, study_instance_uid: str, series_instance_uid: str = "") -> None:
+        """Print it now."""
+        rule = PrintRule.model_validate(errand.model_dump())
+        key = (rule.model_dump_json(), study_instance_uid, series_instance_uid)
+        self._put([(*key, 0.0)])
+
+    def _put(self, wanted: Iterable[tuple[str, str, str, float]]) -> None:
+        rows = [*wanted]
+        if not rows:
+            return
+        moment = now()
+        with self._store.begin() as connection:
+            for errand, study, number, quiet in rows:
+                row = insert(series, connection).values(
+                    errand=errand,
+                    study_instance_uid=study,
+                    series_instance_uid=number,
+                    made=moment,
+                    due=moment + dt.timedelta(seconds=quiet),
+                )
+                connection.execute(
+                    row.on_conflict_do_update(
+                        index_elements=["errand", "study_instance_uid", "series_instance_uid"],
+                        # Nobody's: who is at it finds that there is more, and leaves it waiting.
+                        set_={"due": row.excluded.due, "made": moment, "owner": "", "attempts": 0},
+                    )
+                )
+        self._ring()
+
+    def claim(self, owner: str, until: dt.datetime) -> WaitingSeries | None:
+        """What has been due for longest, if anything is, now ours until then."""
+        return next(map(_waiting, self._leases.claim(owner, until)), None)
+
+    def renew(self, found: WaitingSeries, owner: str, until: dt.datetime) -> bool:
+        """Stay the owner until then; False when it is to be printed anew."""
+        return self._leases.renew(found.id, owner, until)
+
+    def done(self, found: WaitingSeries, owner: str) -> None:
+        """It is printed, or in the queue."""
+        self._leases.done([found.id], owner)
+
+    def put_off(
+        self, found: WaitingSeries, owner: str, error: str, until: dt.datetime | None
+    ) -> None:
+        """An attempt failed; the next one is due then, None for no next one."""
+        self._leases.put_off(found.id, owner, error, until, owner="")
+
+    def release(self, owner: str) -> None:
+        """What ``owner``, who is gone, did not finish is due at once."""
+        self._leases.release(owner)
+
+    def pause(self, lease: float) -> float | None:
+        """Seconds until something is due; None for not before there is news."""
+        return self._leases.pause(lease)
+
+    def listed(self) -> list[WaitingSeries]:
+        """All of them, oldest first."""
+        with self._store.reading() as connection:
+            rows = connection.execute(sa.select(series).order_by(_s.id)).all()
+        return [_waiting(row) for row in rows]
+
+
+def _waiting(row: Row[Any]) -> WaitingSeries:
+    return WaitingSeries(
+        id=row.id,
+        errand=PrintRule.model_validate_json(row.errand),
+        study_instance_uid=row.study_instance_uid,
+        series_instance_uid=row.series_instance_uid,
+        made=row.made,
+        attempts=row.attempts,
+        error=row.error,
+        due=row.due,
+    )
