@@ -13,6 +13,10 @@ INSTALLED := $(VENV)/.installed
 # Clinics often have a certificate authority of their own between them and the package index.
 export UV_SYSTEM_CERTS ?= 1
 
+# Images of containers like to set it. Tests and commands would then compile this repository at every start of Python,
+# a fifth of what a start takes, and pytest would rewrite every test anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install run test alone lint types format lock docs bench soak faults clean
 
 help: ## Show this list
@@ -74,4 +78,5 @@ $(INSTALLED): $(UV) requirements.txt pyproject.toml $(PLUGINS)
 	@test -x $(BIN)/python || $(UV) venv -q --python $(PYTHON) $(VENV)
 	@$(UV) pip sync -q --compile-bytecode --python $(BIN)/python --require-hashes requirements.txt
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(EDITABLE)
+	@$(BIN)/python -m compileall -q src plugins/*/src
 	@touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import sqlite3
@@ -16,11 +17,12 @@ import pytest
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from pynetdicom import AE
 
+from pacs_framework.testing.forked import start_module
 from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.process import ServedArchive, served
 
 KILLS = 3
-PACS = [sys.executable, "-m", "pacs_framework.cli"]
+PACS = "pacs_framework.cli"
 
 
 class Scanner(threading.Thread):
@@ -132,7 +134,8 @@ def test_a_reindex_that_is_killed_goes_on(tmp_path: Path) -> None:
 
 def killed(command: list[str], seconds: float) -> bool:
     """Run a command and kill it after so long; False where it had ended well before."""
-    with subprocess.Popen([*PACS, *command], stdout=subprocess.DEVNULL) as process:
+    started = start_module(PACS, *command, stderr=sys.stderr, environment=os.environ)
+    with started as process:
         try:
             assert process.wait(seconds) == 0
         except subprocess.TimeoutExpired:

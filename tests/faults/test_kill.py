@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import random
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +17,7 @@ from pacs_framework.archive.recovery import recover
 from pacs_framework.archive.verify import verify
 from pacs_framework.index import schema
 from pacs_framework.index.database import open_database
+from pacs_framework.testing.forked import start_module
 from pacs_storage_filesystem.naming import Naming
 from pacs_storage_filesystem.packing import open_backend
 
@@ -46,8 +47,8 @@ def store_and_kill(
     url: str, data: Path, turn: int, acknowledgements: int
 ) -> Iterator[tuple[str, int]]:
     """Kill the process after so many acknowledgements; all that it had given until then."""
-    command = [sys.executable, SCRIPT, url, data, str(turn)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = (str(SCRIPT), url, str(data), str(turn))
+    with start_module(*command, stderr=sys.stderr, environment=os.environ) as process:
         output = process.stdout
         assert output is not None
         for _ in range(acknowledgements):

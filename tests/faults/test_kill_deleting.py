@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 from pacs_framework.archive.recovery import recover
 from pacs_framework.archive.reindex import reindex
 from pacs_framework.archive.verify import verify
+from pacs_framework.testing.forked import run_module, start_module
 from pacs_storage_filesystem.naming import Naming
 from pacs_storage_filesystem.packing import open_backend
 
@@ -56,8 +57,7 @@ def test_a_deletion_that_is_killed_is_done_or_was_never_begun(
     pacs_index_url: str, tmp_path: Path, step: str, anew: bool
 ) -> None:
     """Before its commit the study is there, whole; after it, gone, also from a rebuilt index."""
-    command = [sys.executable, SCRIPT, pacs_index_url, tmp_path, "0", step]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = run_module(str(SCRIPT), pacs_index_url, str(tmp_path), "0", step)
     assert done.returncode == -signal.SIGKILL, done.stderr
     if anew:
         made_anew(pacs_index_url, tmp_path)
@@ -89,8 +89,8 @@ def test_what_was_acknowledged_holds_after_any_kill(pacs_index_url: str, tmp_pat
 
 def work_and_kill(url: str, data: Path, turn: int, lines: int) -> list[tuple[str, str]]:
     """Kill the process after so many lines; all that it had told until then."""
-    command = [sys.executable, SCRIPT, url, data, str(turn)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command = (str(SCRIPT), url, str(data), str(turn))
+    with start_module(*command, stderr=sys.stderr, environment=os.environ) as process:
         output = process.stdout
         assert output is not None
         told = [output.readline() for _ in range(lines)]

@@ -5,8 +5,6 @@ engines, and with kill -9 in the middle of each of its steps.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -16,6 +14,7 @@ import pydicom
 import pytest
 
 from pacs_framework.testing.distributions import install_distribution
+from pacs_framework.testing.forked import run_module
 from pacs_framework.testing.process import ServedArchive, served
 from pacs_framework.testing.sockets import free_port
 
@@ -94,8 +93,7 @@ class Clinic:
 @pytest.fixture(scope="module")
 def mapping(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The one of the plugin, with the station of CT."""
-    command = [sys.executable, "-m", "pacs_framework.cli", "hl7", "mapping"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    text = run_module("pacs_framework.cli", "hl7", "mapping").stdout
     file: Path = tmp_path_factory.mktemp("mapping") / "mapping.toml"
     file.write_text(text + 'CT = "CT1"\n', "utf-8")
     return file

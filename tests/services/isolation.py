@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -68,11 +67,7 @@ def log_lines(archive: ServedArchive, plugin: str) -> list[dict[str, Any]]:
 
 def pacs(archive: ServedArchive, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A command on the archive, with the plugins that it has."""
-    command = [sys.executable, "-m", "pacs_framework.cli", *arguments]
-    command += ["--config", str(archive.config)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=dict(archive.environment)
-    )
+    return archive.run(*arguments, "--config", archive.config)
 
 
 def hook_figures(archive: ServedArchive, plugin: str, hook: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from pynetdicom.sop_class import (
 )
 
 from pacs_framework.dicom.status import Status
+from pacs_framework.testing.forked import run_module
 from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.process import ServedArchive, served
 
@@ -27,9 +27,8 @@ Store = Callable[[ServedArchive, Dataset], Dataset]
 Associate = Callable[..., object]
 
 
-def pacs(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pacs_framework.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+def pacs(*arguments: object, **options: Path) -> subprocess.CompletedProcess[str]:
+    return run_module("pacs_framework.cli", *map(str, arguments), **options)
 
 
 def test_pacs_echo_and_store_and_verify_on_a_fresh_archive(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pydicom
@@ -16,6 +15,7 @@ from pydicom import Dataset
 from pacs_anonymize.keys import write_new_key
 from pacs_framework.cli.main import main
 from pacs_framework.testing.distributions import install_distribution
+from pacs_framework.testing.forked import run_module
 from pacs_framework.testing.instances import make_instance
 
 NAME = b"Zuckmayer"
@@ -281,8 +281,8 @@ def in_a_process(*arguments: object, plugins: Path | None = None) -> subprocess.
     environment = dict(os.environ)
     if plugins is not None:
         environment["PYTHONPATH"] = str(plugins)
-    command = [sys.executable, "-m", "pacs_framework.cli", "anonymize", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    command = ("pacs_framework.cli", "anonymize", *map(str, arguments))
+    return run_module(*command, environment=environment)
 
 
 def test_several_processes_give_what_one_gives(many: Path, tmp_path: Path, key: Path) -> None:

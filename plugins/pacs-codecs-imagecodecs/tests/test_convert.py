@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +13,9 @@ import pydicom.data
 import pytest
 from pydicom.pixels import pixel_array
 
+from pacs_framework.testing.forked import run_module
+
 BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
-PACS = (sys.executable, "-m", "pacs_framework.cli")
 IMAGES = (
     "MR_small.dcm",
     "MR_small_bigendian.dcm",
@@ -27,8 +27,7 @@ IMAGES = (
 
 
 def convert(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [*PACS, "convert", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    return run_module("pacs_framework.cli", "convert", *map(str, arguments), seconds=100)
 
 
 def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:

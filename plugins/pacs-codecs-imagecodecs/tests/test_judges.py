@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -29,13 +28,13 @@ from pacs_framework.codecs.syntaxes import is_lossless, named_syntax
 from pacs_framework.codecs.transcoding import NativeFrames, Transcoding
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.errors import UnreadableInstance
+from pacs_framework.testing.forked import run_module
 from pacs_framework.testing.suites.codec import areas, noise
 
 pytestmark = pytest.mark.interop
 
 BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "dicom"
-PACS = (sys.executable, "-m", "pacs_framework.cli")
 PACKAGES = {
     "dcmdjpeg": "dcmtk",
     "dcmdjpls": "dcmtk",
@@ -127,6 +126,11 @@ def run(*command: object) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def pacs(*arguments: object) -> None:
+    done = run_module("pacs_framework.cli", *map(str, arguments), seconds=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def original(path: Path, pixels: PixelFormat) -> Path:
     """A native file of two frames; of one where GDCM would refuse to write two."""
     dataset = Dataset()
@@ -170,7 +174,7 @@ def test_they_read_what_we_write(
     reader, sources, ours = tool(name), tmp_path / "sources", tmp_path / "ours"
     for number, pixels in enumerate(kinds):
         original(sources / f"{number}.dcm", pixels)
-    run(*PACS, "convert", sources, "--to", syntax, "-o", ours)
+    pacs("convert", sources, "--to", syntax, "-o", ours)
     for number, pixels in enumerate(kinds):
         read = tmp_path / f"{number}.dcm"
         run(reader, *options, ours / read.name, read)
@@ -188,7 +192,7 @@ def test_we_read_what_they_write(tmp_path: Path) -> None:
             run(writer, *options, source, theirs)
             assert pydicom.dcmread(theirs).file_meta.TransferSyntaxUID.is_compressed, theirs
             sources[theirs.name] = source
-    run(*PACS, "convert", written, "--to", "explicit", "-o", tmp_path / "read", "--verify")
+    pacs("convert", written, "--to", "explicit", "-o", tmp_path / "read", "--verify")
     assert not [n for n, source in sources.items() if not same(tmp_path / "read" / n, source)]
 
 

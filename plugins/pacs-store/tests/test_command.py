@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pydicom.uid import (
 )
 from pynetdicom import AE, evt
 
+from pacs_framework.testing.forked import run_module
 from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.sockets import free_port
 
@@ -44,9 +44,8 @@ def receiver() -> Iterator[Callable[..., int]]:
 
 
 def pacs_store(port: int, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pacs_framework.cli", "store", "127.0.0.1", str(port)]
-    command += map(str, arguments)
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    command = ("pacs_framework.cli", "store", "127.0.0.1", str(port))
+    return run_module(*command, *map(str, arguments))
 
 
 def write(folder: Path, name: str, **attributes: object) -> Path:

@@ -49,4 +49,5 @@ def make_entry(
         received=_RECEIVED,
         origin=_ORIGIN,
         duplicates=duplicates,
+        source_aet=_ORIGIN.calling_aet,
     )

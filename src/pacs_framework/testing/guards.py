@@ -38,11 +38,11 @@ class Leftovers:
     @classmethod
     def now(cls) -> Leftovers:
         """Look at this process."""
-        tracker, pipe = _resource_tracker()
+        processes, descriptors = zip(_resource_tracker(), _nursery(), strict=True)
         return cls(
             threads=frozenset(threading.enumerate()),
-            children=_children() - {tracker},
-            descriptors=frozenset(each for each in _descriptors() if each[0] != pipe),
+            children=_children() - {*processes},
+            descriptors=frozenset(each for each in _descriptors() if each[0] not in descriptors),
             files=frozenset(path.name for path in Path().iterdir()) - _MADE_BY_TOOLS,
             environment=frozenset((k, v) for k, v in os.environ.items() if k != _OWN_VARIABLE),
         )
@@ -111,6 +111,13 @@ def _resource_tracker() -> tuple[int | None, int | None]:
     module = sys.modules.get("multiprocessing.resource_tracker")
     tracker = getattr(module, "_resource_tracker", None)
     return getattr(tracker, "_pid", None), getattr(tracker, "_fd", None)
+
+
+def _nursery() -> tuple[int | None, int | None]:
+    """The process that forks the commands of all tests, and the descriptor that it ends by."""
+    module = sys.modules.get("pacs_framework.testing.forked")
+    ours = None if module is None else module.running()
+    return (None, None) if ours is None else (ours.pid, ours.descriptor)
 
 
 def _children() -> frozenset[int]:

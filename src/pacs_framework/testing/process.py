@@ -1,4 +1,8 @@
-"""A whole archive in a process of its own, started with ``pacs serve`` as a user starts it."""
+"""A whole archive in a process of its own, which runs ``pacs serve`` as a user does.
+
+Processes are forked from one that has imported everything (`pacs_framework.testing.forked`), since
+a start of Python with all plugins takes longer than most tests.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from pacs_framework.testing.forked import Process, run_module, start_module
 
 __all__ = ["ServedArchive", "served"]
 
@@ -31,7 +36,7 @@ class ServedArchive:
     data: Path
     config: Path
     log: Path
-    process: subprocess.Popen[str]
+    process: Process
     environment: Mapping[str, str]
     doors: Mapping[str, str]
     """Where the doors of plugins are, by name: ``http://127.0.0.1:8042``."""
@@ -49,10 +54,7 @@ class ServedArchive:
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run any ``pacs`` command, such as ``store HOST PORT PATH``, with the same plugins."""
-        command = [*_PACS, *map(str, arguments)]
-        return subprocess.run(  # noqa: S603 - our own command
-            command, capture_output=True, text=True, check=False, env=self.environment
-        )
+        return run_module(_PACS, *map(str, arguments), environment=self.environment)
 
     def command(self, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run a command on the same archive, such as ``verify --json``."""
@@ -62,9 +64,9 @@ class ServedArchive:
         """Copies of everything in its storage, as ``<SOP Instance UID>-<version>.dcm``."""
         target = self.data.parent / "objects-as-files"
         shutil.rmtree(target, ignore_errors=True)
-        command = [sys.executable, "-m", "pacs_framework.testing.stored"]
-        command += [str(self.config), str(target)]
-        subprocess.run(command, env=self.environment, check=True)  # noqa: S603 - our own command
+        module = "pacs_framework.testing.stored"
+        done = run_module(module, str(self.config), str(target), environment=self.environment)
+        assert done.returncode == 0, done.stderr
         return sorted(target.iterdir())
 
     def log_text(self) -> str:
@@ -72,7 +74,7 @@ class ServedArchive:
         return self.log.read_text(encoding="utf-8")
 
 
-_PACS = (sys.executable, "-m", "pacs_framework.cli")
+_PACS = "pacs_framework.cli"
 
 
 @contextmanager
@@ -83,24 +85,26 @@ def served(
     aet: str = "PACS",
     options: Sequence[str] = (),
     plugins: Path | None = None,
+    afresh: bool = False,
 ) -> Iterator[ServedArchive]:
     """Run an archive on a free port with its data in ``folder``; stopped when the block ends.
 
     ``config`` is TOML that is added to the generated file; ``plugins`` a folder of further
     distributions (`pacs_framework.testing.distributions`). Starting twice on one folder continues
-    with its data. Raises RuntimeError with the log when the archive does not come up.
+    with its data. ``afresh`` starts a Python of its own: for what depends on how a process starts,
+    or on what it has in memory. Raises RuntimeError with the log when the archive does not come up.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file, log = folder / "pacs.toml", folder / "log.txt"
     file.write_text(f'[archive]\naet = "{aet}"\ndata = "{folder / "data"}"\n{config}', "utf-8")
-    command = [*_PACS, "serve", "--config", str(file), "--port", "0", *options]
+    arguments = ["serve", "--config", str(file), "--port", "0", *options]
     environment = dict(os.environ)
     if plugins is not None:
         environment["PYTHONPATH"] = str(plugins)
     with (
         log.open("a", encoding="utf-8") as errors,
-        subprocess.Popen(  # noqa: S603 - our own command
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        start_module(
+            _PACS, *arguments, stderr=errors, environment=environment, afresh=afresh
         ) as process,
     ):
         assert process.stdout is not None

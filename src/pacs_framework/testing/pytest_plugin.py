@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pacs_framework.testing.guards import Guard
     from pacs_framework.testing.hooks import HookRecorder
     from pacs_framework.testing.instances import Instances
+    from pacs_framework.testing.logging_state import LoggingState
     from pacs_framework.testing.postgres import PrivatePostgres
     from pacs_framework.testing.tables import TableStores
 
@@ -194,11 +195,29 @@ def pacs_log() -> Iterator[None]:
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
 ) -> Generator[None, object, object]:
-    """What a fixture of a wider scope holds is not left by the test that asked for it first."""
+    """A fixture of a wider scope leaves the log as it was, and what it holds is not left by the
+    test that asked for it first.
+    """
+    if fixturedef.scope == "function":
+        return (yield)  # `pacs_log` and `pacs_guard` are around it
+    from pacs_framework.testing.logging_state import LoggingState  # noqa: PLC0415 - see above
+
+    log = LoggingState.now()
+    teardown = _LogAround()
+    fixturedef.addfinalizer(teardown.after)  # finalizers run last in, first out
     # The node of a wider scope is the module or the session; the test is behind it.
     test = getattr(request, "_pyfuncitem", None)
     guard = None if test is None else test.stash.get(_GUARD, None)
-    if guard is None or fixturedef.scope == "function":
+    try:
+        return (yield from _held(guard))
+    finally:
+        log.restore()
+        fixturedef.addfinalizer(teardown.before)
+
+
+def _held(guard: Guard | None) -> Generator[None, object, object]:
+    """Set up a fixture; what it brings is not the fault of the test that ``guard`` looks after."""
+    if guard is None:
         return (yield)
     from pacs_framework.testing.guards import Leftovers  # noqa: PLC0415 - see above
 
@@ -207,3 +226,20 @@ def pytest_fixture_setup(
         return (yield)
     finally:
         guard.allow(before)
+
+
+class _LogAround:
+    """Puts the log back after the teardown of a fixture, as it was before it."""
+
+    _state: LoggingState | None = None
+
+    def before(self) -> None:
+        """The teardown begins."""
+        from pacs_framework.testing.logging_state import LoggingState  # noqa: PLC0415 - see above
+
+        self._state = LoggingState.now()
+
+    def after(self) -> None:
+        """It has ended."""
+        if self._state is not None:
+            self._state.restore()

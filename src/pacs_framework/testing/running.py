@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,22 +103,23 @@ class RunningArchive:
         """Stop it before the block ends; harmless when called twice."""
         self.app.stop()
 
-    def take_in(self, *instances: Dataset) -> list[StoreOutcome]:
+    def take_in(self, *instances: Dataset, calling_aet: str = "") -> list[StoreOutcome]:
         """Keep instances as if they had arrived, by the door ``test``; what became of each.
 
-        They are encoded in the transfer syntax of their ``file_meta``. Raises as `Reception.commit`
-        does.
+        They are encoded in the transfer syntax of their ``file_meta``, and come from the AE title
+        ``calling_aet``. Raises as `Reception.commit` does.
         """
-        return [self._take_in(instance) for instance in instances]
+        origin = replace(_DOOR, calling_aet=calling_aet)
+        return [self._take_in(instance, origin) for instance in instances]
 
-    def _take_in(self, instance: Dataset) -> StoreOutcome:
+    def _take_in(self, instance: Dataset, origin: Origin) -> StoreOutcome:
         syntax = str(instance.file_meta.TransferSyntaxUID)
         meta = FileMeta(
             sop_class_uid=str(instance.SOPClassUID),
             sop_instance_uid=str(instance.SOPInstanceUID),
             transfer_syntax_uid=syntax,
         )
-        with self.archive.receive(_DOOR, meta) as reception:
+        with self.archive.receive(origin, meta) as reception:
             reception.write(encoded_instance(instance))
             return reception.commit()
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from pacs_framework.testing.forked import run_module
+
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pacs_framework.cli", "conformance", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return run_module("pacs_framework.cli", "conformance", *map(str, arguments))
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

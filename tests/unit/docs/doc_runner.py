@@ -27,10 +27,11 @@ from doc_scene import write_studies
 
 from pacs_framework.cli.main import main
 from pacs_framework.testing.distributions import install_distribution
+from pacs_framework.testing.forked import Nursery
 from pacs_framework.testing.postgres import PrivatePostgres
 from pacs_framework.testing.sockets import free_port, wait_for_listener
 
-__all__ = ["RUN", "PageRun", "commands"]
+__all__ = ["RUN", "PageRun", "commands", "variables"]
 
 RUN = frozenset({"console", "python", "toml", "ini", "json", "text"})
 """Languages of examples; of the last three only what the reader is told to save."""
@@ -70,7 +71,7 @@ def commands(block: Block) -> list[tuple[str, list[str]]]:
 class PageRun:
     """The folder, the ports and the processes of one page while its examples run."""
 
-    def __init__(self, page: Path, folder: Path) -> None:
+    def __init__(self, page: Path, folder: Path, nursery: Nursery) -> None:
         self.folder = self.current = folder
         self._ports: dict[str, int] = {}
         self._names: dict[str, Any] = {"__name__": "__page__"}
@@ -80,7 +81,7 @@ class PageRun:
         self._running: list[tuple[str, subprocess.Popen[str]]] = []
         self._examples = [b for b in blocks(page) if b.language in RUN and not b.not_run]
         self.missing = sorted({b.needs for b in self._examples if not _is_there(b.needs)})
-        self.environment = _environment(folder)
+        self.environment = _environment(folder, nursery)
 
     def run(self) -> None:
         """All examples; AssertionError with the page and the line of the first that fails."""
@@ -334,26 +335,31 @@ class PageRun:
         assert failed == []
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    """A clean environment: home is the page's folder, ``pacs`` and ``pip`` are found."""
+def variables() -> dict[str, str]:
+    """Of a clean environment, on every page."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PACS_", "PG", "PIP_"))}
+    said = {"PYTHONUNBUFFERED": "1", "COLUMNS": "200", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
+    return kept | said
+
+
+def _environment(folder: Path, nursery: Nursery) -> dict[str, str]:
+    """Home is the page's folder, ``pacs`` and ``pip`` are found."""
     tools = folder / "bin"
     tools.mkdir()
-    for name in ("pacs", "python", "hatchling", "pytest"):
+    for name in ("python", "hatchling", "pytest"):
         _write_tool(tools / name, f'"{Path(sys.executable).parent / name}"')
+    # A start of Python with all plugins takes longer than most commands: it is forked.
+    door = f'"{ROOT / "tests/unit/docs/doc_pacs.py"}" "{nursery.address}"'
+    _write_tool(tools / "pacs", f'"{sys.executable}" -IS {door}')
     _write_tool(tools / "pip", f'"{sys.executable}" "{ROOT / "tests/unit/docs/doc_pip.py"}"')
     (folder / ".venv").mkdir()
     (folder / ".venv/bin").symlink_to(tools)
     site = folder / "site"
     site.mkdir()
-    return kept | {
+    return variables() | {
         "HOME": str(folder),
         "PATH": os.pathsep.join([str(tools), _without_environment()]),
         "PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]),
-        "PYTHONUNBUFFERED": "1",
-        "COLUMNS": "200",
-        "NO_COLOR": "1",
-        "LC_ALL": "C.UTF-8",
     }
 
 

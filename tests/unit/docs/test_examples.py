@@ -12,6 +12,7 @@ from doc_pages import PAGES, ROOT, Block, blocks, relative
 from doc_runner import RUN, PageRun
 
 from pacs_framework.cli.main import main
+from pacs_framework.testing.forked import Nursery
 from pacs_framework.testing.postgres import PostgresMissing
 
 # Words that a command begins with: where no test looks, none of them may stand.
@@ -37,8 +38,8 @@ BLOCKS = [block for page in PAGES for block in blocks(page)]
 
 @pytest.mark.timeout(360)  # long pages start a dozen processes each, and machines may be busy
 @pytest.mark.parametrize("page", EXAMPLES, ids=relative)
-def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
-    run = PageRun(page, tmp_path)
+def test_the_examples_of_a_page_run(page: Path, tmp_path: Path, nursery: Nursery) -> None:
+    run = PageRun(page, tmp_path, nursery)
     if lacking := run.lacks():
         pytest.skip(f"DCMTK's {', '.join(sorted(lacking))} is not installed")
     try:

@@ -8,6 +8,8 @@ import pytest
 from doc_pages import ROOT, blocks
 from doc_runner import PageRun, commands
 
+from pacs_framework.testing.forked import Nursery
+
 LIES = {
     "a command that prints something else": "```console\n$ echo one\ntwo\n```",
     "a command that prints it in another order": "```console\n$ printf 'a\\nb\\n'\nb\na\n```",
@@ -37,11 +39,11 @@ def at_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("at_root")
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
-def test_a_lie_is_found(lie: str, tmp_path: Path) -> None:
+def test_a_lie_is_found(lie: str, tmp_path: Path, nursery: Nursery) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     with pytest.raises((AssertionError, ValueError, FileNotFoundError)):
-        PageRun(page_of(tmp_path, lie), folder).run()
+        PageRun(page_of(tmp_path, lie), folder, nursery).run()
 
 
 TRUE = """\
@@ -84,10 +86,10 @@ assert here == "notes"
 
 
 @pytest.mark.usefixtures("at_root")
-def test_a_true_page_runs_and_what_is_not_run_is_not(tmp_path: Path) -> None:
+def test_a_true_page_runs_and_what_is_not_run_is_not(tmp_path: Path, nursery: Nursery) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    PageRun(page_of(tmp_path, TRUE), folder).run()
+    PageRun(page_of(tmp_path, TRUE), folder, nursery).run()
     assert "11112" not in (folder / "notes/a.txt").read_text("utf-8")
 
 

@@ -281,6 +281,7 @@ def test_names_are_the_plugins_own(tables, message):
         ({"version": 3, "upgrades": {2: print}}, r"lead to versions \[2\]; version 3 needs"),
         ({"upgrades": {2: print}}, "lead to versions"),
         ({"metadata": new_metadata()}, "no table in the metadata"),
+        ({"about_storage": frozenset({"place"})}, "'place', which is no table"),
     ],
 )
 def test_a_description_that_cannot_hold_is_refused(changes, message):

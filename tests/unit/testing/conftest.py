@@ -28,7 +28,8 @@ class Report:
         return {name for name, found in self.outcomes.items() if found == outcome}
 
 
-_PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")
+# Without a plugin of others that happens to be installed here, and takes a second to load.
+_PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:schemathesis")
 
 RunPytest = Callable[..., Report]
 

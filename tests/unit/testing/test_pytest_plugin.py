@@ -181,6 +181,39 @@ def test_the_log_is_put_back_after_each_test(run_pytest) -> None:
     assert run_pytest(test_logging=LOGGING).of("failed") == set()
 
 
+WIDER = """
+    import pytest
+    import structlog
+
+    from pacs_framework.config import LogSettings
+    from pacs_framework.logs import configure_logging
+
+    @pytest.fixture(scope="module")
+    def site():
+        configure_logging(LogSettings(level="error"), cache=False)
+        yield
+        configure_logging(LogSettings(level="debug"), cache=False)
+
+    def test_asks_for_it(site):
+        assert not structlog.is_configured()
+"""
+
+AFTERWARDS = """
+    import logging
+    import structlog
+
+    def test_finds_the_log_as_it_was():
+        assert not structlog.is_configured()
+        assert logging.getLogger("pydicom").level <= logging.WARNING
+"""
+
+
+def test_a_fixture_of_a_wider_scope_leaves_the_log_as_it_was(run_pytest) -> None:
+    """What it runs to set something up, and to take it down again."""
+    report = run_pytest(test_a=WIDER, test_b=AFTERWARDS)
+    assert report.of("passed") == {"test_asks_for_it", "test_finds_the_log_as_it_was"}, report.text
+
+
 ENGINES = """
     import sqlalchemy as sa
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pydicom
@@ -14,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from pacs_anonymize.keys import write_new_key
 from pacs_framework.cli.main import main
+from pacs_framework.testing.forked import run_module
 from pacs_framework.testing.instances import make_instance
 
 RULES = """
@@ -99,8 +99,7 @@ def test_two_processes_do_the_same(tmp_path: Path, key: Path, rules: Path) -> No
         compressed.save_as(path)
     given = ("--key-file", key, "--pixel-rules", rules, "--keep-names", "--jobs", 2)
     arguments = map(str, ("anonymize", tmp_path / "many", "-o", tmp_path / "out", *given))
-    command = (sys.executable, "-m", "pacs_framework.cli", *arguments)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = run_module("pacs_framework.cli", *arguments, seconds=60)
     assert done.returncode == 0, done.stderr
     assert "20 written" in done.stdout
     for path in (tmp_path / "out").rglob("*.dcm"):

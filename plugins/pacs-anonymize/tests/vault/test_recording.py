@@ -30,6 +30,7 @@ from pacs_framework.anonymizers.registry import AnonymizerRegistry
 from pacs_framework.archive.incoming import IncomingInstance, Origin, Refusal
 from pacs_framework.cli.main import main
 from pacs_framework.errors import NotAnonymized
+from pacs_framework.testing.forked import run_module
 from pacs_framework.testing.instances import make_instance
 
 KEY = b"k" * 32
@@ -234,8 +235,7 @@ def test_every_file_leads_back_whoever_worked_on_it(
     key = ["--key-file", tmp_path / "key"]
     arguments = [study, "-o", tmp_path / "out", *key, *vault_options, "--jobs", jobs]
     # In a process of its own, since its processes go with it.
-    command = [sys.executable, "-m", "pacs_framework.cli", "anonymize", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = run_module("pacs_framework.cli", "anonymize", *map(str, arguments), seconds=120)
     assert done.returncode == 0, done.stderr
     told = counted(vault_options)
     assert (told["patients"], told["studies"], told["uids"]) == (1, 1, 22)

@@ -1,0 +1,76 @@
+"""What the tests cost: at the end of a run, the ten files that took the most processor time.
+
+Processor time says the same on a busy machine as on an idle one. That of a child process counts
+where it was waited for, and that of a fixture of a wider scope with the test that asked for it
+first.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections import Counter
+from collections.abc import Generator
+
+import pytest
+
+_SHOWN = 10
+_WORTH_SHOWING = 60.0  # seconds in all: whoever runs a few tests is told nothing
+_BEGAN: pytest.StashKey[float] = pytest.StashKey()
+_COST: pytest.StashKey[Counter[str]] = pytest.StashKey()
+
+
+def _seconds() -> float:
+    """Processor time of this process, and of its children that have ended."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    forked = sys.modules.get("pacs_framework.testing.forked")
+    grandchildren = 0.0 if forked is None else forked.seconds()
+    return sum((each.ru_utime + each.ru_stime for each in used), grandchildren)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where reports arrive, each file has its account."""
+    config.stash[_COST] = cost = Counter[str]()
+    config.pluginmanager.register(_Accounts(cost))
+
+
+class _Accounts:
+    """Hears of every test, in whichever process it ran."""
+
+    def __init__(self, cost: Counter[str]) -> None:
+        self._cost = cost
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Each of its three phases."""
+        self._cost[report.nodeid.partition("::")[0]] += getattr(report, "processor_seconds", 0.0)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Where the first phase begins."""
+    item.stash[_BEGAN] = _seconds()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The report of a phase says what it took; attributes of reports reach the other process."""
+    report = yield
+    now = _seconds()
+    report.processor_seconds = now - item.stash[_BEGAN]
+    item.stash[_BEGAN] = now
+    return report
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """The table."""
+    cost = config.stash[_COST]
+    if cost.total() < _WORTH_SHOWING:
+        return
+    terminalreporter.section(f"processor time: {cost.total():.0f} s, most of it in")
+    for file, seconds in cost.most_common(_SHOWN):
+        terminalreporter.write_line(f"{seconds:8.1f} s  {file}")

@@ -1,0 +1,190 @@
+"""A process that has imported the archive and its plugins, and forks commands from then on.
+
+A start of Python with all plugins takes a second of processor time, which tests would pay for every
+archive and every command. What runs in the child is the command itself, from its first line on, as
+``python -m MODULE ARGUMENT …`` or ``python FILE.py ARGUMENT …`` would. Asked by
+`pacs_framework.testing.forked`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import resource
+import runpy
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, TextIO
+
+import importlib_metadata
+
+from pacs_framework.cli.importing import importing
+
+__all__ = ["MOST", "serve"]
+
+MOST = 1 << 18
+"""Octets of one message, at most: arguments, and an environment."""
+
+_COMMANDS = ("check", "imports", "serve", "verify")
+_STANDARD = 3  # descriptors that come with a command: input, output, errors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Command:
+    """What the child is to become."""
+
+    module: str
+    arguments: tuple[str, ...]
+    folder: str
+    environment: Mapping[str, str]
+    descriptors: tuple[int, ...]
+
+
+def serve(first: socket.socket, door: socket.socket) -> _Command | None:
+    """Fork whatever clients ask for until the ``first`` of them goes; a command in the child.
+
+    ``door`` is where others come in. All are SOCK_SEQPACKET: a message is a whole request.
+    """
+    with selectors.DefaultSelector() as waiting:
+        for each in (first, door):
+            waiting.register(each, selectors.EVENT_READ)
+        first.send(b"{}")  # ready
+        while True:
+            for key, _ in waiting.select():
+                client = key.fileobj
+                assert isinstance(client, socket.socket)
+                if client is door:
+                    waiting.register(door.accept()[0], selectors.EVENT_READ)
+                    continue
+                asked, descriptors = _request(client)
+                if asked is not None:
+                    command = _answer(asked, descriptors, client)
+                    if command is not None:
+                        _leave(waiting)
+                        return command
+                elif client is first:
+                    return None
+                else:
+                    waiting.unregister(client)
+                    client.close()
+
+
+def _leave(waiting: selectors.BaseSelector) -> None:
+    """A child has no clients."""
+    for each in list(waiting.get_map().values()):
+        assert isinstance(each.fileobj, socket.socket)
+        each.fileobj.close()
+
+
+def _request(client: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
+    """What it asks for, with descriptors; None when it has gone."""
+    with suppress(ConnectionError):
+        flags = socket.MSG_CMSG_CLOEXEC
+        asked, descriptors, _, _ = socket.recv_fds(client, MOST, _STANDARD, flags)
+        if asked:
+            return json.loads(asked), descriptors
+    return None, []
+
+
+def _answer(
+    asked: Mapping[str, Any], descriptors: list[int], client: socket.socket
+) -> _Command | None:
+    """Do it, and say so; in the child it is the command."""
+    answer: dict[str, float]
+    if "wait" in asked:
+        _, status = os.waitpid(asked["wait"], 0)
+        answer = {"code": os.waitstatus_to_exitcode(status)}
+    elif "spent" in asked:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        answer = {"spent": used.ru_utime + used.ru_stime}
+    else:
+        pid = os.fork()
+        if not pid:
+            return _Command(
+                module=asked["module"],
+                arguments=tuple(asked["arguments"]),
+                folder=asked["folder"],
+                environment=asked["environment"],
+                descriptors=tuple(descriptors),
+            )
+        for descriptor in descriptors:
+            os.close(descriptor)
+        answer = {"pid": pid}
+    with suppress(ConnectionError):
+        client.send(json.dumps(answer).encode())
+    return None
+
+
+def _become(command: _Command) -> None:
+    """What a start of Python gives a process: descriptors, environment, folder, module."""
+    for target, descriptor in enumerate(command.descriptors):
+        os.dup2(descriptor, target)
+        os.close(descriptor)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(command.environment)
+    time.tzset()
+    os.chdir(command.folder)
+    sys.stdin = open(0, encoding=sys.stdin.encoding, closefd=False)  # noqa: SIM115 - stays open
+    sys.stdout = _stream(1, sys.stdout, through=bool(os.environ.get("PYTHONUNBUFFERED")))
+    sys.stderr = _stream(2, sys.stderr, through=True)
+    sys.argv = [command.module, *command.arguments]
+    sys.path[0] = command.folder
+    added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[1:1] = [path for path in added if path and path not in sys.path]
+    if command.module.endswith(".py"):
+        runpy.run_path(command.module, run_name="__main__")
+    else:
+        runpy.run_module(command.module, run_name="__main__", alter_sys=True)
+
+
+def _stream(descriptor: int, like: TextIO, *, through: bool) -> TextIO:
+    stream = open(  # noqa: SIM115 - stays open
+        descriptor, "w", encoding=like.encoding, errors=like.errors, closefd=False
+    )
+    stream.reconfigure(line_buffering=stream.isatty() or through, write_through=through)
+    return stream
+
+
+def _import_everything() -> None:
+    """Whatever a command would import anyway; a plugin that cannot be imported is its affair."""
+    for name in _COMMANDS:
+        importlib.import_module(f"pacs_framework.cli.{name}")
+    packages = {
+        entry.module.partition(".")[0]
+        for entry in importlib_metadata.entry_points(group="pacs.plugins")
+    }
+    for package in sorted(packages):
+        with suppress(Exception):
+            _import_all(importlib.import_module(package))
+
+
+def _import_all(package: ModuleType) -> None:
+    """What a plugin imports when it is first needed, too."""
+    inside = getattr(package, "__path__", ())
+    for module in pkgutil.walk_packages(inside, f"{package.__name__}.", onerror=lambda _: None):
+        if not module.name.endswith("__main__"):
+            with suppress(Exception):
+                importlib.import_module(module.name)
+
+
+def _main(first: int, door: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the commands, and for whoever asks for them
+    with importing():
+        _import_everything()
+    command = serve(socket.socket(fileno=first), socket.socket(fileno=door))
+    if command is not None:
+        _become(command)
+
+
+if __name__ == "__main__":
+    _main(int(sys.argv[1]), int(sys.argv[2]))
