@@ -64,6 +64,8 @@ class Addresses:
         return next((hop for hop in reversed(hops) if hop and not self._is_trusted(hop)), "")
 
     def _is_trusted(self, address: str) -> bool:
+        if not self._trusted:
+            return False
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:

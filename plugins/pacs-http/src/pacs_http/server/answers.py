@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -39,6 +41,11 @@ def options_answer(router: Router, raw_path: bytes) -> Response | None:
     return None
 
 
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
 def encoded_headers(
     response: Response, request_id: str, *, closes: bool
 ) -> list[tuple[bytes, bytes]]:
@@ -49,7 +56,7 @@ def encoded_headers(
     """
     headers = [(name.lower(), value) for name, value in response.headers]
     named = {name for name, _ in headers}
-    headers.append(("date", formatdate(usegmt=True)))
+    headers.append(("date", _date(int(time.time()))))
     headers.append(("x-request-id", request_id))
     headers.append(("x-content-type-options", "nosniff"))
     if "cache-control" not in named:

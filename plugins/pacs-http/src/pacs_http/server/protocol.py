@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pacs_framework.network.tls import subject_of_certificate
 from pacs_http.problems import MEDIA_TYPE, Problem
+from pacs_http.server.gathering import Gathering
 from pacs_http.server.handshake import is_handshake
 
 __all__ = ["BoundedProtocol", "Bounds"]
@@ -65,7 +66,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Refuse it when there are too many."""
-        super().connection_made(transport)
+        super().connection_made(Gathering(transport, self.loop))  # type: ignore[arg-type]
         if len(self.connections) > self._bounds.connections:
             self._refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE, "there are as many connections as there may be"
@@ -94,6 +95,12 @@ class BoundedProtocol(HttpToolsProtocol):
     @property
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def _gathering(self) -> Gathering:
+        gathering: Any = self.transport
+        assert isinstance(gathering, Gathering)
+        return gathering
 
     # --- what comes in --------------------------------------------------------------------------
 
@@ -144,7 +151,7 @@ class BoundedProtocol(HttpToolsProtocol):
         websocket = BoundedWebSocket(
             self.config, self.server_state, self.app_state, tls=self._tls_facts()
         )
-        websocket.begin(self.transport, self._handshake)
+        websocket.begin(self._gathering.plain, self._handshake)
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
         """Nobody here speaks anything else, so the request is answered as it is (RFC 9110 7.8).
@@ -240,6 +247,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """A connection that is closed now waits for its reader only so long."""
+        self._gathering.flush()
         super().on_response_complete()
         if self.transport.is_closing():
             self._abort_later(self._bounds.network_seconds)
