@@ -52,6 +52,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, bounds: Bounds, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._bounds = bounds
+        self.ended = asyncio.Event()
         self._in_head = self._head_began = True
         self._head_bytes = self._counted = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -86,6 +87,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 timer.cancel()
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+        self.ended.set()
 
     def eof_received(self) -> None:
         """Whoever closes its side has no more to ask; what is under way is still answered."""

@@ -87,6 +87,7 @@ async def _end_connections(state: ServerState, seconds: float) -> None:
     late = list(state.tasks)
     if late:
         _log.warning("requests are broken off: the archive stops", requests=len(late))
+    await _gone(state)
     for connection in list(state.connections):
         connection.transport.abort()
     for task in late:
@@ -94,6 +95,16 @@ async def _end_connections(state: ServerState, seconds: float) -> None:
     if late:
         with suppress(asyncio.CancelledError):
             await asyncio.wait(late, timeout=_LAST_WAIT)
+
+
+async def _gone(state: ServerState) -> None:
+    """Wait until the connections have taken the end of their answers, or a little."""
+    connections: set[Any] = set(state.connections)
+    ends = [asyncio.ensure_future(each.ended.wait()) for each in connections]
+    if ends:
+        _, late = await asyncio.wait(ends, timeout=_LAST_WAIT)
+        for end in late:
+            end.cancel()
 
 
 def _config(application: Any, settings: HttpSettings) -> uvicorn.Config:

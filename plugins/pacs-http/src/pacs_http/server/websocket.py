@@ -20,6 +20,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, tls: dict[object, object], **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._tls = tls
+        self.ended = asyncio.Event()
         self._abort_timer: asyncio.TimerHandle | None = None
 
     def begin(self, transport: Any, handshake: bytes) -> None:
@@ -40,6 +41,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         if self._abort_timer is not None:
             self._abort_timer.cancel()
         super().connection_lost(exc)
+        self.ended.set()
 
     async def run_asgi(self) -> None:
         """The application's turn; then nobody waits for long for what is not read."""
