@@ -82,10 +82,11 @@ class Searches(_Web):
 class SeriesMetadata(_Web):
     """Metadata of a series of 1,000 instances that nobody has asked for before, or again.
 
-    Asked for the first time means the same for both: the series came in by C-STORE a moment ago, so
-    its files are in the page cache, and no request has named it yet. Neither is started anew, and
-    whatever it keeps in memory from storing it may use. Both answer with all attributes, which is
-    the default of Orthanc's plugin too (``SeriesMetadata``: ``Full``).
+    Asked for the first time means the same for both: the series came in by C-STORE a moment ago,
+    and no request has named it yet. Orthanc's files are then in the page cache; our storage writes
+    past it, so ours come from the disk. Neither is started anew, and whatever it keeps in memory
+    from storing it may use. Both answer with all attributes, which is the default of Orthanc's
+    plugin too (``SeriesMetadata``: ``Full``).
     """
 
     unit = "ms"

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
 from pacs_framework.errors import ConfigurationError, ObjectNotFound, OutOfResources
@@ -40,12 +40,14 @@ __all__ = [
     "ObjectCopy",
     "ObjectName",
     "ObjectOpener",
+    "ObjectRange",
     "ObjectStat",
     "ObjectWriter",
     "StorageBackend",
     "StorageRegistry",
     "Surroundings",
     "Unsettled",
+    "read_exactly",
 ]
 
 _COPY_BLOCK = 1 << 20
@@ -77,6 +79,14 @@ class ObjectStat:
     key: str
     size: int
     committed: dt.datetime
+
+
+class ObjectRange(NamedTuple):
+    """``length`` bytes from ``offset`` on of the object ``key``."""
+
+    key: str
+    offset: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +157,17 @@ class ObjectWriter(ABC):
         self.abort()
 
 
+def read_exactly(source: ByteSource, length: int) -> bytes:
+    """The next ``length`` bytes, fewer only at the end: a single read may give less."""
+    first = source.read(length)
+    if len(first) == length or not first:
+        return first
+    held = bytearray(first)
+    while len(held) < length and (block := source.read(length - len(held))):
+        held += block
+    return bytes(held)
+
+
 class StorageBackend(ABC):
     """One place for objects. Methods are called from many threads at once."""
 
@@ -181,6 +202,28 @@ class StorageBackend(ABC):
     @abstractmethod
     def open(self, key: str, *, offset: int = 0, length: int | None = None) -> ByteSource:
         """Read ``length`` bytes (to the end when None) from ``offset``. Raises `ObjectNotFound`."""
+
+    def expect(self, ranges: Iterable[ObjectRange]) -> None:
+        """Hear what will be read soon, in about this order, and begin to fetch it where that helps.
+
+        Nothing comes of it but time: nothing is raised for what is missing or cannot be read.
+        """
+
+    def read_each(self, ranges: Iterable[ObjectRange]) -> Iterator[bytes | None]:
+        """The bytes of each range, fewer at the end of its object; None for a missing object.
+
+        For short ranges of many objects, as the headers of a series: a backend to which each `open`
+        is dear does better. One range is held at a time. Raises `StorageError`.
+        """
+        for each in ranges:
+            try:
+                source = self.open(each.key, offset=each.offset, length=each.length)
+            except ObjectNotFound:
+                yield None
+                continue
+            with source:
+                data = read_exactly(source, each.length)
+            yield data
 
     @abstractmethod
     def stat(self, key: str) -> ObjectStat:

@@ -11,12 +11,14 @@ from pydicom.uid import generate_uid
 
 import pacs_dicomweb.plugin
 from pacs_dicomweb.tables import run
-from pacs_dicomweb.wado import prepared
+from pacs_dicomweb.wado import metadata, prepared
 from pacs_dicomweb.wado.metadata import MetadataService
 from pacs_framework import hookimpl
 from pacs_framework.archive.corrections import PatientKey
 from pacs_framework.archive.deletions import Target
 from pacs_framework.archive.incoming import Coercion, Origin, Refusal
+from pacs_framework.archive.query_keys import Root
+from pacs_framework.dicom.attributes import Level
 from pacs_framework.testing.instances import make_instance
 from pacs_http.testing import serve_http
 
@@ -59,6 +61,72 @@ def test_metadata_are_all_but_bulk_data(web, make_series, path_of, level) -> Non
         for each in found:
             assert set(each) == {f"{e.tag:08X}" for e in series[0]}
             assert each[_COMMENT]["Value"] == ["first\nsecond"]
+
+
+def _watch(web, monkeypatch) -> tuple[list[str], list[list[str]]]:
+    """The keys of objects that are read, and of those that are announced together."""
+    storage = web.running.archive.storage
+    opened: list[str] = []
+    announced: list[list[str]] = []
+    real = storage.open
+
+    def watched(key, **rest):
+        opened.append(key)
+        return real(key, **rest)
+
+    monkeypatch.setattr(storage, "open", watched)
+    monkeypatch.setattr(
+        storage, "expect", lambda ranges: announced.append([each.key for each in ranges])
+    )
+    return opened, announced
+
+
+def test_headers_of_a_series_are_read_together(web, make_series, path_of, monkeypatch) -> None:
+    """The first tells how long headers are, and all others are announced, each once.
+
+    No object is read twice, and none where it is asked again.
+    """
+    monkeypatch.setattr(metadata, "RUN", 4)
+    series = make_series(11)
+    web.running.take_in(*series)
+    opened, announced = _watch(web, monkeypatch)
+    for _ in range(2):
+        assert len(_metadata(web, path_of(series[0], "series"))) == len(series)
+        assert _kept(web) == 3
+    assert len(opened) == len(set(opened)) == len(series)
+    assert [len(keys) for keys in announced] == [3, 4, 3]
+    assert [key for keys in announced for key in keys] == opened[1:]
+
+
+def test_headers_longer_than_the_others_are_whole(web, make_series, path_of) -> None:
+    """Though less was read of them at first, and though the pixel data begin elsewhere."""
+    series = make_series(9, ImageComments="short")
+    for number, each in enumerate(series):
+        each.ImageComments = "x" * (9000 * (number % 3))
+    web.running.take_in(*series)
+    found = _metadata(web, path_of(series[0], "series"))
+    comments = {each[_INSTANCE_UID]["Value"][0]: each[_COMMENT].get("Value") for each in found}
+    assert comments == {
+        str(each.SOPInstanceUID): [each.ImageComments] if each.ImageComments else None
+        for each in series
+    }
+
+
+def test_what_is_gone_is_left_out(web, make_series, path_of) -> None:
+    """An object that is missing takes no other instance along."""
+    series = make_series(5)
+    web.running.take_in(*series)
+    archive = web.running.archive
+    gone = str(series[3].SOPInstanceUID)
+    identifier = Dataset()
+    identifier.StudyInstanceUID = series[0].StudyInstanceUID
+    for stored in archive.retrieve.locate(Level.STUDY, Root.STUDY, identifier):
+        if stored.sop_instance_uid == gone:
+            archive.storage.delete(stored.storage_key)
+    found = {
+        each[_INSTANCE_UID]["Value"][0] for each in _metadata(web, path_of(series[0], "series"))
+    }
+    assert found == {str(each.SOPInstanceUID) for each in series} - {gone}
 
 
 def test_references_resolve(web, path_of) -> None:
@@ -202,8 +270,8 @@ def test_what_a_deletion_has_overtaken_is_not_kept(web, make_series, path_of, mo
     render = MetadataService._stored_text
     rendered = []
 
-    def late(self, stored, renderer):
-        rendered.append(render(self, stored, renderer))
+    def late(self, *given):
+        rendered.append(render(self, *given))
         if len(rendered) == len(series):
             target = Target(study=str(series[0].StudyInstanceUID))
             origin = Origin(door="test")

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacs_framework.errors import ObjectNotFound, OutOfResources, StorageError
-from pacs_framework.storage import Unsettled
+from pacs_framework.storage import ObjectRange, Unsettled
 from pacs_framework.testing.faulty_disk import FaultyDisk
 from pacs_framework.testing.objects import (
     get,
@@ -30,7 +30,7 @@ from pacs_storage_filesystem.contract import TestPacks as PacksContract
 from pacs_storage_filesystem.naming import Naming
 from pacs_storage_filesystem.packed_source import PackedSource
 from pacs_storage_filesystem.packing import PackingBackend, open_backend
-from pacs_storage_filesystem.record import PackKey, deleted_header, records, slot_size
+from pacs_storage_filesystem.record import HEADER, PackKey, deleted_header, records, slot_size
 
 
 @pytest.fixture
@@ -350,6 +350,27 @@ def test_an_object_that_is_deleted_while_it_is_opened_is_whole_or_missing(
     monkeypatch.setattr(os, "preadv", delete_after)
     with pytest.raises(ObjectNotFound):
         backend.open(key)
+
+
+def test_ranges_near_each_other_are_fetched_as_one(
+    backend: PackingBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one call; what lies far away, is in another pack or goes back has a call of its own."""
+    small = [put_new(backend, b"x" * 5000, number) for number in range(1, 4)]
+    large = [put_new(backend, b"y" * 100_000, number) for number in range(4, 6)]
+    strange = "packs/0123456789abcdef/0-5000-1"
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda _handle, start, length, _: asked.append((start, length))
+    )
+    backend.expect([ObjectRange(key, 100, 1000) for key in [*small, *large, strange, small[0]]])
+    offsets = [parsed.offset for key in [*small, *large] if (parsed := PackKey.parse(key))]
+    starts = [offset + HEADER.size + 100 for offset in offsets]
+    assert asked == [
+        (starts[0], starts[3] + 1000 - starts[0]),
+        (starts[4], 1000),
+        (starts[0], 1000),
+    ]
 
 
 def test_a_closed_object_is_not_read_any_more(backend: PackingBackend) -> None:

@@ -8,12 +8,13 @@ import io
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from pacs_framework.archive.buffers import Buffers
-from pacs_framework.errors import ObjectNotFound
+from pacs_framework.errors import ObjectNotFound, StorageError
 from pacs_framework.storage import ByteSource, ObjectStat
 from pacs_storage_filesystem.active_pack import pack_path
 from pacs_storage_filesystem.failures import explain, translated
@@ -35,6 +36,7 @@ _REMEMBERED = 4
 _LARGEST = 1 << 20
 _SPARE = 16  # buffers
 _READ_AHEAD = 1 << 16  # bytes; the kernel's own read-ahead begins with less
+_GAP = 1 << 14  # bytes that cost less to fetch than to ask twice
 _PUNCH_HOLE = 0x01 | 0x02  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, see fallocate(2)
 _CANNOT = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM)
 
@@ -64,6 +66,43 @@ class PackReader:
             source.close()
             _missing(key)
         return source
+
+    def expect(self, ranges: Iterable[tuple[PackKey, int, int]]) -> None:
+        """Have ranges of objects, each of an offset and a length, fetched as far as they exist.
+
+        New objects are written past the page cache. Ranges that lie near each other are one.
+        """
+        begun: PackKey | None = None
+        start = end = 0
+        for key, offset, length in ranges:
+            first = key.offset + HEADER.size + offset
+            last = first + max(0, min(length, key.size - offset))
+            near = start <= first <= end + _GAP and last - start <= _LARGEST
+            if near and begun is not None and key.pack == begun.pack:
+                end = max(end, last)
+                continue
+            self._fetch(begun, start, end)
+            begun, start, end = key, first, last
+        self._fetch(begun, start, end)
+
+    def _fetch(self, begun: PackKey | None, start: int, end: int) -> None:
+        if begun is not None and start < end:
+            with suppress(ObjectNotFound, StorageError, OSError):
+                handle = self._pack(begun).handle
+                os.posix_fadvise(handle, start, end - start, os.POSIX_FADV_WILLNEED)
+
+    def read(self, key: PackKey, offset: int, length: int) -> bytes | None:
+        """The range as it is; None where there is no such object."""
+        length = max(0, min(length, key.size - offset))
+        try:
+            pack = self._pack(key)
+            data = os.pread(pack.handle, length, key.offset + HEADER.size + offset)
+            header = os.pread(pack.handle, HEADER.size, key.offset)  # after the data, as in `open`
+        except ObjectNotFound:
+            return None
+        except OSError as error:
+            raise explain("read an object", error) from error
+        return data if len(data) == length and is_header_of(key, header) else None
 
     def _read(self, pack: _Handle, start: int, length: int) -> ByteSource | None:
         """``length`` bytes from ``start`` on; None where there are not so many.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacs_framework.storage import (
     ByteSource,
     ObjectName,
+    ObjectRange,
     ObjectStat,
     ObjectWriter,
     StorageBackend,
@@ -71,6 +72,20 @@ class PackingBackend(StorageBackend):
         if packed is not None:
             return self._packs.open(packed, offset, length)
         return self._files.open(key, offset=offset, length=length)
+
+    def expect(self, ranges: Iterable[ObjectRange]) -> None:
+        """What lies in packs is fetched; the ranges of files are when they are opened."""
+        parsed = ((PackKey.parse(key), offset, length) for key, offset, length in ranges)
+        self._packs.expect((key, start, length) for key, start, length in parsed if key is not None)
+
+    def read_each(self, ranges: Iterable[ObjectRange]) -> Iterator[bytes | None]:
+        """Without opening anything for those in packs."""
+        for each in ranges:
+            packed = PackKey.parse(each.key)
+            if packed is not None:
+                yield self._packs.read(packed, each.offset, each.length)
+            else:
+                yield from self._files.read_each((each,))
 
     def stat(self, key: str) -> ObjectStat:
         """From the record, whose checksum must be right, or from the file."""

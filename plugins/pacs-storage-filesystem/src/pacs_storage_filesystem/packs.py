@@ -16,7 +16,7 @@ import mmap
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -145,6 +145,14 @@ class Packs:
     def open(self, key: PackKey, offset: int, length: int | None) -> ByteSource:
         """The range, read into memory: the object may be deleted while it is on its way."""
         return self._reader.open(key, offset, length)
+
+    def expect(self, ranges: Iterable[tuple[PackKey, int, int]]) -> None:
+        """Have ranges of objects, each of an offset and a length, fetched as far as they exist."""
+        self._reader.expect(ranges)
+
+    def read(self, key: PackKey, offset: int, length: int) -> bytes | None:
+        """The range; None where there is no such object."""
+        return self._reader.read(key, offset, length)
 
     def stat(self, key: PackKey) -> ObjectStat:
         """Raises `ObjectNotFound` also for a record that is damaged."""

@@ -17,8 +17,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 
 from pacs_dicomweb.model.encoded import Element, Rendered
+from pacs_dicomweb.model.quick import quick_value
 from pacs_framework.errors import UnreadableInstance
 
 __all__ = ["Filled", "Stencil", "member_text"]
@@ -29,16 +31,16 @@ _FIRST_PRIVATE = 0x1000  # below are the creators of private blocks
 _SHORT = 8  # bytes of an element header with a length of 16 bits
 _LONGEST = 1 << 14  # bytes of a value that differs; longer ones are rendered with their header
 _MOST_REMEMBERED = 64  # values of one attribute
+_SHORT_VALUE = 64  # bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """A header that fitted: its JSON members, each begun by a comma, and where it ends.
+class Filled(NamedTuple):
+    """A header that fitted: the JSON of its members, each begun by a comma, and where it ends.
 
-    ``alone`` has the members of those attributes that are in no run.
+    ``alone`` has the members of those attributes that an instance is named by.
     """
 
-    text: bytes
+    texts: list[bytes]
     alone: dict[int, bytes]
     end: int
 
@@ -49,6 +51,7 @@ class Stencil:
     def __init__(self, rendered: Rendered) -> None:
         self._rendered = rendered
         self._parts: list[_Run | _Differing] = []
+        self._alone: list[_Differing] = []
         self._add(_pieces(rendered))
 
     @classmethod
@@ -63,27 +66,26 @@ class Stencil:
 
     def fill(self, head: bytes) -> Filled | None:
         """Lay the header that ``head`` begins with against it; None where it does not fit."""
-        parts, alone = self._parts, dict[int, bytes]()
+        parts = self._parts
         texts: list[bytes] = []
         number = pos = 0
         while number < len(parts):
             part = parts[number]
-            if isinstance(part, _Differing):
+            if head.startswith(part.raw, pos):
+                texts.append(part.text)
+                pos += part.length
+            elif isinstance(part, _Differing):
                 found = part.find(head, pos)
                 if found is None:
                     return None
                 text, pos = found
-                alone[part.tag] = text
                 texts.append(text)
-            elif head.startswith(part.raw, pos):
-                texts.append(part.text)
-                pos += len(part.raw)
             elif self._divide(number, part, head, pos):
                 continue
             else:
                 return None
             number += 1
-        return Filled(b"".join(texts), alone, pos)
+        return Filled(texts, {part.tag: part.text for part in self._alone}, pos)
 
     def _add(self, pieces: Sequence[_Piece]) -> None:
         """Runs, but for what is wanted alone."""
@@ -92,7 +94,8 @@ class Stencil:
             if piece.element.tag not in _ALONE:
                 run.append(piece)
                 continue
-            self._parts += [*_runs(run), _Differing(self._rendered, piece)]
+            self._alone.append(_Differing(self._rendered, piece))
+            self._parts += [*_runs(run), self._alone[-1]]
             run = []
         self._parts += _runs(run)
 
@@ -123,18 +126,35 @@ class _Piece:
 class _Run:
     """Elements that were the same in all headers so far."""
 
-    __slots__ = ("pieces", "raw", "text")
+    __slots__ = ("length", "pieces", "raw", "text")
 
     def __init__(self, pieces: Sequence[_Piece]) -> None:
         self.pieces = pieces
         self.raw = b"".join([each.raw for each in pieces])
+        self.length = len(self.raw)
         self.text = b"".join([each.text for each in pieces])
 
 
 class _Differing:
-    """One element that differs: the same attribute and VR, of any value."""
+    """One element that differs: the same attribute and VR, of any value.
 
-    __slots__ = ("_found", "_length", "_places", "_rendered", "_start", "_vr", "tag")
+    ``raw`` and ``text`` are the last one that was found, which often comes again.
+    """
+
+    __slots__ = (
+        "_before",
+        "_found",
+        "_places",
+        "_quick",
+        "_rendered",
+        "_start",
+        "_unpack",
+        "_vr",
+        "length",
+        "raw",
+        "tag",
+        "text",
+    )
 
     def __init__(self, rendered: Rendered, piece: _Piece) -> None:
         element, encoding = piece.element, rendered.encoding
@@ -146,10 +166,14 @@ class _Differing:
         self.tag = element.tag
         self._rendered = rendered
         self._start = piece.raw[:at]
-        self._length = Struct(f"{mark}{'H' if short else 'I'}").unpack_from
+        self._unpack = Struct(f"{mark}{'H' if short else 'I'}").unpack_from
         self._places = at, value
         self._vr = rendered.vr(element)
         self._found: dict[bytes, bytes] = {}
+        inline = rendered.limits.other >= _SHORT_VALUE
+        self._quick = quick_value(self._vr) if inline else None
+        self._before = f',"{self.tag:08X}":{{"vr":"{self._vr}","Value":'.encode()
+        self._keep(piece.raw, piece.text)
 
     def find(self, head: bytes, pos: int) -> tuple[bytes, int] | None:
         """Its member in another header, and where it ends; None where it is not at ``pos``."""
@@ -157,9 +181,9 @@ class _Differing:
         start = pos + value
         if not head.startswith(self._start, pos) or start > len(head):
             return None
-        length = self._length(head, pos + at)[0]
         if self._vr == "SQ":
             return self._rendered_at(head, pos)
+        length = self._unpack(head, pos + at)[0]
         end = start + length
         if length > _LONGEST or end > len(head):  # also where the length is undefined
             return None
@@ -169,9 +193,17 @@ class _Differing:
             text = self._made(raw)
             if len(self._found) < _MOST_REMEMBERED:
                 self._found[raw] = text
+        self._keep(head[pos:end], text)
         return text, end
 
+    def _keep(self, raw: bytes, text: bytes) -> None:
+        self.raw, self.text, self.length = raw, text, len(raw)
+
     def _made(self, raw: bytes) -> bytes:
+        if self._quick is not None and len(raw) <= _SHORT_VALUE:
+            quick = self._quick(raw)
+            if quick is not None:
+                return b"%b%b}" % (self._before, quick)
         if not self.tag & 0xFFFF:  # a group length, which no JSON has
             return b""
         return member_text(self.tag, self._rendered.plain(self.tag, self._vr, raw))
@@ -181,7 +213,9 @@ class _Differing:
             text, end = self._rendered.element_of(head, pos)
         except UnreadableInstance:  # also where the header goes on behind ``head``
             return None
-        return member_text(self.tag, text), end
+        member = member_text(self.tag, text)
+        self._keep(head[pos:end], member)
+        return member, end
 
 
 def member_text(tag: int, text: str) -> bytes:

@@ -22,6 +22,7 @@ from pacs_framework.errors import UnreadableInstance
 
 __all__ = [
     "FIRST_READ",
+    "LEAP",
     "Forwards",
     "PixelElement",
     "Ranged",
@@ -40,9 +41,11 @@ __all__ = [
 FIRST_READ = 1 << 14
 """Bytes that are read of a data set at first."""
 
+LEAP = 1 << 12
+"""Bytes that are read of encapsulated pixel data at once: some headers of short fragments."""
+
 _MOST_AT_ONCE = 1 << 22
 _WINDOW = 1 << 16
-_LEAP = 1 << 12  # a few fragments' headers where they are short
 _TRAILING_LIMIT = 16 << 20  # bytes behind the pixel data; signatures and padding are far below
 
 
@@ -87,7 +90,7 @@ class _Leaping(Tail):
         if self._offset >= self._source.size:
             return b""
         if at < 0 or at + size > len(self._held):
-            self._held = self._source.read_at(self._offset, max(size, _LEAP))
+            self._held = self._source.read_at(self._offset, max(size, LEAP))
             self._from, at = self._offset, 0
         taken = self._held[at : at + size]
         self._offset += len(taken)
@@ -143,8 +146,8 @@ def ranged_tail(source: Ranged, split: SplitDataSet) -> Tail:
 class Remembered:
     """A `Ranged` source whose start is read once: pixel data mostly begin in what was read."""
 
-    def __init__(self, source: Ranged) -> None:
-        self._source, self._head = source, b""
+    def __init__(self, source: Ranged, head: bytes = b"") -> None:
+        self._source, self._head = source, head
         self.size = source.size
 
     def read_at(self, offset: int, length: int) -> bytes:

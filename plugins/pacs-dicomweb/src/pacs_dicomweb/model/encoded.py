@@ -117,6 +117,11 @@ class Rendered:
         self.header = run.data
         self.encoding = run.encoding
 
+    @property
+    def limits(self) -> BulkLimits:
+        """Up to which lengths values stand in the JSON."""
+        return self._run.limits
+
     def vr(self, element: Element) -> str:
         """The VR of one of the elements; UN where nothing tells it."""
         return self._run.vr(element, self._scope)
@@ -141,7 +146,7 @@ class _Run:
 
     def __init__(self, renderer: Renderer, data: bytes, encoding: Encoding, base: str) -> None:
         self._renderer = renderer
-        self._limits = renderer.limits
+        self.limits = renderer.limits
         self.data = data
         self.encoding = encoding
         self.elements: list[Element] = []
@@ -258,14 +263,14 @@ class _Run:
         return self.plain(tag, vr, raw, scope)
 
     def plain(self, tag: int, vr: str, raw: bytes, scope: _Scope) -> str:
-        long = self._limits.binary if vr in BINARY_VRS else self._limits.other
+        long = self.limits.binary if vr in BINARY_VRS else self.limits.other
         if len(raw) > long and (vr in BINARY_VRS or vr in _LONG_VALUES):
             return self._reference(tag, vr, scope)
         try:
             text = value_of(vr, raw, little=self._little, encodings=scope.encodings)
         except ValueError:
             vr = "UN"
-            if len(raw) > self._limits.binary:
+            if len(raw) > self.limits.binary:
                 return self._reference(tag, vr, scope)
             text = value_of(vr, raw, little=True, encodings=())
         return f'{{"vr":"{vr}",{text}}}' if text else f'{{"vr":"{vr}"}}'

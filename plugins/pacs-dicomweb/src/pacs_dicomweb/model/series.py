@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+import re
+from dataclasses import replace
+from typing import NamedTuple
 
 from pacs_dicomweb.model.alike import Filled, Stencil, member_text
 from pacs_dicomweb.model.documents import (
     FIRST_READ,
+    LEAP,
     Forwards,
     Ranged,
     Remembered,
@@ -28,14 +31,14 @@ __all__ = ["SeriesWriter", "Written", "written"]
 
 _SERIES, _INSTANCE = 0x0020000E, 0x00080018
 _MOST_STENCILS = 4  # in one transfer syntax
-_MARGIN = 1 << 12  # bytes by which a header may be longer than the last one
+_MARGIN = 1 << 10  # bytes by which a header may be longer than the last one, and a quarter of it
 _LARGEST = 1 << 18  # bytes of a header that is read at once
 _PATIENCE = 16  # headers that fit none, beyond as many as did
-_BEFORE_UID, _BEHIND_UID = '{"vr":"UI","Value":["', '"]}'
+_BEFORE_VALUE = len(',"00080018":')
+_plain_uid = re.compile(r'\{"vr":"UI","Value":\["([0-9.]*)"\]\}').fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """One data set: its JSON object in UTF-8, and its UIDs, empty where they are not there."""
 
     text: bytes
@@ -54,7 +57,14 @@ class SeriesWriter:
         self._base = bulk_base
         self._fitting: dict[str, list[_Fitting]] = {}
         self._strangers = 0
-        self._at_once = FIRST_READ
+        self._at_once = 0
+
+    @property
+    def at_once(self) -> int:
+        """Bytes in which the next header and the head of its pixel data are likely to be, 0 where
+        nothing is known of it.
+        """
+        return self._at_once
 
     def write(self, source: Ranged, transfer_syntax: str) -> Written:
         """All of a data set, its pixel data by reference and not read.
@@ -64,15 +74,14 @@ class SeriesWriter:
         if transfer_syntax in DEFLATED:
             members = members_of(Forwards(source), transfer_syntax, self._renderer, self._base)
             return written(members)
-        source = Remembered(source)
         found = self._filled(source, transfer_syntax)
-        return self._whole(source, transfer_syntax) if found is None else found
+        return self._whole(Remembered(source), transfer_syntax) if found is None else found
 
     def _filled(self, source: Ranged, transfer_syntax: str) -> Written | None:
         fitting = self._fitting.get(transfer_syntax)
         if not fitting or self._strangers > _PATIENCE:
             return None
-        head = source.read_at(0, self._at_once)
+        head = source.read_at(0, self._at_once or FIRST_READ)
         for place, each in enumerate(fitting):
             found = each.written(source, head)
             if found is not None:
@@ -94,10 +103,10 @@ class SeriesWriter:
             return written(members)
         stencil = Stencil.of(rendered) if self._strangers <= _PATIENCE else None
         if stencil is not None:
-            self._at_once = min(max(FIRST_READ, len(split.header) + _MARGIN), _LARGEST)
             fitting = self._fitting.setdefault(transfer_syntax, [])
             fitting.insert(0, _Fitting(stencil, source, split, pixels, self._base))
             del fitting[_MOST_STENCILS:]
+            self._at_once = min(fitting[0].likely_length, _LARGEST)
         return written(rendered.members | pixels)
 
 
@@ -120,6 +129,13 @@ class _Fitting:
         self._left = source.size - end
         self._start = _head_of_the_rest(source, end, encoding)
 
+    @property
+    def likely_length(self) -> int:
+        """Bytes that are likely to be enough of another data set."""
+        header = len(self._split.header)
+        # Encapsulated pixel data are walked through.
+        return header + header // 4 + (_MARGIN if self._start is not None else _MARGIN + LEAP)
+
     def written(self, source: Ranged, head: bytes) -> Written | None:
         """The data set that ``head`` begins, if its header is like the others."""
         filled = self._stencil.fill(head)
@@ -128,7 +144,8 @@ class _Fitting:
         pixels = self._pixels_of(source, head, filled.end)
         if pixels is None:
             return None
-        text = b"{" + (filled.text + pixels)[1:] + b"}"
+        members = b"".join([*filled.texts, pixels])
+        text = b"".join((b"{", memoryview(members)[1:], b"}"))
         return Written(text, _uid(filled, _SERIES), _uid(filled, _INSTANCE))
 
     def _pixels_of(self, source: Ranged, head: bytes, end: int) -> bytes | None:
@@ -138,7 +155,7 @@ class _Fitting:
             return self._pixels
         split = replace(self._split, header=head[:end])
         try:
-            pixels = last_pixels(source, split, self._base)
+            pixels = last_pixels(Remembered(source, head), split, self._base)
         except UnreadableInstance:
             return None
         if pixels is None:
@@ -165,13 +182,13 @@ def written(members: dict[int, str]) -> Written:
 
 
 def _uid(filled: Filled, tag: int) -> str:
-    member = filled.alone.get(tag, b"")
-    return _uid_in(member.decode().partition(":")[2] or "{}")
+    member = filled.alone.get(tag, b"").decode()
+    return _uid_in(member[_BEFORE_VALUE:] or "{}")
 
 
 def _uid_in(text: str) -> str:
     """The first value of an attribute."""
-    value = text.removeprefix(_BEFORE_UID).removesuffix(_BEHIND_UID)
-    if len(value) == len(text) - len(_BEFORE_UID) - len(_BEHIND_UID) and '"' not in value:
-        return value
+    plain = _plain_uid(text)
+    if plain is not None:
+        return plain[1]
     return str(json.loads(text).get("Value", [""])[0])

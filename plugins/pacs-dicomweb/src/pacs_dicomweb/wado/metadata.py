@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,6 +22,7 @@ from pacs_dicomweb.model.series import SeriesWriter, Written, written
 from pacs_dicomweb.model.xml_writing import xml_document
 from pacs_dicomweb.multipart import Chunk, Multipart, Part
 from pacs_dicomweb.wado.forgetting import Deletions
+from pacs_dicomweb.wado.heads import Heads
 from pacs_dicomweb.wado.instances import DOOR, PRIVATE, etag_of
 from pacs_dicomweb.wado.objects import Objects, StoredRange
 from pacs_dicomweb.wado.prepared import RUN, Preparation, PreparedMetadata
@@ -138,12 +141,12 @@ class MetadataService:
         preparation: Preparation | None,
     ) -> Iterator[list[bytes]]:
         """The JSON of all instances, some at a time."""
-        writer = SeriesWriter(Renderer(self._limits), _HERE)
-        for _, series in groupby(located, key=lambda each: each.series_row):
-            instances = list(series)
-            for start in range(0, len(instances), RUN):
-                some = instances[start : start + RUN]
-                yield from self._run(objects, some, resource, preparation, writer)
+        writing = _Writing(
+            SeriesWriter(Renderer(self._limits), _HERE), Heads(self._archive), _runs(located)
+        )
+        while writing.runs:
+            some = writing.runs.popleft()
+            yield from self._run(objects, some, resource, preparation, writing)
 
     def _run(
         self,
@@ -151,7 +154,7 @@ class MetadataService:
         instances: Sequence[StoredInstance],
         resource: Resource,
         preparation: Preparation | None,
-        writer: SeriesWriter,
+        writing: _Writing,
     ) -> Iterator[list[bytes]]:
         changed = [not objects.as_stored(each) for each in instances]
         for is_changed, group in groupby(zip(instances, changed, strict=True), itemgetter(1)):
@@ -159,30 +162,50 @@ class MetadataService:
             if is_changed:
                 yield from self._changed(objects, some)
             else:
-                yield [text for text in self._plain(some, resource, preparation, writer) if text]
+                yield [text for text in self._plain(some, resource, preparation, writing) if text]
 
     def _plain(
         self,
         instances: Sequence[StoredInstance],
         resource: Resource,
         preparation: Preparation | None,
-        writer: SeriesWriter,
+        writing: _Writing,
     ) -> Sequence[bytes]:
         """What is stored; empty for what is gone."""
 
         def make(missing: Sequence[StoredInstance]) -> list[bytes]:
-            return [self._stored_text(each, writer) for each in missing]
+            # Where something of a run is kept, the next may be kept as well.
+            following = writing.following if len(missing) == len(instances) else ()
+            return list(self._stored_texts(missing, following, writing))
 
         if preparation is None or resource.instance:
             return make(instances)
         return preparation.texts(instances, make, study=resource.study)
 
-    def _stored_text(self, stored: StoredInstance, writer: SeriesWriter) -> bytes:
-        source = StoredRange(self._archive, stored)
+    def _stored_texts(
+        self,
+        instances: Sequence[StoredInstance],
+        following: Sequence[StoredInstance],
+        writing: _Writing,
+    ) -> Iterator[bytes]:
+        """The JSON of each; the first one tells how long the headers are likely to be."""
+        writer, left = writing.writer, deque(instances)
+        while left and not writer.at_once:
+            stored = left.popleft()
+            yield self._stored_text(stored, StoredRange(self._archive, stored), writer)
+        sources = writing.heads.read(left, writer.at_once, following)
+        for stored, source in zip(left, sources, strict=True):
+            yield self._stored_text(stored, source, writer)
+
+    def _stored_text(
+        self, stored: StoredInstance, source: StoredRange | None, writer: SeriesWriter
+    ) -> bytes:
         try:
-            return _placed(writer.write(source, stored.transfer_syntax_uid))
+            if source is not None:
+                return _placed(writer.write(source, stored.transfer_syntax_uid))
         except ObjectNotFound:
-            return self._opened_text(self._archive.retrieve, stored, Renderer(self._limits))
+            pass
+        return self._opened_text(self._archive.retrieve, stored, Renderer(self._limits))
 
     def _changed(
         self, objects: Objects, instances: Sequence[StoredInstance]
@@ -217,6 +240,29 @@ class MetadataService:
             # References would tell whose pseudonym this is.
             text = _references(b"", text)
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """What the stored data sets of one answer are written with, and the runs that are to come."""
+
+    writer: SeriesWriter
+    heads: Heads
+    runs: deque[Sequence[StoredInstance]]
+
+    @property
+    def following(self) -> Sequence[StoredInstance]:
+        """The next run."""
+        return self.runs[0] if self.runs else ()
+
+
+def _runs(located: Sequence[StoredInstance]) -> deque[Sequence[StoredInstance]]:
+    """The instances in runs of one series each."""
+    runs: deque[Sequence[StoredInstance]] = deque()
+    for _, series in groupby(located, key=attrgetter("series_row")):
+        instances = list(series)
+        runs += [instances[start : start + RUN] for start in range(0, len(instances), RUN)]
+    return runs
 
 
 class _Body:

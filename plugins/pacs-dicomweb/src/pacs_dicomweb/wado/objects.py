@@ -16,6 +16,7 @@ import structlog
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import make_prefix
 from pacs_framework.errors import ObjectNotFound, RefusedByPolicy, StorageError, UnreadableInstance
+from pacs_framework.storage import read_exactly
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
@@ -44,11 +45,17 @@ class File:
 
 
 class StoredRange:
-    """A stored data set that can be read from anywhere (see `pacs_dicomweb.model.documents`)."""
+    """A stored data set that can be read from anywhere (see `pacs_dicomweb.model.documents`).
 
-    def __init__(self, archive: Archive, stored: StoredInstance) -> None:
+    ``head`` is what was read of its start already.
+    """
+
+    __slots__ = ("_head", "_key", "_start", "_storage", "size")
+
+    def __init__(self, archive: Archive, stored: StoredInstance, head: bytes = b"") -> None:
         self._storage = archive.storage
         self._key, self._start = stored.storage_key, stored.dataset_offset
+        self._head = head
         self.size = stored.size - stored.dataset_offset
 
     def read_at(self, offset: int, length: int) -> bytes:
@@ -56,19 +63,10 @@ class StoredRange:
         length = max(0, min(length, self.size - offset))
         if not length:
             return b""
+        if offset + length <= len(self._head):
+            return self._head[offset : offset + length]
         with self._storage.open(self._key, offset=self._start + offset, length=length) as data:
             return read_exactly(data, length)
-
-
-def read_exactly(data: ByteSource, length: int) -> bytes:
-    """The next ``length`` bytes, fewer only at the end: a single read may give less."""
-    first = data.read(length)
-    if len(first) == length or not first:
-        return first
-    held = bytearray(first)
-    while len(held) < length and (block := data.read(length - len(held))):
-        held += block
-    return bytes(held)
 
 
 class Objects:

@@ -23,6 +23,7 @@ import structlog
 
 from pacs_dicomweb.tables import run
 from pacs_framework.errors import IndexUnavailable
+from pacs_framework.tables import Statement
 from pacs_framework.tables.columns import insert
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ _LARGEST = 32 << 20  # bytes of JSON; larger runs (enhanced multi-frames) are ma
 _MOST_HELD = 8 << 20  # bytes of JSON that wait for the end of an answer; more is written at once
 _NEVER = -1  # no number of a deletion: nothing is kept
 _BETWEEN = b"\n"  # never inside of JSON without spaces
+
+_KEPT = Statement(
+    sa.select(run.c.objects, run.c.body).where(
+        run.c.first == sa.bindparam("first"), run.c.form == sa.bindparam("form")
+    )
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -99,12 +106,9 @@ class PreparedMetadata:
 
     def read(self, first: bytes) -> Kept | None:
         """The run that begins with an object; None where there is none, or no table to be read."""
-        wanted = sa.select(run.c.objects, run.c.body).where(
-            run.c.first == first, run.c.form == self._form
-        )
-        with suppress(IndexUnavailable), self._store.reading() as connection:
-            row = connection.execute(wanted).first()
-            return None if row is None else Kept(bytes(row.objects), bytes(row.body))
+        with suppress(IndexUnavailable):
+            for objects, body in self._store.rows(_KEPT, {"first": first, "form": self._form}):
+                return Kept(bytes(objects), bytes(body))
         return None
 
     def write(self, made: Sequence[Made], moment: int) -> None:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pacs_framework.errors import ObjectNotFound
-from pacs_framework.storage import StorageBackend
+from pacs_framework.storage import ObjectRange, StorageBackend
 from pacs_framework.testing.objects import content, key_of, put_new
 from pacs_framework.testing.suites.storage_laws.scene import LARGE, SIZE, StorageScene
 
@@ -76,6 +76,22 @@ class Reading(StorageScene, suite=True):
             while got := source.readinto(memoryview(buffer)):
                 found += buffer[:got]
         assert bytes(found) == data[10:110]
+
+    def test_many_ranges_are_read_in_their_order(self, backend: StorageBackend) -> None:
+        """Cut at the end of their objects, None where one is missing, expected before or not."""
+        data = [bytes([n]) * 5000 + bytes(range(100)) for n in range(5)]
+        kept = [put_new(backend, each, n) for n, each in enumerate(data, 1)]
+        gone = put_new(backend, data[0], len(data) + 1)
+        backend.delete(gone)
+        cases = [(4990, 40), (0, 10), (5090, 50), (5100, 10), (0, 0)]
+        wanted: list[ObjectRange] = []
+        found: list[bytes | None] = []
+        for (key, each), (offset, length) in zip(zip(kept, data, strict=True), cases, strict=True):
+            wanted += [ObjectRange(key, offset, length), ObjectRange(gone, offset, length)]
+            found += [each[offset : offset + length], None]
+        assert list(backend.read_each(wanted)) == found
+        backend.expect([*wanted, ObjectRange(key_of(backend, len(data) + 2), 0, 10)])
+        assert list(backend.read_each(wanted[::-1])) == found[::-1]
 
     def test_a_missing_object_cannot_be_read(self, backend: StorageBackend) -> None:
         """`open` and `stat` say so."""
