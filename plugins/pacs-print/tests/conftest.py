@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,11 @@ def start(pacs_archive: Archives, films: Path) -> Start:
     """An archive with the printer FILM: small films of 72 dpi, as PNG."""
 
     def run(
-        *, folder: Any = None, own: dict[str, Any] | None = None, **printer: Any
+        *,
+        folder: Any = None,
+        own: dict[str, Any] | None = None,
+        others: Sequence[dict[str, Any]] = (),
+        **printer: Any,
     ) -> RunningArchive:
         settings = {
             "ae_title": "FILM",
@@ -44,7 +48,7 @@ def start(pacs_archive: Archives, films: Path) -> Start:
             "outputs": [{"to": "png", "folder": str(films)}],
             **printer,
         }
-        quick = {"retry_first": 0.05, "retry_longest": 0.2, "printers": [settings]}
+        quick = {"retry_first": 0.05, "retry_longest": 0.2, "printers": [settings, *others]}
         return pacs_archive(
             {NAME: plugin}, settings={"plugin": {NAME: {**quick, **(own or {})}}}, folder=folder
         )

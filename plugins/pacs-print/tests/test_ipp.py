@@ -4,41 +4,38 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import ssl
 import struct
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_ipp import PDF, FakePrinter, answer, boolean, fake_printer, number, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import image, printer
 from private_cups import CUPSD, running_cups
 
-from pacs_framework.testing.certificates import Certificates, make_certificates
+from pacs_framework.testing.certificates import make_certificates
 from pacs_framework.testing.sockets import free_port
 from pacs_print import outputs
 from pacs_print.composing import compose
 from pacs_print.film import Film
 from pacs_print.outputs import OutputError, PrintJob
-from pacs_print.outputs.ipp import IppOutput
+from pacs_print.outputs.ipp import IppOutput, IppSettings
 from pacs_print.outputs.ipp.message import IppError, Keyword, Operation, Reply, request
 
 MADE = dt.datetime(2026, 11, 22, 10, 30, tzinfo=dt.UTC)
-PDF, END = b"%PDF-", b"%%EOF"
+END = b"%%EOF"
 
 
-def send(uri: str, films: int = 1, copies: int = 1, **more: Any) -> None:
+def send(uri: str, films: int = 1, copies: int = 1, **more: Any) -> outputs.Handed:
     """Deliver a job with so many films of 40 mm × 60 mm."""
     own = printer(bits=8, sizes=("40MMX60MM",), outputs=[{"to": "ipp", "printer": uri, **more}])
     sheets = [compose(Film(images={1: image(50 + n, 50)}), own) for n in range(films)]
     asked = PrintJob(uid="1.2.3", printer=own, created=MADE, copies=copies, priority="HIGH")
-    outputs.deliver(asked, sheets, outputs.targets(own, {"ipp": IppOutput()}))
+    return outputs.deliver(asked, sheets, outputs.targets(own, {"ipp": IppOutput()}))
 
 
 # --- CUPS -----------------------------------------------------------------------------------------
@@ -93,6 +90,22 @@ def test_a_queue_of_cups_is_told_the_copies_of_a_single_film(cups):
 
 
 @pytest.mark.interop
+def test_a_job_of_cups_is_done_when_its_films_are_printed(cups):
+    """And what is over by then cannot be taken back, which is no error."""
+    path = cups.folder / "printed.pdf"
+    path.unlink(missing_ok=True)
+    (ticket,) = send(cups.uri, films=2).values()
+    settings = IppSettings(printer=cups.uri)
+    deadline = time.monotonic() + 60
+    while not (progress := IppOutput().follow(ticket, settings)).done:
+        assert progress.info == "NORMAL"
+        assert time.monotonic() < deadline, cups.log[-4000:]
+        time.sleep(0.05)  # a printer tells nobody
+    assert path.read_bytes().count(END) == 2
+    IppOutput().take_back(ticket, settings)
+
+
+@pytest.mark.interop
 def test_a_queue_that_is_not_there_is_an_error_for_good(cups):
     with pytest.raises(OutputError, match="refused GET_PRINTER_ATTRIBUTES with 0x0406") as raised:
         send(cups.uri.replace("film", "none"))
@@ -110,92 +123,10 @@ def test_a_queue_that_takes_no_jobs_may_take_them_later(cups):
 # --- a printer that answers as the test wants it --------------------------------------------------
 
 
-def text(name: str, value: str, tag: int = 0x44) -> bytes:
-    return (
-        struct.pack(f">BH{len(name)}sH", tag, len(name), name.encode(), len(value)) + value.encode()
-    )
-
-
-def number(name: str, value: int, tag: int = 0x21) -> bytes:
-    return struct.pack(f">BH{len(name)}sHi", tag, len(name), name.encode(), 4, value)
-
-
-def boolean(name: str, value: bool) -> bytes:
-    return struct.pack(f">BH{len(name)}sHB", 0x22, len(name), name.encode(), 1, value)
-
-
-def answer(status: int = 0, *attributes: bytes) -> bytes:
-    return struct.pack(">BBHIB", 1, 1, status, 1, 4) + b"".join(attributes) + b"\x03"
-
-
-class FakePrinter:
-    """Answers every operation with what stands in ``answers``; remembers what was asked."""
-
-    def __init__(self) -> None:
-        self.answers: dict[int, bytes] = {}
-        self.status = 200
-        self.asked: list[tuple[int, Reply, bytes]] = []
-        self.heads: list[bytes] = []
-        self.uri = ""
-
-    def take(self, body: bytes) -> bytes:
-        operation = struct.unpack_from(">H", body, 2)[0]
-        head, _, document = body.partition(b"\x03" + PDF)
-        self.heads.append(head)
-        self.asked.append((operation, Reply.read(head + b"\x03"), PDF + document))
-        return self.answers.get(operation, answer(0, number("job-id", 7)))
-
-    def operations(self) -> list[Operation]:
-        return [Operation(operation) for operation, _, _ in self.asked]
-
-
 @pytest.fixture
 def fake() -> Iterator[FakePrinter]:
     with fake_printer() as made:
         yield made
-
-
-@contextmanager
-def fake_printer(certificates: Certificates | None = None) -> Iterator[FakePrinter]:
-    """One on a free port, with TLS where there are certificates."""
-    made = FakePrinter()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = made.take(self._body())
-            self.send_response(made.status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def _body(self) -> bytes:
-            if "Content-Length" in self.headers:
-                return self.rfile.read(int(self.headers["Content-Length"]))
-            parts = []
-            while size := int(self.rfile.readline(), 16):
-                parts.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            return b"".join(parts)
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if certificates is not None:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(certificates.server)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    scheme = "ipp" if certificates is None else "ipps"
-    made.uri = f"{scheme}://127.0.0.1:{server.server_port}/ipp/print"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield made
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_a_job_says_how_it_is_to_be_printed(fake):
@@ -229,19 +160,24 @@ def test_a_medium_of_the_printers_own_goes_before_the_size(fake):
 
 
 def test_a_printer_of_single_documents_gets_a_job_for_each_film(fake):
+    """Films in order, one set after the other, as a printer of several documents has them."""
     fake.answers[Operation.GET_PRINTER_ATTRIBUTES] = answer(
         0, boolean("multiple-document-jobs-supported", False)
     )
     send(fake.uri, films=2, copies=2)
     assert fake.operations() == [
         Operation.GET_PRINTER_ATTRIBUTES,
-        *(Operation.CREATE_JOB, Operation.SEND_DOCUMENT) * 2,
+        *(Operation.CREATE_JOB, Operation.SEND_DOCUMENT) * 4,
     ]
-    assert [a.integer("copies") for o, a, _ in fake.asked if o == Operation.CREATE_JOB] == [2, 2]
-    lasts = [
-        a.attributes["last-document"] for o, a, _ in fake.asked if o == Operation.SEND_DOCUMENT
+    assert {a.integer("copies") for o, a, _ in fake.asked if o == Operation.CREATE_JOB} == {1}
+    sent = [
+        (a.attributes["last-document"], document)
+        for o, a, document in fake.asked
+        if o == Operation.SEND_DOCUMENT
     ]
-    assert lasts == [[True], [True]]
+    assert [last for last, _ in sent] == [[True]] * 4
+    assert sent[:2] == sent[2:]
+    assert sent[0] != sent[1]
 
 
 def test_only_the_last_document_is_the_last(fake):

@@ -24,7 +24,6 @@ from pacs_print.queue.model import State
 from pacs_print.scu.client import Printer, proposal
 from pacs_print.scu.events import Events
 from pacs_print.scu.order import Order
-from pacs_print.services.classes import PRINTER_INSTANCE
 from pacs_print.tables import NAME
 
 Jobs = Callable[[RunningArchive], Book]
@@ -49,7 +48,7 @@ def test_what_was_acknowledged_is_printed_though_the_archive_was_killed(
     films.write_text("in the way of the folder, so that nothing is delivered yet")
     config = _config(films, workers)
     with served(tmp_path / "archive", config=config) as archive:
-        with Client(archive, contexts=(META, JOB)) as client:
+        with Client(archive, contexts=(META,)) as client:
             client.open_session()
             _, film = client.open_film()
             client.fill(film, 1)
@@ -91,20 +90,24 @@ def test_a_node_prints_what_another_one_took(
         settings = {"index": {"url": url}, "plugin": {NAME: {"printers": [printer]}}}
         return pacs_archive({NAME: plugin}, settings=settings)
 
-    with Client(node(enabled=False)) as client:
-        client.open_session()
-        for _ in range(3):
-            _, film = client.open_film()
-            client.fill(film)
-            client.act(FILM, film.SOPInstanceUID)
+    taking = node(enabled=False)
+    with connect(
+        taking.host,
+        taking.port,
+        calling_aet="CT1",
+        called_aet="FILM",
+        contexts=proposal(),
+        services=Printer.services(events := Events()),
+    ) as association:
+        printer = Printer(association, events=events)
+        images = [FilmImage(pixels=np.zeros((8, 8), np.uint8))] * 3
+        printed = printer.print(Order(), images)
         book = book_of(node(enabled=True))
-        done = set()
-        while len(done) < 3:
-            event = client.events.get(timeout=NET)
-            if (event.type, event.uid) != (3, PRINTER_INSTANCE) and event.type == 3:
-                done.add(event.uid)
-    assert {job.uid for job in book.listed(states=[State.DONE])} == done
-    assert len([*(tmp_path / "films").iterdir()]) == 3
+        told = {uid: str(State.DONE) for uid in printed.jobs}
+        association.await_requests(NET, lambda: told.items() <= events.states.items())
+    assert told.items() <= events.states.items()
+    assert {job.uid for job in book.listed(states=[State.DONE])} == told.keys()
+    assert len(told) == len([*(tmp_path / "films").iterdir()]) == 3
 
 
 def test_fifty_sessions_at_once_lose_nothing(start: Start, films: Path, book_of: Jobs) -> None:

@@ -322,10 +322,39 @@ def test_the_printer_tells_what_it_is(start: Start) -> None:
         assert client.get(PRINTER, PRINTER_INSTANCE, [0x00100010])[0] == 0x0107
         assert client.get(PRINTER, "1.2.3")[0] == 0x0112
         status, answer = client.get(CONFIGURATION, CONFIGURATION_INSTANCE)
-        (configuration,) = answer.PrinterConfigurationSequence
-        assert (status, configuration.PrintingBitDepth) == (0, 12)
-        assert len(configuration.MediaInstalledSequence) == 6
+        grey, colour = answer.PrinterConfigurationSequence
+        assert (status, grey.PrintingBitDepth, colour.PrintingBitDepth) == (0, 12, 8)
+        metas = [each.SOPClassesSupported[0] for each in (grey, colour)]
+        assert metas == [META, COLOUR]
+        assert len(grey.MediaInstalledSequence) == 6
         assert client.get(JOB, "1.2.3")[0] == 0x0112
+
+
+def test_the_configuration_tells_how_large_image_boxes_are(start: Start) -> None:
+    """An image of so many pixels fits into its box as it is (PS3.3 C.13.13)."""
+    halves = {"thirds": [[0, 0, 0.3, 1], [0.4, 0, 0.6, 1]]}
+    with Client(start(custom_formats=halves)) as client:
+        _, answer = client.get(CONFIGURATION, CONFIGURATION_INSTANCE)
+        formats = answer.PrinterConfigurationSequence[0].SupportedImageDisplayFormatsSequence
+        known = {
+            (f.ImageDisplayFormat, f.FilmSizeID, f.FilmOrientation, f.PrinterResolutionID): f
+            for f in formats
+        }
+        assert len(known) == len(formats)
+        found = known["STANDARD\\3,4", "14INX17IN", "PORTRAIT", "STANDARD"]
+        lying = known["STANDARD\\3,4", "14INX17IN", "LANDSCAPE", "STANDARD"]
+        assert lying.Columns > found.Columns
+        assert "Rows" not in known["CUSTOM\\thirds", "8INX10IN", "PORTRAIT", "HIGH"]
+        client.open_session()
+        _, film = client.open_film("STANDARD\\3,4", FilmSizeID="14INX17IN")
+        for position in range(1, 13):
+            image = gray_item(np.zeros((found.Rows, found.Columns), np.uint8))
+            attributes = {
+                "BasicGrayscaleImageSequence": [image],
+                "MagnificationType": "NONE",
+                "RequestedDecimateCropBehavior": "FAIL",
+            }
+            assert client.fill(film, position, **attributes)[0] == 0
 
 
 def test_limits_of_a_session(start: Start) -> None:
@@ -344,6 +373,14 @@ def test_limits_of_a_session(start: Start) -> None:
         assert client.act(FILM, film.SOPInstanceUID)[0] == 0
         assert client.act(FILM, film.SOPInstanceUID)[0] == 0xC602
         assert client.act(SESSION, client.session)[0] == 0xC601
+    other = {"ae_title": "ROOMY", "outputs": [{"to": "pdf", "folder": "/none"}]}
+    small = start(limits={"image_size": 4000}, others=[other])
+    with Client(small) as client:
+        client.open_session()
+        _, film = client.open_film()
+        long = gray_item(np.zeros((64, 64), np.uint8))
+        assert client.fill(film, 1, BasicGrayscaleImageSequence=[long])[0] == 0x0213
+        assert client.fill(film, 1)[0] == 0
     with Client(start(limits={"size": 4000})) as client:
         client.open_session()
         _, film = client.open_film()

@@ -10,12 +10,14 @@ from typing import Any
 import pydicom
 import pytest
 from conftest import Start
-from print_peers import until
+from print_peers import a_dataset, until
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from pacs_framework.archive.changes import Change, ChangeKind
 from pacs_framework.archive.incoming import Origin
+from pacs_framework.archive.query_keys import Root
+from pacs_framework.dicom.attributes import Level
 from pacs_framework.tables import TableStore, now
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.running import RunningArchive
@@ -73,6 +75,61 @@ def test_a_rule_prints_a_series_when_no_more_of_it_comes(
     assert study is not None
     assert (study.PatientID, study.PatientName) == ("1CT1", "CompressedSamples^CT1")
     assert Waiting(running.archive.tables(NAME)).listed() == []
+
+
+def test_what_comes_late_is_printed_by_itself(start: Start, book_of: Jobs, tmp_path: Path) -> None:
+    """Not with all that stands on films already, unless a person asks for the series."""
+    rule = {"printer": "FILM", "layout": "STANDARD\\2,2", "quiet": 0.2}
+    running = start(own={"rules": [rule]}, enabled=False)
+    paths = a_series(tmp_path / "ct", [1, 2, 3])
+    series = keep(running, paths[:2])
+    book = book_of(running)
+    until(lambda: len(book.listed()) == 1)
+    keep(running, paths[2:])
+    until(lambda: len(book.listed()) == 2)
+    assert [len(book.films(job)[0].images) for job in book.listed()] == [2, 1]
+    waiting = Waiting(running.archive.tables(NAME))
+    until(lambda: not waiting.listed())
+    errand = Errand(printer="FILM", layout="STANDARD\\2,2")
+    waiting.add(errand, series.StudyInstanceUID, series.SeriesInstanceUID)
+    _ring(running)
+    until(lambda: len(book.listed()) == 3)
+    assert len(book.films(book.listed()[2])[0].images) == 3
+
+
+def test_films_in_the_archive_are_not_printed_by_rules(
+    start: Start, book_of: Jobs, tmp_path: Path
+) -> None:
+    """A rule for everything prints what came, and not what it made of that, and so on for ever."""
+    running = start(own={"rules": [{"printer": "FILM", "quiet": 0.1}]}, outputs=[{"to": "archive"}])
+    series = keep(running, a_series(tmp_path / "ct", [1]))
+    book = book_of(running)
+    until(lambda: [job.state for job in book.listed()] == [State.DONE])
+    keys = a_dataset(
+        StudyInstanceUID=series.StudyInstanceUID, SeriesInstanceUID="", Modality="", PatientID=""
+    )
+    found = [*running.archive.query.find(Level.SERIES, Root.STUDY, keys, relational=True)]
+    assert sorted((each.Modality, each.PatientID) for each in found) == [
+        ("CT", "1CT1"),
+        ("OT", "1CT1"),
+    ]
+    waiting = Waiting(running.archive.tables(NAME))
+    until(lambda: not waiting.listed())
+    assert len(book.listed()) == 1
+
+
+def test_a_series_without_images_is_no_job(start: Start, book_of: Jobs, tmp_path: Path) -> None:
+    """Nor does a rule try again for a day what has nothing to print."""
+    running = start(own={"rules": [{"peer": "NOBODY", "quiet": 0.05}]})
+    (path,) = a_series(tmp_path / "sr", [1], "SR")
+    report = pydicom.dcmread(path)
+    for keyword in ("Rows", "Columns", "PixelData", "BitsAllocated"):
+        del report[keyword]
+    report.save_as(path)
+    keep(running, [path])
+    waiting = Waiting(running.archive.tables(NAME))
+    until(lambda: not waiting.listed())
+    assert book_of(running).listed() == []
 
 
 def test_a_stored_series_is_printed_on_a_peer(
@@ -158,6 +215,26 @@ def test_what_came_while_a_series_was_printed_is_not_lost(store: TableStore) -> 
     assert not waiting.renew(found, "a", now())
     waiting.done(found, "a")
     assert len(waiting.listed()) == 1
+
+
+def test_what_was_printed_is_forgotten_in_the_end(store: TableStore) -> None:
+    """By then a series that comes again is one that is wanted again; a changed rule is another."""
+    waiting = Waiting(store)
+    rules = [PrintRule(printer="A", quiet=0.001), PrintRule(printer="B", quiet=0.001)]
+    waiting.arrived([a_change("1")], rules)
+    until(lambda: len(waiting.listed()) == 2 and all(w.due <= now() for w in waiting.listed()))  # type: ignore[operator]
+    first = waiting.claim("a", now() + dt.timedelta(seconds=60))
+    other = waiting.claim("a", now() + dt.timedelta(seconds=60))
+    assert first is not None
+    assert other is not None
+    waiting.done(first, "a", ["1.2.3", "1.2.4"])
+    waiting.done(first, "a", ["1.2.4"])
+    assert waiting.shown(first) == {"1.2.3", "1.2.4"}
+    assert waiting.shown(other) == set()
+    waiting.forget(now() - dt.timedelta(seconds=60))
+    assert waiting.shown(first) == {"1.2.3", "1.2.4"}
+    waiting.forget(now() + dt.timedelta(seconds=60))
+    assert waiting.shown(first) == set()
 
 
 @pytest.mark.parametrize(

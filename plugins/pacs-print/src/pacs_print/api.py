@@ -9,6 +9,7 @@ from pacs_print.outputs.contract import (
     OutputError,
     PrintJob,
     PrintOutput,
+    Progress,
 )
 from pacs_print.sheet import Sheet, Text
 
@@ -19,6 +20,7 @@ __all__ = [
     "OutputError",
     "PrintJob",
     "PrintOutput",
+    "Progress",
     "Sheet",
     "Text",
 ]

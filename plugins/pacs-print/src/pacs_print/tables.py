@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pacs_framework.tables import TEXT, TIME, PluginTables, lease_columns, new_metadata
 
-__all__ = ["NAME", "TABLES", "film", "job", "piece", "series"]
+__all__ = ["NAME", "TABLES", "film", "job", "piece", "series", "shown"]
 
 NAME = "print"
 """The plugin's name, under which its tables are found."""
@@ -41,6 +41,8 @@ job = sa.Table(
     # Execution Status Info (2100,0030).
     _text("info"),
     sa.Column("held", sa.Boolean, nullable=False),
+    # What outputs have in their hands, as JSON; empty for nothing.
+    sa.Column("handed", TEXT, nullable=False, default=""),
     sa.Column("made", TIME, nullable=False),
     sa.Column("ended", TIME),
     # Counts up with each change of state, so that who watches sees that there was one.
@@ -81,11 +83,25 @@ series = sa.Table(
     _text("errand"),
     _text("study_instance_uid"),
     _text("series_instance_uid"),
+    # Asked for by a person, who wants all of it.
+    sa.Column("by_hand", sa.Boolean, nullable=False),
     sa.Column("made", TIME, nullable=False),
     *lease_columns(),
     sa.UniqueConstraint("errand", "study_instance_uid", "series_instance_uid"),
     sa.Index(None, "due"),
     sqlite_autoincrement=True,
+)
+
+# What a rule has printed, so that what comes late is printed by itself. The rule is the digest of
+# its JSON: one that was changed has printed nothing yet.
+shown = sa.Table(
+    "print_shown",
+    _metadata,
+    sa.Column("rule", TEXT, primary_key=True),
+    sa.Column("series_instance_uid", TEXT, primary_key=True),
+    sa.Column("sop_instance_uid", TEXT, primary_key=True),
+    sa.Column("at", TIME, nullable=False),
+    sa.Index(None, "at"),
 )
 
 TABLES = PluginTables(metadata=_metadata)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 __all__ = [
+    "DOOR",
     "DecimateCrop",
     "Density",
     "FilmError",
@@ -16,6 +17,10 @@ __all__ = [
     "Resolution",
     "Smoothing",
 ]
+
+
+DOOR = "print"
+"""By which films come into the archive that one of its printers made."""
 
 
 class FilmError(ValueError):

@@ -24,6 +24,7 @@ from pacs_framework.errors import PacsError, RefusedByPolicy
 from pacs_print.layout import MM_PER_INCH
 from pacs_print.lettering import draw
 from pacs_print.outputs.contract import Delivery, OutputError, PrintJob, PrintOutput
+from pacs_print.terms import DOOR
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ArchiveOutput", "ArchiveSettings"]
 
-_DOOR = "print"
 _ROWS = 512  # that are handed over together
 _LONGEST = 65535  # of Rows and Columns
 
@@ -68,7 +68,7 @@ class _ArchiveDelivery(Delivery):
             transfer_syntax_uid=ExplicitVRLittleEndian,
         )
         origin = Origin(
-            door=_DOOR,
+            door=DOOR,
             calling_aet=self._job.originator,
             called_aet=self._job.printer.ae_title,
         )

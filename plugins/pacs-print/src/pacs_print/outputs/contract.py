@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from pacs_print.printers import PrinterSettings
     from pacs_print.sheet import Sheet
 
-__all__ = ["PRINTER_DOWN", "UNKNOWN", "Delivery", "OutputError", "PrintJob", "PrintOutput"]
+__all__ = [
+    "PRINTER_DOWN",
+    "UNKNOWN",
+    "Delivery",
+    "OutputError",
+    "PrintJob",
+    "PrintOutput",
+    "Progress",
+]
 
 PRINTER_DOWN, UNKNOWN = "PRINTER DOWN", "UNKNOWN"
 """Terms for Execution Status Info: nobody is there, or none of the others."""
@@ -43,6 +51,19 @@ class OutputError(Exception):
         super().__init__(message)
         self.permanent = permanent
         self.info = info
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far somebody else is with what was handed over.
+
+    ``info`` is a term for Execution Status Info (2100,0030): NORMAL, or why it does not go on
+    until somebody helps, which ``reason`` says in words.
+    """
+
+    done: bool
+    info: str = "NORMAL"
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +96,11 @@ class Delivery(ABC):
     def add(self, number: int, sheet: Sheet) -> None:
         """Take the next sheet; ``number`` counts from 1. Raises `OutputError` and OSError."""
 
-    def finish(self) -> None:
+    def finish(self) -> str | None:
         """All sheets were taken: durable, or in others' hands, when this returns.
 
-        Raises `OutputError` and OSError.
+        What it returns is kept, and `PrintOutput.follow` asks by it what became of them; nothing
+        says that the job is done here. Raises `OutputError` and OSError.
         """
 
     def close(self) -> None:
@@ -96,3 +118,16 @@ class PrintOutput(ABC, Generic[S]):
     @abstractmethod
     def begin(self, job: PrintJob, settings: S) -> Delivery:
         """Begin to deliver a job. Raises `OutputError` and OSError."""
+
+    def follow(self, handed: str, settings: S) -> Progress:  # noqa: ARG002 - for those who can
+        """What became of what `Delivery.finish` returned ``handed`` for.
+
+        Raises `OutputError`: a permanent one is the end of the job, after others it is asked again.
+        """
+        return Progress(done=True)
+
+    def take_back(self, handed: str, settings: S) -> None:
+        """The job was canceled, or has to be delivered again: do not print it.
+
+        That it is over is no error. Raises `OutputError`.
+        """

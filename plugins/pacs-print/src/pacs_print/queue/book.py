@@ -35,6 +35,7 @@ PixelReader: TypeAlias = Callable[[int], Iterable[bytes]]
 _j, _f, _p = job.c, film.c, piece.c
 _PIECE = 1 << 20
 _NOT_OVER = _j.state.not_in([*OVER])
+_TO_DO = _NOT_OVER | (_j.handed != "")  # canceled, and to be taken back
 
 
 class NoSuchJob(PacsError):
@@ -198,12 +199,15 @@ class Book:
     def claim(self, owner: str, until: dt.datetime, printers: Collection[str]) -> Job | None:
         """The next job of one of ``printers``, now ours until then.
 
-        By priority, then by age; it is PRINTING from now on.
+        By priority, then by age; it is PRINTING from now on. One that is over is to be taken back
+        from outputs.
         """
         for priority in Priority:
             rows = self._leases.claim(
-                owner, until, _j.priority == int(priority), _j.printer.in_([*printers]), _NOT_OVER
+                owner, until, _j.priority == int(priority), _j.printer.in_([*printers]), _TO_DO
             )
+            if rows and rows[0].state in OVER:
+                return _job(rows[0])
             if rows:
                 # After a failed attempt the reason stands until this one is over.
                 info = rows[0].info if rows[0].attempts else Info.NORMAL
@@ -222,6 +226,42 @@ class Book:
         """It cannot be printed, now or later."""
         return self._end(found, owner, State.FAILURE, info, error=error)
 
+    def hand_over(
+        self,
+        found: Job,
+        owner: str,
+        handed: str,
+        until: dt.datetime,
+        *,
+        info: str = Info.NORMAL,
+        error: str = "",
+    ) -> bool:
+        """Outputs have it in their hands, and are asked again then; False when it was no longer
+        ours. With an ``info`` that is not NORMAL the printer is in trouble.
+        """
+        changed = self._change(
+            found.id,
+            owner,
+            state=State.PRINTING,
+            info=info,
+            error=error,
+            attempts=int(info != Info.NORMAL),
+            handed=handed,
+            due=until,
+            owner="",
+        )
+        return changed is not None
+
+    def taken_back(self, found: Job, owner: str) -> None:
+        """No output has anything of a job in its hands that was canceled."""
+        self._leases.change(found.id, owner, handed="", due=None, owner="")
+
+    def put_off_taking_back(self, found: Job, owner: str, until: dt.datetime) -> None:
+        """It could not be taken back; the next attempt is due then."""
+        attempts = _j.attempts + 1
+        self._leases.change(found.id, owner, attempts=attempts, due=until, owner="")
+        self._ring()
+
     def put_off(self, found: Job, owner: str, info: str, error: str, until: dt.datetime) -> bool:
         """An attempt failed; the next one is due then."""
         changed = self._change(
@@ -238,16 +278,29 @@ class Book:
 
     def _end(self, found: Job, owner: str, state: State, info: str, error: str = "") -> bool:
         ended = self._change(
-            found.id, owner, state=state, info=info, error=error, due=None, owner="", ended=now()
+            found.id,
+            owner,
+            state=state,
+            info=info,
+            error=error,
+            handed="",
+            due=None,
+            owner="",
+            ended=now(),
         )
         return ended is not None
 
-    def _change(self, number: int, expected: str, /, **values: Any) -> Job | None:
+    def _change(
+        self, number: int, expected: str, /, *, state: State, info: str, **values: Any
+    ) -> Job | None:
+        """Who watches hears of it where the state is another one, or the reason for it."""
+        same = (_j.state == state.value) & (_j.info == str(info))
+        turn = _j.turn + sa.case((same, 0), else_=1)
         with self._store.begin() as connection:
             row = connection.execute(
                 sa.update(job)
                 .where(_j.id == number, _j.owner == expected, _NOT_OVER)
-                .values(turn=_j.turn + 1, **_named(values))
+                .values(turn=turn, state=state.value, info=str(info), **values)
                 .returning(job)
             ).one_or_none()
         self._ring()
@@ -259,7 +312,7 @@ class Book:
 
     def pause(self, lease: float, printers: Collection[str]) -> float | None:
         """Seconds until a job of ``printers`` is due; None for not before there is news."""
-        return self._leases.pause(lease, _j.printer.in_([*printers]), _NOT_OVER)
+        return self._leases.pause(lease, _j.printer.in_([*printers]), _TO_DO)
 
     # --- by hand ------------------------------------------------------------------------------
 
@@ -282,7 +335,9 @@ class Book:
         )
 
     def cancel(self, uid: str) -> Job:
-        """It is not printed; one that is being printed ends with the film it is at."""
+        """It is not printed; one that is being printed ends with the film it is at, and is taken
+        back from the outputs that have it in their hands.
+        """
         return self._by_hand(
             uid,
             _NOT_OVER,
@@ -291,7 +346,7 @@ class Book:
             info=Info.CANCELED,
             held=False,
             error="canceled",
-            due=None,
+            due=sa.case((_j.handed != "", now()), else_=None),
             owner="",
             ended=now(),
         )

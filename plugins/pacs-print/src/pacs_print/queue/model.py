@@ -48,7 +48,8 @@ class Priority(IntEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A print job. Moments are in UTC, ``films`` is how many it has, ``turn`` counts its changes of
-    state, ``error`` is why the last attempt failed, of which there were ``attempts``.
+    state, ``error`` is why the last attempt failed, of which there were ``attempts``. ``handed`` is
+    what outputs were given that are not done with it, as JSON.
     """
 
     id: int
@@ -69,3 +70,4 @@ class Job:
     error: str
     due: dt.datetime | None
     owner: str
+    handed: str = ""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 from pydicom import Dataset
 
+from pacs_framework.dicom.charset import encode_identifier_charset
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.errors import PacsError
 from pacs_framework.network.scu import n_event_report
@@ -131,7 +132,10 @@ class Watch:
         if not followers:
             return None
         jobs = {job.uid: job for job in self._book.turns(uids)} if uids else {}
-        statuses = {f.printer.ae_title: printer_status(f.printer, self._book) for f in followers}
+        printers = {follower.printer.ae_title: follower.printer for follower in followers}
+        statuses = {
+            title: printer_status(printer, self._book) for title, printer in printers.items()
+        }
         busy = []
         for follower in followers:
             status = statuses[follower.printer.ae_title]
@@ -192,6 +196,7 @@ class Watch:
     ) -> None:
         if context is None:
             return
+        encoded = encode_identifier(encode_identifier_charset(information), context.transfer_syntax)
 
         def send(association: Association) -> None:
             association.limit_wait(_TIMEOUT)
@@ -201,7 +206,7 @@ class Watch:
                     context=context,
                     sop_instance_uid=uid,
                     event_type=event,
-                    information=encode_identifier(information, context.transfer_syntax),
+                    information=encoded,
                     sop_class_uid=sop_class,
                 )
             except PacsError as error:

@@ -19,7 +19,8 @@ from pacs_framework.network.wire import Calls
 from pacs_framework.tables import Pauses, now
 from pacs_framework.waking import Waker
 from pacs_print.queue.bells import BELL, FOLDER
-from pacs_print.queue.model import Info, Job
+from pacs_print.queue.following import LONGEST_INFO, Following
+from pacs_print.queue.model import OVER, Info, Job
 from pacs_print.queue.records import film_of
 from pacs_print.stored.printing import SeriesPrinter
 from pacs_print.stored.waiting import Waiting
@@ -28,6 +29,7 @@ from pacs_print.terms import FilmError
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
+    from pacs_print.outputs import Handed
     from pacs_print.printers import PrinterSettings
     from pacs_print.queue.book import Book
     from pacs_print.queue.watching import Watch
@@ -39,7 +41,6 @@ __all__ = ["Workers"]
 _LEASE = 300.0  # seconds for one film, composed and delivered
 _OTHER_NODES = 30.0  # seconds after which a client learns of what another node printed
 _GRACE = 3.0  # seconds for a film that is under way at the end
-_LONGEST_INFO = 16  # characters of Execution Status Info, a CS
 _SHORTEST = 0.02  # seconds, while another thread is about to claim what is due
 
 _log = structlog.get_logger(__name__)
@@ -64,6 +65,12 @@ class Workers:
         self._folder = archive.data / FOLDER
         self._printers = {each.ae_title: each for each in settings.printers if each.enabled}
         self._targets = self._checked_targets()
+        self._pauses = Pauses(
+            first=settings.retry_first,
+            longest=settings.retry_longest,
+            give_up_after=settings.give_up_after,
+        )
+        self._following = Following(book, self._targets, self._pauses)
         self._waiting = Waiting(archive.tables(NAME))
         self._series = SeriesPrinter(archive, settings, book, self._waiting, self._folder)
 
@@ -145,6 +152,7 @@ class Workers:
             gone = self._book.delete_ended(now() - self._kept)
             if gone:
                 _log.info("print jobs deleted that were over", jobs=gone)
+            self._waiting.forget(now() - self._kept)
         again = self._watch.tell()
         self._ring_alarms()
         known = [each for each in (again, self._until_look()) if each is not None]
@@ -191,8 +199,11 @@ class Workers:
 
     def _print(self, found: Job) -> None:
         log = _log.bind(print_job=found.uid, printer=found.printer, originator=found.originator)
+        if found.state in OVER:
+            self._following.take_back(found, self.owner)
+            return
         try:
-            self._deliver(found)
+            done = self._is_printed(found)
         except _NotOurs:
             log.info("print job left as it is")
         except FilmError as error:
@@ -202,10 +213,19 @@ class Workers:
         except Exception as error:  # noqa: BLE001 - of any output; the job waits, and is not lost
             self._not_delivered(found, error)
         else:
-            self._book.done(found, self.owner)
-            log.info("print job done", films=found.films, copies=found.copies)
+            if done and self._book.done(found, self.owner):
+                log.info("print job done", films=found.films, copies=found.copies)
 
-    def _deliver(self, found: Job) -> None:
+    def _is_printed(self, found: Job) -> bool:
+        """Whether all outputs are done with it; those that are not are asked later."""
+        if found.handed:
+            return self._following.look(found, self.owner)
+        handed = self._deliver(found)
+        if handed:
+            self._following.wait(found, self.owner, handed)
+        return not handed
+
+    def _deliver(self, found: Job) -> Handed:
         from pacs_print import outputs  # noqa: PLC0415 - see `start`
 
         printer = self._printers[found.printer]
@@ -219,41 +239,39 @@ class Workers:
             created=found.made,
             attributes=self._book.attributes(found),
         )
-        outputs.deliver(job, self._sheets(found, printer), self._targets[found.printer])
+        return outputs.deliver(job, self._sheets(found, printer), self._targets[found.printer])
 
     def _sheets(self, found: Job, printer: PrinterSettings) -> Iterator[Sheet]:
         """One after the other, each composed when it is asked for."""
         from pacs_print.composing import compose  # noqa: PLC0415 - see `start`
 
         for number, record in enumerate(self._book.films(found), 1):
-            if self._stopping.is_set() or not self._book.renew(found, self.owner, self._until()):
-                raise _NotOurs
+            self._check_ours(found)
 
             def pixels(position: int, number: int = number) -> bytes:
                 return self._book.pixels(found, number, position)
 
             yield compose(film_of(record, pixels), printer)
+        self._check_ours(found)  # or outputs would print what was canceled at the last film
+
+    def _check_ours(self, found: Job) -> None:
+        if self._stopping.is_set() or not self._book.renew(found, self.owner, self._until()):
+            raise _NotOurs
 
     def _not_delivered(self, found: Job, error: Exception) -> None:
         from pacs_print.outputs import OutputError  # noqa: PLC0415 - see `start`
 
         info, permanent = str(Info.UNKNOWN), False
         if isinstance(error, OutputError):
-            info, permanent = error.info[:_LONGEST_INFO], error.permanent
+            info, permanent = error.info[:LONGEST_INFO], error.permanent
         elif not isinstance(error, OSError | PacsError):
             _log.exception("an output failed", print_job=found.uid)
         reason = str(error) or type(error).__name__
-        settings = self._settings
-        pauses = Pauses(
-            first=settings.retry_first,
-            longest=settings.retry_longest,
-            give_up_after=settings.give_up_after,
-        )
-        if permanent or pauses.gives_up(found.made):
+        if permanent or self._pauses.gives_up(found.made):
             self._failed(found, info, reason)
             return
         _log.warning("print job not delivered", print_job=found.uid, cause=reason)
-        until = pauses.until(found.attempts)
+        until = self._pauses.until(found.attempts)
         self._book.put_off(found, self.owner, info, reason, until)
 
     def _failed(self, found: Job, info: str, reason: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydicom import Dataset
 
 from pacs_framework.network.normalized import Outcome
-from pacs_print.services.attributes import missing, read, refused, tag, text
+from pacs_print.services.attributes import missing, position_of, read, refused, tag, text
 from pacs_print.services.classes import ANNOTATION_BOX
 from pacs_print.services.tree import AnnotationBox
 
@@ -26,12 +26,8 @@ def set_(desk: Desk) -> Outcome:
     dataset = desk.operation.required_dataset()
     missing(dataset, _POSITION)
     given = read(dataset, [text("TextString")], known=(_POSITION,))
-    position = int(dataset.AnnotationPosition)
     boxes = found.film_box.annotations
-    if not 1 <= position <= len(boxes):
-        raise refused(
-            f"there is no position {position}; the film has {len(boxes)}", [tag(_POSITION)]
-        )
+    position = position_of(dataset, _POSITION, len(boxes))
     if any(box.position == position and box.text for box in boxes if box is not found):
         raise refused(f"another annotation box has position {position}", [tag(_POSITION)])
     found.position = position

@@ -28,6 +28,7 @@ __all__ = [
     "item_of",
     "missing",
     "number",
+    "position_of",
     "read",
     "refused",
     "tag",
@@ -126,8 +127,12 @@ def unused(keyword: str, warning: int = Status.ATTRIBUTE_VALUE_OUT_OF_RANGE) -> 
 
 
 def text(keyword: str, default: str | None = None) -> Rule:
-    """Any text."""
-    return Rule(keyword=keyword, default=default, check=str)
+    """Any text; control characters, which no film and not every database has, are left out."""
+    return Rule(
+        keyword=keyword,
+        default=default,
+        check=lambda value: "".join(c for c in str(value) if c.isprintable() or c.isspace()),
+    )
 
 
 def read(
@@ -215,6 +220,14 @@ def missing(dataset: Dataset, *keywords: str) -> None:
             status=Status.MISSING_ATTRIBUTE_VALUE,
             attributes=empty,
         )
+
+
+def position_of(dataset: Dataset, keyword: str, most: int) -> int:
+    """A position on a film, from 1 to ``most``. Raises `NormalizedFailure` for another value."""
+    value = dataset[keyword].value
+    if not isinstance(value, int) or not 1 <= value <= most:
+        raise refused(f"there is no position {value!r}; the film has {most}", [tag(keyword)])
+    return int(value)
 
 
 def item_of(dataset: Dataset, keyword: str) -> Dataset | None:

@@ -19,6 +19,7 @@ from pacs_print.services.attributes import (
     enumerated,
     item_of,
     missing,
+    position_of,
     read,
     refused,
     tag,
@@ -92,12 +93,8 @@ def _millimetres(value: Any) -> str:
 
 
 def _position(dataset: Dataset, box: ImageBox) -> int:
-    position = int(dataset.ImageBoxPosition)
     boxes = box.film_box.images
-    if not 1 <= position <= len(boxes):
-        raise refused(
-            f"there is no position {position}; the film has {len(boxes)}", [tag(_POSITION)]
-        )
+    position = position_of(dataset, _POSITION, len(boxes))
     if any(b.position == position and b.record is not None for b in boxes if b is not box):
         raise refused(f"another image box has position {position}", [tag(_POSITION)])
     return position

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,16 +27,17 @@ class PixelFile:
     """Bytes that are written once, one after the other; ``length`` of them. For one thread."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
+        self._folder = folder
+        self._file: BinaryIO | None = None  # a film box without images costs no descriptor
         self.length = 0
 
     def append(self, data: bytes) -> Stretch:
-        """Keep ``data``. Raises OSError where the disk is full."""
+        """Keep ``data``. Raises OSError where the disk is full, or too many files are open."""
         start = self.length
-        self._file.seek(start)
-        self._file.write(data)
-        self._file.flush()
+        file = self._opened()
+        file.seek(start)
+        file.write(data)
+        file.flush()
         self.length += len(data)
         return start, len(data)
 
@@ -43,7 +45,7 @@ class PixelFile:
         """What was kept, in pieces of up to 1 MiB."""
         offset, left = stretch
         while left:
-            piece = os.pread(self._file.fileno(), min(left, _PIECE), offset)
+            piece = os.pread(self._opened().fileno(), min(left, _PIECE), offset)
             if not piece:
                 raise OSError("a file of pixels is shorter than it was")
             yield piece
@@ -52,4 +54,12 @@ class PixelFile:
 
     def close(self) -> None:
         """The bytes are gone."""
-        self._file.close()
+        with suppress(OSError):  # of a full disk: nobody wants what did not get there
+            if self._file is not None:
+                self._file.close()
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - see `close`
+        return self._file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,4 +84,5 @@ def _table(item: Dataset) -> LutRecord:
 def _values(data: Any) -> tuple[int, ...]:
     if isinstance(data, bytes):  # OW
         return tuple(np.frombuffer(data[: len(data) // 2 * 2], "<u2").tolist()) or (0,)
-    return tuple(int(value) for value in data)
+    values = data if isinstance(data, Sequence) else (data,)
+    return tuple(int(value) for value in values)

@@ -14,16 +14,13 @@ from pacs_framework.network.errors import NormalizedFailure
 from pacs_framework.network.normalized import Outcome
 from pacs_print.queue.book import NoSuchJob
 from pacs_print.queue.watching import name_of, printer_status
-from pacs_print.services.classes import CONFIGURATION_INSTANCE, PRINTER_INSTANCE, SERVED
-from pacs_print.terms import Magnification, Medium, Smoothing
+from pacs_print.services.classes import CONFIGURATION_INSTANCE, PRINTER_INSTANCE
+from pacs_print.services.configuration import configurations
 
 if TYPE_CHECKING:
-    from pacs_print.printers import PrinterSettings
     from pacs_print.services.desk import Desk
 
 __all__ = ["get_configuration", "get_job", "get_printer"]
-
-_MM_PER_INCH = 25.4
 
 
 def get_printer(desk: Desk) -> Outcome:
@@ -73,62 +70,8 @@ def get_configuration(desk: Desk) -> Outcome:
     """What the printer can do (PS3.4 H.4.11)."""
     _check_instance(desk, CONFIGURATION_INSTANCE)
     answer = Dataset()
-    answer.PrinterConfigurationSequence = [_configuration(desk.printer)]
+    answer.PrinterConfigurationSequence = configurations(desk.printer)
     return _selected(desk, answer)
-
-
-def _configuration(printer: PrinterSettings) -> Dataset:
-    item = Dataset()
-    item.SOPClassesSupported = sorted({uid for served in SERVED.values() for uid in served})
-    item.MaximumMemoryAllocation = 0
-    item.MemoryBitDepth = 12
-    item.PrintingBitDepth = printer.bits
-    item.MediaInstalledSequence = [
-        _medium(printer, number, medium, size)
-        for number, (medium, size) in enumerate(
-            ((medium, size) for medium in printer.media for size in printer.sizes), 1
-        )
-    ]
-    item.OtherMediaAvailableSequence = []
-    item.SupportedImageDisplayFormatsSequence = [
-        _display_format(printer, name, size)
-        for size in printer.sizes
-        for name in ("STANDARD\\1,1", *(f"CUSTOM\\{name}" for name in printer.custom_formats))
-    ]
-    item.DefaultPrinterResolutionID = "STANDARD"
-    item.DefaultMagnificationType = printer.magnification.value
-    item.OtherMagnificationTypesAvailable = [
-        each.value for each in Magnification if each is not printer.magnification
-    ]
-    item.DefaultSmoothingType = printer.smoothing.value
-    item.OtherSmoothingTypesAvailable = [
-        each.value for each in Smoothing if each is not printer.smoothing
-    ]
-    item.MaximumCollatedFilms = printer.limits.film_boxes
-    item.DecimateCropResult = "DECIMATE"
-    item.Manufacturer = printer.manufacturer
-    item.PrinterName = name_of(printer)
-    return item
-
-
-def _medium(printer: PrinterSettings, number: int, medium: Medium, size: str) -> Dataset:
-    item = Dataset()
-    item.ItemNumber = number
-    item.MediumType = medium.value
-    item.FilmSizeID = size
-    item.MinDensity, item.MaxDensity = printer.densities(medium)
-    return item
-
-
-def _display_format(printer: PrinterSettings, name: str, size: str) -> Dataset:
-    item = Dataset()
-    item.ImageDisplayFormat = name
-    item.FilmOrientation = "PORTRAIT"
-    item.FilmSizeID = size
-    item.PrinterResolutionID = "STANDARD"
-    item.PrinterPixelSpacing = [f"{_MM_PER_INCH / printer.dpi:.6f}"] * 2
-    item.RequestedImageSizeFlag = "YES"
-    return item
 
 
 def _check_instance(desk: Desk, uid: str) -> None:

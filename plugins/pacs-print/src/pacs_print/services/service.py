@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import structlog
 from pydicom.uid import ExplicitVRLittleEndian
 
+from pacs_framework.dicom.charset import encode_identifier_charset
 from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import IMPLICIT_VR
+from pacs_framework.errors import IndexUnavailable
 from pacs_framework.network.errors import NormalizedFailure
 from pacs_framework.network.normalized import NormalizedService, Operation, Outcome
 from pacs_framework.network.service import CommandField, SupportedContext
@@ -121,8 +124,11 @@ class Counter:
             )
         association = operation.request.association
         tree = self._tree(association)
+        _check_length(operation, tree.printer.limits.image_size)
         try:
             outcome = do(Desk(operation=operation, tree=tree, book=self._book, watch=self._watch))
+        except IndexUnavailable as error:  # whose own status is one of storage
+            raise NormalizedFailure(str(error), status=Status.PROCESSING_FAILURE) from error
         finally:
             self._watch.asked(association.id)
         _log.info(
@@ -132,7 +138,10 @@ class Counter:
             sop_instance_uid=operation.sop_instance_uid,
             status=f"{outcome.status:04X}",
         )
-        return outcome
+        if outcome.dataset is None:
+            return outcome
+        # Words come back as they were sent, in whatever alphabet that was.
+        return replace(outcome, dataset=encode_identifier_charset(outcome.dataset))
 
     def _tree(self, association: Association) -> Tree:
         seat: _Seat | None = getattr(self._seats, "seat", None)
@@ -150,6 +159,15 @@ class Counter:
         self._seats.seat = _Seat(association, tree, self._watch)
         self._watch.follow_printer(association, called)
         return tree
+
+
+def _check_length(operation: Operation, most: int) -> None:
+    """What is read is what the most generous printer takes; this one may take less."""
+    if operation.encoded is not None and len(operation.encoded) > most:
+        raise NormalizedFailure(
+            f"a data set of {len(operation.encoded)} bytes; this printer takes {most}",
+            status=Status.RESOURCE_LIMITATION,
+        )
 
 
 class _CounterService(NormalizedService):

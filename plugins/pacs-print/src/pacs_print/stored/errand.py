@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from pacs_framework.config.types import Seconds, Section
-from pacs_print.terms import Orientation
+from pacs_print.terms import DOOR, Orientation
 
 if TYPE_CHECKING:
     from pacs_framework.archive.changes import Change
@@ -54,10 +54,15 @@ class PrintRule(Errand):
     )
 
     def wants(self, change: Change) -> bool:
-        """Whether the instance came by the way that the rule is for."""
+        """Whether the instance came by the way that the rule is for.
+
+        Films that an output put into the archive did not: they would be printed for ever.
+        """
         origin = change.origin
-        return _matches(self.calling_aet, origin.calling_aet) and _matches(
-            self.called_aet, origin.called_aet
+        return (
+            origin.door != DOOR
+            and _matches(self.calling_aet, origin.calling_aet)
+            and _matches(self.called_aet, origin.called_aet)
         )
 
     def is_for(self, modality: str, description: str) -> bool:

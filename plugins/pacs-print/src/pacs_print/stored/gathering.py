@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset
@@ -10,7 +10,7 @@ from pydicom import Dataset
 from pacs_framework.archive.outgoing import Recipient
 from pacs_framework.archive.query_keys import Root
 from pacs_framework.dicom.attributes import Level
-from pacs_framework.errors import PacsError, UnreadableInstance
+from pacs_framework.errors import UnreadableInstance
 from pacs_framework.rendering.frames import read_stored_image
 from pacs_print.scu.preparing import Look, drawn
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pacs_print.film import FilmImage
     from pacs_print.stored.waiting import WaitingSeries
 
-__all__ = ["gathered", "has_series", "study_of"]
+__all__ = ["gathered", "in_order", "study_of"]
 
 _OF_STUDY = (
     "PatientName",
@@ -37,14 +37,6 @@ _OF_STUDY = (
 _LAST = 1 << 31
 
 
-def has_series(archive: Archive, found: WaitingSeries) -> bool:
-    """Whether something of it is stored that its errand is for."""
-    keys = _keys(found)
-    keys.Modality = keys.SeriesDescription = ""
-    answers = archive.query.find(Level.SERIES, Root.STUDY, keys, relational=True)
-    return any(_is_for(found, answer) for answer in answers)
-
-
 def study_of(archive: Archive, found: WaitingSeries) -> Dataset | None:
     """Patient and study as a film of it has them; None where it is gone."""
     keys = Dataset()
@@ -53,17 +45,24 @@ def study_of(archive: Archive, found: WaitingSeries) -> Dataset | None:
     keys.StudyInstanceUID = found.study_instance_uid
     keys.SeriesInstanceUID = found.series_instance_uid
     # By the series: a study may have been named by that alone.
-    return next(iter(archive.query.find(Level.SERIES, Root.STUDY, keys, relational=True)), None)
+    answer = next(iter(archive.query.find(Level.SERIES, Root.STUDY, keys, relational=True)), None)
+    if answer is None:
+        return None
+    study = Dataset()  # without what an answer has to say of itself
+    for keyword in _OF_STUDY:
+        if keyword in answer:
+            study[keyword] = answer[keyword]
+    return study
 
 
-def gathered(archive: Archive, found: WaitingSeries, look: Look, aet: str) -> Iterator[FilmImage]:
-    """Its images for a printer that is called ``aet``, as they may be given to it.
+def gathered(archive: Archive, uids: Iterable[str], look: Look, aet: str) -> Iterator[FilmImage]:
+    """The images of instances for a printer that is called ``aet``, as they may be given to it.
 
     What is no image is passed over. Raises `PacsError` for one that cannot be drawn or given out:
     a film that lacks an image without saying so is worse than none.
     """
     opener = archive.retrieve.opener(Recipient(door="print", aet=aet))
-    for uid in _in_order(archive, found):
+    for uid in uids:
         named = Dataset()
         named.SOPInstanceUID = uid
         located = archive.retrieve.locate(Level.IMAGE, Root.STUDY, named, relational=True)
@@ -97,8 +96,10 @@ def _keys(found: WaitingSeries) -> Dataset:
     return keys
 
 
-def _in_order(archive: Archive, found: WaitingSeries) -> list[str]:
-    """SOP Instance UIDs, series by series and by Instance Number (0020,0013)."""
+def in_order(archive: Archive, found: WaitingSeries) -> list[str]:
+    """The SOP Instance UIDs that its errand is for, series by series and by Instance Number
+    (0020,0013); empty where it is for none, or nothing is stored any more.
+    """
     keys = _keys(found)
     keys.SOPInstanceUID = keys.InstanceNumber = keys.SeriesNumber = ""
     keys.Modality = keys.SeriesDescription = ""
@@ -112,8 +113,6 @@ def _in_order(archive: Archive, found: WaitingSeries) -> list[str]:
         for answer in archive.query.find(Level.IMAGE, Root.STUDY, keys, relational=True)
         if _is_for(found, answer)
     ]
-    if not rows:
-        raise PacsError("nothing of it is stored any more")
     return [uid for *_, uid in sorted(rows)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,7 +24,7 @@ from pacs_print.scu.events import Events
 from pacs_print.scu.order import Order
 from pacs_print.scu.preparing import Look
 from pacs_print.services.pixelfile import PixelFile, Stretch
-from pacs_print.stored.gathering import gathered, has_series, study_of
+from pacs_print.stored.gathering import gathered, in_order, study_of
 from pacs_print.terms import FilmError
 
 if TYPE_CHECKING:
@@ -87,20 +87,24 @@ class SeriesPrinter:
         )
         errand = found.errand
         try:
-            if not has_series(self._archive, found):
-                log.info("stored series is none that its rule prints, or gone")
+            known = self._waiting.shown(found)
+            uids = [uid for uid in in_order(self._archive, found) if uid not in known]
+            images = self._images(found, uids, errand.printer or errand.peer)
+            first = next(images, None)
+            if first is None:
+                log.info("stored series has nothing that its rule prints, or nothing new")
             elif errand.printer:
-                self._print_here(found)
-                log.info("stored series queued", printer=errand.printer)
+                self._print_here(found, chain([first], images))
+                log.info("stored series queued", printer=errand.printer, instances=len(uids))
             else:
-                self._print_there(found)
-                log.info("stored series printed", peer=errand.peer)
+                self._print_there(found, chain([first], images))
+                log.info("stored series printed", peer=errand.peer, instances=len(uids))
         except (OSError, PacsError, FilmError) as error:
             if not self._stopping.is_set():
                 log.warning("stored series not printed", cause=str(error))
                 self._put_off(found, error)
             return
-        self._waiting.done(found, self._owner)
+        self._waiting.done(found, self._owner, uids)
 
     def _put_off(self, found: WaitingSeries, error: Exception) -> None:
         settings = self._settings
@@ -113,12 +117,12 @@ class SeriesPrinter:
         until = None if given_up else pauses.until(found.attempts)
         self._waiting.put_off(found, self._owner, str(error), until)
 
-    def _images(self, found: WaitingSeries, aet: str) -> Iterator[FilmImage]:
+    def _images(self, found: WaitingSeries, uids: Iterable[str], aet: str) -> Iterator[FilmImage]:
         look = Look(
             bits=8 if found.errand.colour else found.errand.bits,
             colour=found.errand.colour,
         )
-        for image in gathered(self._archive, found, look, aet):
+        for image in gathered(self._archive, uids, look, aet):
             if self._stopping.is_set() or not self._waiting.renew(
                 found, self._owner, self._until()
             ):
@@ -127,14 +131,14 @@ class SeriesPrinter:
 
     # --- on a printer of this archive -------------------------------------------------------------
 
-    def _print_here(self, found: WaitingSeries) -> None:
+    def _print_here(self, found: WaitingSeries, images: Iterable[FilmImage]) -> None:
         errand = found.errand
         printer = self._settings.printer(errand.printer)
         if printer is None:
             raise PacsError(f"there is no printer {errand.printer!r} in the configuration")
         pixels = PixelFile(self._folder)
         try:
-            films = [*_films(errand, printer, self._images(found, errand.printer), pixels)]
+            films = [*_films(errand, printer, images, pixels)]
             self._book.take_in(
                 NewJob(
                     printer=errand.printer,
@@ -151,7 +155,7 @@ class SeriesPrinter:
 
     # --- on a peer's ------------------------------------------------------------------------------
 
-    def _print_there(self, found: WaitingSeries) -> None:
+    def _print_there(self, found: WaitingSeries, images: Iterable[FilmImage]) -> None:
         errand = found.errand
         peer = self._archive.peers.by_aet(errand.peer)
         if peer is None:
@@ -168,7 +172,7 @@ class SeriesPrinter:
         contexts = proposal(colour=errand.colour, extras=False)
         with self._archive.connect(peer, contexts) as association:
             printer = Printer(association, colour=errand.colour, events=Events())
-            printer.print(order, self._images(found, errand.peer))
+            printer.print(order, images)
 
 
 def _films(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 from urllib.parse import urlsplit
@@ -11,7 +11,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from pacs_framework.config.types import Seconds, Section
-from pacs_print.outputs.contract import Delivery, PrintJob, PrintOutput
+from pacs_print.outputs.contract import (
+    Delivery,
+    OutputError,
+    PrintJob,
+    PrintOutput,
+    Progress,
+)
 from pacs_print.outputs.ipp.client import IppPrinter
 from pacs_print.outputs.ipp.message import Keyword, Value
 from pacs_print.outputs.page import write_pdf
@@ -37,6 +43,10 @@ class IppSettings(Section):
     media: str = Field(
         default="", description="Its name of the medium; empty gives it the size of the film."
     )
+    follow: bool = Field(
+        default=True,
+        description="A job is done when it is printed; false: when the queue has taken it.",
+    )
 
     @field_validator("printer")
     @classmethod
@@ -50,8 +60,9 @@ class IppSettings(Section):
 class IppOutput(PrintOutput[IppSettings]):
     """Sends a job as one job of IPP, with a document for each film.
 
-    It is delivered when the printer, or the queue in front of it, has taken all of it over. After a
-    crash between that and our own note of it, the job is printed again: better twice than never.
+    When the printer, or the queue in front of it, has taken all of it over, it is asked from time
+    to time what became of it. After a crash between that and our own note of it, the job is printed
+    again: better twice than never.
     """
 
     name = "ipp"
@@ -60,6 +71,25 @@ class IppOutput(PrintOutput[IppSettings]):
     def begin(self, job: PrintJob, settings: IppSettings) -> Delivery:
         """See `PrintOutput`."""
         return _IppDelivery(job, settings)
+
+    def follow(self, handed: str, settings: IppSettings) -> Progress:
+        """See `PrintOutput`; ``handed`` are the numbers of jobs."""
+        with closing(_printer(settings)) as printer:
+            all_of_them = [printer.progress(int(number)) for number in handed.split()]
+        not_done = [each for each in all_of_them if not each.done]
+        return next(iter(not_done), Progress(done=True))
+
+    def take_back(self, handed: str, settings: IppSettings) -> None:
+        """See `PrintOutput`."""
+        with closing(_printer(settings)) as printer:
+            for number in handed.split():
+                printer.cancel_job(int(number))
+
+
+def _printer(settings: IppSettings) -> IppPrinter:
+    return IppPrinter(
+        settings.printer, user=settings.user, timeout=settings.timeout, ca=settings.ca
+    )
 
 
 class _IppDelivery(Delivery):
@@ -79,25 +109,34 @@ class _IppDelivery(Delivery):
         write_pdf(sheet, document, title=f"{self._name()} {number}")
         self._documents.append(document)
 
-    def finish(self) -> None:
-        settings = self._settings
-        printer = IppPrinter(
-            settings.printer, user=settings.user, timeout=settings.timeout, ca=settings.ca
-        )
+    def finish(self) -> str | None:
+        printer = _printer(self._settings)
         self._stack.callback(printer.close)
         several = printer.check().attributes.get("multiple-document-jobs-supported") != [False]
-        if several and len(self._documents) > 1:
-            # In order, as often as there are copies: a queue would make all copies of the first
-            # film before it comes to the second.
-            self._send(printer, self._documents * self._job.copies, copies=1)
-            return
-        for document in self._documents:
-            self._send(printer, [document], copies=self._job.copies)
+        numbers: list[int] = []
+        try:
+            for documents, copies in self._parts(several=several):
+                numbers.append(self._send(printer, documents, copies=copies))
+        except BaseException:
+            _cancel(printer, numbers)
+            raise
+        return " ".join(map(str, numbers)) if self._settings.follow else None
+
+    def _parts(self, *, several: bool) -> list[tuple[list[BinaryIO], int]]:
+        """The jobs that a printer gets, and the copies of each.
+
+        A single film is copied by the device. Several are sent in order, as often as there are
+        copies: a queue would make all copies of the first film before it comes to the second.
+        """
+        if len(self._documents) == 1:
+            return [(self._documents, self._job.copies)]
+        collated = self._documents * self._job.copies
+        return [(collated, 1)] if several else [([document], 1) for document in collated]
 
     def close(self) -> None:
         self._stack.close()
 
-    def _send(self, printer: IppPrinter, documents: list[BinaryIO], *, copies: int) -> None:
+    def _send(self, printer: IppPrinter, documents: list[BinaryIO], *, copies: int) -> int:
         number = printer.create_job(self._name(), self._attributes(copies))
         try:
             for place, document in enumerate(documents, 1):
@@ -106,8 +145,9 @@ class _IppDelivery(Delivery):
                     number, document, f"film {place}", last=place == len(documents)
                 )
         except BaseException:
-            printer.cancel_job(number)
+            _cancel(printer, [number])
             raise
+        return number
 
     def _name(self) -> str:
         """Without a name of a patient: queues show it to everybody."""
@@ -124,3 +164,10 @@ class _IppDelivery(Delivery):
         width, height = (round(mm * 100) for mm in sorted(self._size))
         size: dict[str, Value] = {"x-dimension": width, "y-dimension": height}
         return attributes | {"media-col": {"media-size": size}}
+
+
+def _cancel(printer: IppPrinter, numbers: list[int]) -> None:
+    """Jobs of something that did not become whole; why it did not says more than this could."""
+    for number in numbers:
+        with suppress(OutputError):
+            printer.cancel_job(number)
