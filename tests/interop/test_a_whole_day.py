@@ -196,6 +196,7 @@ def the_patient_is(address: Address, clinic: Clinic, patient: str, name: str) ->
 
 
 @pytest.mark.crash
+@pytest.mark.timeout(360)  # a whole day, killed at each step: a minute where nothing else runs
 def test_a_day_with_a_crash_in_each_step_ends_the_same(clinic: Clinic) -> None:
     """Killed when the first bytes of a request are there, right after the step before it was
     acknowledged; and when the answer was sent and does not arrive, so the sender repeats itself.

@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
@@ -140,11 +140,23 @@ def _become(command: _Command) -> None:
     sys.argv = [command.module, *command.arguments]
     sys.path[0] = command.folder
     added = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    sys.path[1:1] = [path for path in added if path and path not in sys.path]
+    found_first = [path for path in added if path and path not in sys.path]
+    sys.path[1:1] = found_first
+    _forget(found_first)
     if command.module.endswith(".py"):
         runpy.run_path(command.module, run_name="__main__")
     else:
         runpy.run_module(command.module, run_name="__main__", alter_sys=True)
+
+
+def _forget(folders: Sequence[str]) -> None:
+    """Modules that a start of Python would have found in ``folders`` are imported anew."""
+    inside: set[str] = set()
+    for folder in folders:
+        with suppress(OSError):
+            inside.update(name.removesuffix(".py") for name in os.listdir(folder))  # noqa: PTH208 - only names
+    for module in [each for each in sys.modules if each.partition(".")[0] in inside]:
+        del sys.modules[module]
 
 
 def _stream(descriptor: int, like: TextIO, *, through: bool) -> TextIO:

@@ -399,6 +399,9 @@ def test_a_reindex_of_an_index_from_before_corrections_keeps_its_feed(
             schema.patient_correction,
         ):
             connection.execute(sa.text(f"DROP TABLE {table.name}"))
+        connection.execute(sa.text("DROP INDEX ix_instance_series_fk_source_aet"))
+        connection.execute(sa.text("ALTER TABLE instance DROP COLUMN source_aet"))
+        connection.execute(sa.text("CREATE INDEX ix_instance_series_fk ON instance (series_fk)"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = 'kernel0001'"))
     scene.database.close()
     scene.end()

@@ -124,6 +124,15 @@ def test_further_folders_of_python_are_searched(tmp_path) -> None:
     assert "No module named brought" in run_module("brought").stderr
 
 
+def test_what_is_imported_already_gives_way_to_a_folder_of_the_command(tmp_path) -> None:
+    """As in a start of Python; what is not in the folder stays as it is imported."""
+    (tmp_path / "pacs_print").mkdir()
+    (tmp_path / "pacs_print/__init__.py").write_text("WHOSE = 'mine'", "utf-8")
+    source = "import sys, pacs_print; print(pacs_print.WHOSE, 'pacs_framework' in sys.modules)"
+    environment = ENVIRONMENT | {"PYTHONPATH": str(tmp_path)}
+    assert run_module(script(tmp_path, source), environment=environment).stdout == "mine True\n"
+
+
 def test_there_is_one_for_each_process_and_its_work_is_counted(tmp_path) -> None:
     """Of children that have ended; whoever is first to ask starts it."""
     assert running() is nursery() is nursery()
