@@ -316,9 +316,7 @@ def on_retrieve(instance: OutgoingInstance, archive: Archive, settings: Any) -> 
 
 
 @hookspec(HookKind.NOTIFY)
-def on_stored(
-    change: Change, changes: Sequence[Change], archive: Archive, settings: Any
-) -> None:
+def on_stored(change: Change, changes: Sequence[Change], archive: Archive, settings: Any) -> None:
     """Learn that an instance is stored: durable, indexed and acknowledged.
 
     Kind: NOTIFY; at least once per change, in the order of the change feed.
