@@ -23,6 +23,7 @@ _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 _MICROSECONDS = 1_000_000
 _MILLISECONDS = 1000
+_GATHERED = 1024  # parts that every kernel takes at once (IOV_MAX); of more it takes none
 
 
 def _timeval(seconds: float) -> bytes:
@@ -119,6 +120,10 @@ class Transport:
     def send(self, parts: Sequence[bytes | memoryview]) -> None:
         """Send all parts in order, gathered by the kernel. Raises TimeoutError, OSError."""
         self._unacknowledged = False
+        for first in range(0, len(parts), _GATHERED):
+            self._send_gathered(parts[first : first + _GATHERED])
+
+    def _send_gathered(self, parts: Sequence[bytes | memoryview]) -> None:
         total = sum(map(len, parts))
         try:
             sent = self._socket.sendmsg(parts)

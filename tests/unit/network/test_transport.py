@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -70,3 +71,22 @@ def test_whoever_waits_for_more_of_what_came_has_it_acknowledged_first(
     for step in steps:
         step(transport)
     assert recording.asked == asked
+
+
+def test_a_message_of_very_many_parts_is_sent_whole() -> None:
+    """The kernel takes 1,024 at once: 8 MB in PDUs of 16 KB, each a header and data, are more."""
+    ours, theirs = socket.socketpair()
+    parts = [number.to_bytes(4, "big") * 64 for number in range(5000)]
+    got = bytearray()
+
+    def read() -> None:
+        while piece := theirs.recv(1 << 16):
+            got.extend(piece)
+
+    with ours, theirs:
+        reader = threading.Thread(target=read)
+        reader.start()
+        Transport(ours, send_timeout=30).send(parts)
+        ours.shutdown(socket.SHUT_WR)
+        reader.join(30)
+    assert bytes(got) == b"".join(parts), "in order, nothing twice"
