@@ -38,7 +38,8 @@ _TRIM = 0.3  # mm: the line of a trim box
 def compose(film: Film, printer: PrinterSettings) -> Sheet:
     """The sheet that a printer makes of a film.
 
-    Memory is that of the sheet and of some strips. Raises `FilmError` for what the printer cannot
+    Memory is that of the sheet, and of one image at a time with four bytes and more for each of its
+    pixels. Raises `FilmError` for what the printer cannot
     do, and OSError for a calibration file that is away.
     """
     laid = lay_out(

@@ -1,6 +1,6 @@
 """An image at its size on the sheet, in strips: what Magnification and Smoothing Type ask for.
 
-A strip is all that there is in memory beside the image and the sheet.
+Beside the sheet there are a strip in memory and the whole image, gray ones with four bytes a pixel.
 """
 
 from __future__ import annotations
