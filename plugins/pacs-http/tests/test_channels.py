@@ -381,7 +381,8 @@ def test_a_message_that_is_too_long_closes_it(serve: Callable[..., WebArchive]) 
         with web.websocket("/said/x") as line:
             line.send("y" * 1000)
             line.recv(_WAIT)
-            line.send(message)
+            with suppress(ConnectionClosed):  # the first fragments may have been enough
+                line.send(message)
             assert _code_of(line) == 1009
 
 

@@ -37,7 +37,7 @@ def test_reports_come_though_the_archive_was_killed(
             assert worker.subscribe(GLOBAL, "WATCHER") == 0
             assert worker.create("1.2.3", new_step("x", WorklistLabel="AI")).Status == 0
             assert worker.state("1.2.3", "IN PROGRESS", "2.25.1") == 0
-        archive.kill()
+        archive.cut_power()
     watcher.statuses = []
     with served(tmp_path, config=config) as archive:
         told = [watcher.report() for _ in range(3)]

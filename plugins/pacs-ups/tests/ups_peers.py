@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -146,32 +145,22 @@ class Worker:
     def __exit__(self, *exc: object) -> None:
         self.association.release()
 
-    def _idle(self) -> Association:
-        """The association, when its own thread has noticed that the last operation is over.
-
-        pynetdicom looks whether that thread pauses, and it still does right after an operation; it
-        then takes the response of the next one for a request, and the caller waits for ever.
-        """
-        while self.association._is_paused:
-            time.sleep(0.001)
-        return self.association
-
     def create(self, uid: str | None, dataset: Dataset | None) -> Dataset:
-        response, _ = self._idle().send_n_create(dataset, PUSH, uid)
+        response, _ = self.association.send_n_create(dataset, PUSH, uid)
         return response
 
     def get(self, uid: str, *tags: int, by: str = PULL) -> tuple[Dataset, Dataset]:
-        return self._idle().send_n_get(list(tags), PUSH, uid, meta_uid=by)
+        return self.association.send_n_get(list(tags), PUSH, uid, meta_uid=by)
 
     def set(self, uid: str, dataset: Dataset) -> Dataset:
-        response, _ = self._idle().send_n_set(dataset, PUSH, uid, meta_uid=PULL)
+        response, _ = self.association.send_n_set(dataset, PUSH, uid, meta_uid=PULL)
         return response
 
     def act(self, action: int, uid: str, by: str, **information: Any) -> int:
         dataset = Dataset()
         for keyword, value in information.items():
             setattr(dataset, keyword, value)
-        response, _ = self._idle().send_n_action(
+        response, _ = self.association.send_n_action(
             dataset if information else None, action, PUSH, uid, meta_uid=by
         )
         return int(response.Status)
@@ -188,5 +177,5 @@ class Worker:
             setattr(identifier, keyword, value)
         return [
             (int(status.Status), answer)
-            for status, answer in self._idle().send_c_find(identifier, by)
+            for status, answer in self.association.send_c_find(identifier, by)
         ]

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Guard", "Leftovers"]
+__all__ = ["Guard", "Leftovers", "children_of"]
 
 _GRACE = 2.0  # seconds for a thread or a socket that is on its way out
 _LOOK = 0.02  # seconds
@@ -41,7 +41,7 @@ class Leftovers:
         processes, descriptors = zip(_resource_tracker(), _nursery(), strict=True)
         return cls(
             threads=frozenset(threading.enumerate()),
-            children=_children() - {*processes},
+            children=children_of("self") - {*processes},
             descriptors=frozenset(each for each in _descriptors() if each[0] not in descriptors),
             files=frozenset(path.name for path in Path().iterdir()) - _MADE_BY_TOOLS,
             environment=frozenset((k, v) for k, v in os.environ.items() if k != _OWN_VARIABLE),
@@ -120,10 +120,10 @@ def _nursery() -> tuple[int | None, int | None]:
     return (None, None) if ours is None else (ours.pid, ours.descriptor)
 
 
-def _children() -> frozenset[int]:
-    """Processes that this one started and has not waited for."""
+def children_of(pid: int | str) -> frozenset[int]:
+    """Processes that it started and has not waited for; ``self`` is this one."""
     found: set[int] = set()
-    for listing in Path("/proc/self/task").glob("*/children"):
+    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):  # the thread has ended
             found.update(map(int, listing.read_text("ascii").split()))
     return frozenset(found)

@@ -12,12 +12,13 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from pacs_framework.testing.forked import Process, run_module, start_module
+from pacs_framework.testing.guards import children_of
 
 __all__ = ["ServedArchive", "served"]
 
@@ -42,8 +43,19 @@ class ServedArchive:
     """Where the doors of plugins are, by name: ``http://127.0.0.1:8042``."""
 
     def kill(self) -> None:
-        """Kill it as a power cut would: no signal handler runs."""
+        """Kill the process that was started: no signal handler runs. Its workers see to it that
+        they end soon after.
+        """
         self.process.kill()
+        self.process.wait(_STOP_SECONDS)
+
+    def cut_power(self) -> None:
+        """Kill it and its workers, all at once."""
+        workers = children_of(self.process.pid)
+        self.process.kill()
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(_STOP_SECONDS)
 
     def stop(self) -> int:

@@ -174,7 +174,7 @@ def pacs_guard(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def pacs_pynetdicom() -> None:
     """Mends pynetdicom, which tests have as their peer, for as long as they run."""
-    from pacs_framework.testing.pynetdicom_reactor import (  # noqa: PLC0415 - see above
+    from pacs_framework.testing.mended_pynetdicom import (  # noqa: PLC0415 - see above
         mend_pynetdicom,
     )
 

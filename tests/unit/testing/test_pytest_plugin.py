@@ -23,7 +23,7 @@ def test_it_imports_next_to_nothing_where_nobody_uses_it(run_pytest) -> None:
                 "pacs_framework.hookspecs",
                 "pacs_framework.testing",
                 "pacs_framework.testing.logging_state",
-                "pacs_framework.testing.pynetdicom_reactor",
+                "pacs_framework.testing.mended_pynetdicom",
                 "pacs_framework.testing.pytest_plugin",
             }
         """,

@@ -1,16 +1,20 @@
-"""pynetdicom's requestor: no answer is taken from the one who waits for it."""
+"""pynetdicom's requestor: no answer is taken from who waits for it, and no socket stays open."""
 
 from __future__ import annotations
 
+import socket
+import struct
 import time
 from typing import Any
 
 import pytest
 from pynetdicom import AE, build_context
+from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification
+from pynetdicom.transport import AssociationSocket
 
 from pacs_framework.testing.factories import Archives
-from pacs_framework.testing.pynetdicom_reactor import Checkpoint
+from pacs_framework.testing.mended_pynetdicom import Checkpoint
 
 _LATE = 0.02  # seconds
 
@@ -31,7 +35,7 @@ def test_requests_that_follow_each_other_all_get_their_answers(
     import pacs_verification.plugin  # noqa: PLC0415 - a sibling distribution
 
     running = pacs_archive({"verification": pacs_verification.plugin})
-    monkeypatch.setattr("pacs_framework.testing.pynetdicom_reactor.Checkpoint", LateToWake)
+    monkeypatch.setattr("pacs_framework.testing.mended_pynetdicom.Checkpoint", LateToWake)
     ae = AE()
     ae.dimse_timeout = 2
     association = ae.associate(running.host, running.port, contexts=[build_context(Verification)])
@@ -46,3 +50,20 @@ def test_requests_that_follow_each_other_all_get_their_answers(
     statuses = [association.send_c_echo().get("Status") for _ in range(5)]
     association.release()
     assert statuses == [0] * 5
+
+
+def test_a_socket_whose_peer_is_gone_is_closed() -> None:
+    """shutdown(2) fails then; without the mending, the socket stays open."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        theirs, _ = server.accept()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()  # RST
+    with pytest.raises(ConnectionResetError):
+        ours.recv(1)
+    with pytest.raises(OSError, match="not connected"):
+        ours.shutdown(socket.SHUT_RDWR)
+    association = Association(AE(), "requestor")
+    connection = AssociationSocket(association, client_socket=ours)
+    connection.close()
+    assert ours.fileno() == -1
