@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -309,3 +310,22 @@ def test_memory_is_that_of_the_sheet_and_of_a_few_strips():
     grown, sheet = (int(word) for word in run.stdout.split())
     assert sheet == 8400 * 10200 * 2
     assert grown < sheet + 130_000_000
+
+
+@pytest.mark.parametrize("smoothing", list(Smoothing))
+@pytest.mark.parametrize("magnification", list(Magnification))
+def test_an_image_much_larger_than_its_sheet_takes_little_memory(magnification, smoothing):
+    """Of 36 million pixels; the sheet has 1.5 million of two bytes each."""
+    large = FilmImage(
+        pixels=np.broadcast_to(np.uint8(7), (6000, 6000)),
+        magnification=magnification,
+        smoothing=smoothing,
+    )
+    compose(Film(), printer())  # tables that are kept
+    tracemalloc.start()
+    try:
+        compose(Film(images={1: large}), printer())
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 80 << 20

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pacs_print.film import FilmImage, Pixels
+    from pacs_print.magnifying import Source
     from pacs_print.printers import PrinterSettings
 
 __all__ = ["check", "compose"]
@@ -38,9 +39,8 @@ _TRIM = 0.3  # mm: the line of a trim box
 def compose(film: Film, printer: PrinterSettings) -> Sheet:
     """The sheet that a printer makes of a film.
 
-    Memory is that of the sheet, and of one image at a time with four bytes and more for each of its
-    pixels. Raises `FilmError` for what the printer cannot
-    do, and OSError for a calibration file that is away.
+    Memory is that of the sheet, and of one strip of an image at a time. Raises `FilmError` for what
+    the printer cannot do, and OSError for a calibration file that is away.
     """
     laid = lay_out(
         printer,
@@ -145,17 +145,14 @@ class _Composer:
             line = max(1, round(_TRIM / MM_PER_INCH * self._dpi))
             _frame(pixels, target, line, self._sample(float(trim < 0.5)))
 
-    def _source(self, image: FilmImage) -> NDArray[np.uint8] | NDArray[np.float32]:
-        """The image as samples of the sheet, at its own size: gray with fractions."""
+    def _source(self, image: FilmImage) -> Source:
+        """The image as samples of the sheet."""
         if image.colour:
-            rgb = np.asarray(image.pixels, dtype=np.uint8)
-            return 255 - rgb if image.polarity is Polarity.REVERSE else rgb
-        greatest = (1 << image.bits) - 1
+            return _Colour(image)
         table = p_values_of(image, self._film, self._tone.hardcopy)
         if self._film.colour:
             table = self._tone.device.level(self._tone.hardcopy.density(table))
-        samples = (table * ((1 << self._bits) - 1)).astype(np.float32)
-        return np.take(samples, np.minimum(image.pixels, greatest))
+        return _Gray(image, (table * ((1 << self._bits) - 1)).astype(np.float32))
 
     def _whole(self, strip: NDArray[Any]) -> NDArray[np.float32]:
         """Numbers that are cut to the nearest sample: cubic functions go beyond black and white."""
@@ -189,6 +186,33 @@ class _Composer:
         area = in_pixels(box, self._dpi)
         part = pixels[area.top : area.top + area.height, area.left : area.left + area.width]
         return float(part.mean()) < ((1 << self._bits) - 1) / 2
+
+
+class _Colour:
+    """An image in RGB at its own size."""
+
+    def __init__(self, image: FilmImage) -> None:
+        self._image = image
+        self.size: tuple[int, int] = image.pixels.shape[:2]
+
+    def rows(self, first: int, last: int) -> NDArray[np.uint8]:
+        """Those before ``last``."""
+        rgb = np.asarray(self._image.pixels[first:last], dtype=np.uint8)
+        return 255 - rgb if self._image.polarity is Polarity.REVERSE else rgb
+
+
+class _Gray:
+    """An image in gray at its own size; ``samples`` has those of the sheet for each value."""
+
+    def __init__(self, image: FilmImage, samples: NDArray[np.float32]) -> None:
+        self._image = image
+        self._samples = samples
+        self.size: tuple[int, int] = image.pixels.shape
+
+    def rows(self, first: int, last: int) -> NDArray[np.float32]:
+        """Those before ``last``, with fractions."""
+        known = np.minimum(self._image.pixels[first:last], self._samples.size - 1)
+        return np.take(self._samples, known)
 
 
 def _lay(there: Pixels, strip: NDArray[Any]) -> None:
