@@ -11,9 +11,8 @@ import pytest
 
 from pacs_framework.tables import TableStore
 from pacs_framework.testing.factories import Archives
-from pacs_framework.testing.postgres import PrivatePostgres
 from pacs_framework.testing.running import RunningArchive
-from pacs_framework.testing.tables import TableStores
+from pacs_framework.testing.tables import EmptiedTables
 from pacs_print import plugin
 from pacs_print.queue.book import Book
 from pacs_print.tables import NAME, TABLES
@@ -56,23 +55,10 @@ def start(pacs_archive: Archives, films: Path) -> Start:
     return run
 
 
-@pytest.fixture(scope="session")
-def database_url(pacs_postgres: PrivatePostgres) -> str:
-    """One database for all; making its tables takes longer than most tests."""
-    return pacs_postgres.new_database()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def store(request: pytest.FixtureRequest, pacs_tables: TableStores) -> TableStore:
+@pytest.fixture
+def store(pacs_emptied_tables: EmptiedTables) -> TableStore:
     """Empty tables, once on each engine."""
-    if request.param == "sqlite":
-        return pacs_tables(TABLES, NAME)
-    url = request.getfixturevalue("database_url")
-    shared = pacs_tables(TABLES, NAME, index_url=url)
-    with shared.begin() as connection:
-        for table in reversed(TABLES.metadata.sorted_tables):
-            connection.execute(table.delete())
-    return shared
+    return pacs_emptied_tables(TABLES, NAME)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pacs_framework.testing.instances import Instances
     from pacs_framework.testing.logging_state import LoggingState
     from pacs_framework.testing.postgres import PrivatePostgres
-    from pacs_framework.testing.tables import TableStores
+    from pacs_framework.testing.tables import EmptiedTables, TableStores
 
 pytest.register_assert_rewrite("pacs_framework.testing.suites")
 
@@ -92,6 +92,22 @@ def pacs_index_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         server: PrivatePostgres = request.getfixturevalue("pacs_postgres")
         return server.new_database()
     return f"sqlite:///{tmp_path / 'index.db'}"
+
+
+@pytest.fixture(scope="session")
+def _pacs_tables_url(pacs_postgres: PrivatePostgres) -> str:
+    """One database for the tables of all tests; to make them takes longer than most tests."""
+    return pacs_postgres.new_database()
+
+
+@pytest.fixture(params=["sqlite", pytest.param(_POSTGRESQL, marks=pytest.mark.postgresql)])
+def pacs_emptied_tables(request: pytest.FixtureRequest, pacs_tables: TableStores) -> EmptiedTables:
+    """Open the tables of a plugin, without rows, once on each engine; `pacs_tables` as it is."""
+    from pacs_framework.testing.tables import EmptiedTables  # noqa: PLC0415 - see above
+
+    on_server = request.param == _POSTGRESQL
+    url = request.getfixturevalue("_pacs_tables_url") if on_server else ""
+    return EmptiedTables(pacs_tables, url)
 
 
 @pytest.fixture

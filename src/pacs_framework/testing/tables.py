@@ -1,4 +1,6 @@
-"""What the fixture ``pacs_tables`` gives: tables of a plugin's own, without an archive."""
+"""What the fixtures ``pacs_tables`` and ``pacs_emptied_tables`` give: tables of a plugin's own,
+without an archive.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from pacs_framework.index.database import open_database
 from pacs_framework.tables import OpenTables, PluginTables, TableStore
 from pacs_framework.testing.stacked import Stacked
 
-__all__ = ["TableStores"]
+__all__ = ["EmptiedTables", "TableStores"]
 
 
 class TableStores(Stacked):
@@ -31,3 +33,19 @@ class TableStores(Stacked):
             index = self._stack.enter_context(closing(database))
         opened = OpenTables({plugin: tables}, data=self._folder, index=index)
         return self._stack.enter_context(closing(opened))(plugin)
+
+
+class EmptiedTables:
+    """Opens the tables of a plugin without rows, by ``stores`` in the database of ``index_url``."""
+
+    def __init__(self, stores: TableStores, index_url: str) -> None:
+        self._stores = stores
+        self._index_url = index_url
+
+    def __call__(self, tables: PluginTables, plugin: str) -> TableStore:
+        """The tables of ``plugin``; those that a test before had are emptied."""
+        store = self._stores(tables, plugin, index_url=self._index_url)
+        with store.begin() as connection:
+            for table in reversed(tables.metadata.sorted_tables):
+                connection.execute(table.delete())
+        return store

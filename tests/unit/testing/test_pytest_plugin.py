@@ -32,8 +32,8 @@ def test_it_imports_next_to_nothing_where_nobody_uses_it(run_pytest) -> None:
 
 
 FIXTURES = {
-    "archive", "association", "clock", "faulty_disk", "guard", "hooks", "index_url", "instances",
-    "log", "postgres", "pynetdicom", "tables",
+    "archive", "association", "clock", "emptied_tables", "faulty_disk", "guard", "hooks",
+    "index_url", "instances", "log", "postgres", "pynetdicom", "tables",
 }  # fmt: skip
 
 
