@@ -184,8 +184,8 @@ CONTENTS = (
         "[Test a plugin](../how-to/test-a-plugin.md) shows these in use. pytest finds the fixtures "
         "by itself: `pacs_archive` is an `Archives`, `pacs_association` an `Associations`, "
         "`pacs_instances` an `Instances`, `pacs_hooks` a `HookRecorder`, `pacs_clock` a `Clock`, "
-        "`pacs_faulty_disk` a `FaultyDisk`, `pacs_tables` a `TableStores`, `pacs_emptied_tables` an "
-        "`EmptiedTables`, `pacs_postgres` a "
+        "`pacs_faulty_disk` a `FaultyDisk`, `pacs_tables` a `TableStores`, "
+        "`pacs_emptied_tables` an `EmptiedTables`, `pacs_postgres` a "
         "`PrivatePostgres`, `pacs_index_url` a `str`.",
         (
             Part("testing.factories"),
