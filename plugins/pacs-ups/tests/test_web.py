@@ -158,7 +158,9 @@ def test_what_happens_by_dimse_is_told_on_a_channel(web, state) -> None:
 
 
 def test_a_channel_that_was_lost_has_missed_nothing(web) -> None:
-    """What happened in between comes first when it is opened again, once."""
+    """What happened in between comes first when it is opened again; what came last comes again when
+    the line ended before it was noted.
+    """
     _ask(web, "POST", f"/{GLOBAL}/subscribers/VIEWER")
     with _channel(web, "VIEWER"):
         pass
@@ -167,7 +169,9 @@ def test_a_channel_that_was_lost_has_missed_nothing(web) -> None:
         assert _told(line) == (_UID, 1, "SCHEDULED")
     with _channel(web, "VIEWER") as line:
         _ask(web, "PUT", f"/{_UID}/state", _claimed())
-        assert _told(line) == (_UID, 1, "IN PROGRESS")
+        first = _told(line)
+        told = _told(line) if first == (_UID, 1, "SCHEDULED") else first
+        assert told == (_UID, 1, "IN PROGRESS")
 
 
 def test_an_ae_without_a_subscription_is_told_nothing(web) -> None:
