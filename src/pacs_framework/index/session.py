@@ -33,6 +33,7 @@ class WriteSession:
         self._cursor: Cursor | None = None
         self._log = database.commit_log()
         self._attached = False
+        self._begun: Cursor | Exception | None = None
         driver: Any = database.dialect.loaded_dbapi
         self.errors: tuple[type[Exception], ...] = (driver.Error, DBAPIError)
         self.outages: tuple[type[Exception], ...] = (
@@ -50,8 +51,23 @@ class WriteSession:
                 f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK}), pg_notify('{CHANNEL}', '')",
             ]
 
+    def wait(self) -> None:
+        """Start the next transaction already: on PostgreSQL that waits until no other node writes.
+
+        What goes wrong is raised by `begin`, which would have met it.
+        """
+        try:
+            self._begun = self.begin()
+        except Exception as error:  # noqa: BLE001 - raised by `begin`, whatever it is
+            self._begun = error
+
     def begin(self) -> Cursor:
         """Start a transaction. Raises what the driver does, and `IndexUnavailable`."""
+        begun, self._begun = self._begun, None
+        if isinstance(begun, Exception):
+            raise begun
+        if begun is not None:
+            return begun
         try:
             cursor = self._cursor
             if cursor is None:

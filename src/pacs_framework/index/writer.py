@@ -115,6 +115,7 @@ class IndexWriter:
         batch: list[_Ticket] = []
         try:
             with self._database.write_lock:
+                self._session.wait()
                 batch = self._take()
                 self._write(batch)
         except BaseException as error:
