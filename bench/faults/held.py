@@ -1,7 +1,7 @@
 """What the storage of an archive holds: digests of all data sets, read past the archive.
 
-Run in a process of its own with the archive's plugins: ``held CONFIG`` prints a line of JSON for
-each object, its SOP Instance UID and the SHA-256 of its data set.
+Run in a process of its own with the archive's plugins: ``python -m bench.faults.held CONFIG``
+prints a line of JSON for each object, its SOP Instance UID and the SHA-256 of its data set.
 """
 
 from __future__ import annotations
@@ -26,3 +26,7 @@ def main() -> None:
             prefix = read_prefix(data)
             digest = hashlib.sha256(data[prefix.dataset_offset :]).hexdigest()
             print(json.dumps([prefix.meta.sop_instance_uid, digest]))
+
+
+if __name__ == "__main__":
+    main()

@@ -64,6 +64,7 @@ class CutPostgres:
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
+        (self._folder / _SOCKET).unlink(missing_ok=True)  # for the next wire in this folder
         self.cut_all()
         self._accepting.join(10)
 

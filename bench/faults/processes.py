@@ -2,78 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import select
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Self
 
-__all__ = ["Done", "Forked", "Nursery", "Process", "Started", "listening_address", "run_alone"]
+from pacs_framework.testing import forked
+from pacs_framework.testing.forked import Forked
+
+__all__ = ["HELD", "PACS", "Done", "Nursery", "Process", "listening_address", "run_alone"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LISTENING = re.compile(rb"listening on (\S+):(\d+)")
 _PATIENCE = 120.0
-PACS = "pacs_framework.cli.main:main"
-HELD = "bench.faults.held:main"
+PACS = "pacs_framework.cli"
+HELD = "bench.faults.held"
 
 
-class Process(Protocol):
-    """A command that runs."""
+class Process:
+    """A command that runs: forked, or a process of its own for what wraps it, such as faketime."""
 
-    pid: int
-
-    def kill(self) -> None:
-        """SIGKILL, and wait for the end."""
-
-    def wait(self, seconds: float = _PATIENCE) -> int:
-        """Its exit code once it has ended; raises TimeoutError."""
-
-
-class Forked:
-    """A child of the nursery."""
-
-    def __init__(self, nursery: Nursery, pid: int) -> None:
-        self.pid = pid
-        self._nursery = nursery
-        self._descriptor = os.pidfd_open(pid)
-        self._code: int | None = None
-        self._lock = threading.Lock()
-
-    def kill(self) -> None:
-        """SIGKILL, and wait for the end. By descriptor: a number may be somebody else's by now."""
-        with self._lock:
-            if self._code is None:
-                with suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
-        self.wait()
-
-    def wait(self, seconds: float = _PATIENCE) -> int:
-        """Its exit code once it has ended; raises TimeoutError."""
-        with self._lock:
-            if self._code is None:
-                poll = select.poll()
-                poll.register(self._descriptor, select.POLLIN)
-                if not poll.poll(seconds * 1000):
-                    raise TimeoutError(f"process {self.pid} has not ended in {seconds:g} s")
-                self._code = self._nursery.code_of(self.pid)
-                os.close(self._descriptor)
-            return self._code
-
-
-class Started:
-    """A process of its own, for what wraps a command, such as faketime."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Forked) -> None:
         self.pid = process.pid
         self._process = process
 
@@ -103,36 +57,30 @@ class Nursery:
     """Forks commands from a process that has everything imported. A context manager."""
 
     def __enter__(self) -> Self:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        # Threads of a numeric library would not live in a fork.
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "bench.faults.nursery", str(theirs.fileno())]
-        with theirs:
-            self._process = subprocess.Popen(
-                command,
-                cwd=_ROOT,
-                env=environment,
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-            )
-        self._socket = ours
-        self._lock = threading.Lock()
-        self._answered()
+        self._nursery = forked.Nursery().__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._socket.close()
-        self._process.wait(_PATIENCE)
+        self._nursery.__exit__()
 
-    def start(self, program: str, arguments: Sequence[str], *, out: int, err: int) -> Forked:
-        """Run ``program`` (``module:function``); the descriptors stay the caller's."""
-        asked = {"program": program, "arguments": list(arguments)}
-        return Forked(self, self._ask(asked, [out, err])["pid"])
+    def start(self, module: str, arguments: Sequence[str], *, out: int, err: int) -> Process:
+        """Run ``python -m MODULE``; the descriptors stay the caller's."""
+        with Path(os.devnull).open("rb") as nothing:
+            child = self._nursery.start(
+                module,
+                arguments,
+                stdin=nothing.fileno(),
+                stdout=out,
+                stderr=err,
+                environment=os.environ,
+                folder=_ROOT,
+            )
+        return Process(child)
 
-    def run(self, program: str, *arguments: str, seconds: float = 600.0) -> Done:
+    def run(self, module: str, *arguments: str, seconds: float = 600.0) -> Done:
         """Run a command to its end. One that does not end in time is killed: TimeoutError."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            process = self.start(program, arguments, out=out.fileno(), err=err.fileno())
+            process = self.start(module, arguments, out=out.fileno(), err=err.fileno())
             try:
                 code = process.wait(seconds)
             except TimeoutError:
@@ -142,28 +90,12 @@ class Nursery:
             err.seek(0)
             return Done(code, out.read().decode(), err.read().decode())
 
-    def code_of(self, pid: int) -> int:
-        """Of a child that has ended."""
-        return self._ask({"wait": pid})["code"]
-
-    def _ask(self, asked: Mapping[str, Any], descriptors: Sequence[int] = ()) -> dict[str, int]:
-        with self._lock:
-            socket.send_fds(self._socket, [json.dumps(asked).encode()], list(descriptors))
-            return self._answered()
-
-    def _answered(self) -> dict[str, int]:
-        answer = self._socket.recv(1 << 16)
-        if not answer:
-            raise RuntimeError("the process that forks the archive has ended; see its error above")
-        found: dict[str, int] = json.loads(answer)
-        return found
-
 
 def run_alone(
     command: Sequence[str], *, out: int, err: int, environment: Mapping[str, str]
-) -> Started:
+) -> Process:
     """Run a command as a process of its own."""
-    return Started(
+    return Process(
         subprocess.Popen(
             command,
             stdout=out,
