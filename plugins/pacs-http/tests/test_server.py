@@ -11,9 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from pacs_framework import hookimpl
 from pacs_framework.errors import PacsError
 from pacs_framework.testing.factories import Archives
 from pacs_http.access.accounts import Accounts
+from pacs_http.api import Action, Headers, Level, Request, Response, Route
 from pacs_http.testing import WebArchive, serve_http
 
 
@@ -131,6 +133,55 @@ def test_a_short_answer_in_pieces_is_sent_as_one_with_its_length(client: httpx.C
 def test_a_large_answer_comes_whole(client: httpx.Client, streams: Any) -> None:
     assert len(client.get("/large").content) == 64 << 20
     assert streams.closed.is_set()
+
+
+def test_an_answer_that_was_whole_is_sent_though_its_end_breaks(
+    pacs_archive: Archives,
+) -> None:
+    """What ``close`` of a body raises is for the log: the client has all that there is."""
+
+    class Unclosable:
+        def __init__(self, pieces: list[bytes]) -> None:
+            self._pieces = iter(pieces)
+
+        def __iter__(self) -> Iterator[bytes]:
+            return self._pieces
+
+        def close(self) -> None:
+            raise OSError
+
+    def answer(request: Request) -> Response:
+        size, number = map(int, request.path_parameters["pieces"].split("x"))
+        return Response(body=Unclosable([bytes(size)] * number))
+
+    route = Route(
+        method="GET",
+        path="/{pieces}",
+        handler=answer,
+        level=Level.SYSTEM,
+        action=Action.READ,
+        summary="for a test",
+    )
+    plugin = SimpleNamespace(http_routes=hookimpl(lambda: [route]))
+    with serve_http(pacs_archive, {"test": plugin}).client() as client:
+        assert client.get("/9x1").content == bytes(9)
+        assert client.get("/1000000x3").content == bytes(3_000_000)
+
+
+def test_headers_are_found_whatever_their_case() -> None:
+    headers = Headers((("X-One", "1"), ("accept", "a"), ("Accept", "b")))
+    assert ("x-one" in headers, "X-ONE" in headers, "x-two" in headers, 1 in headers) == (
+        True,
+        True,
+        False,
+        False,
+    )
+    assert (headers.get("X-one"), headers.get("ACCEPT"), headers.get("x-two")) == (
+        "1",
+        "a, b",
+        None,
+    )
+    assert headers.get("X-Two", "none") == "none"
 
 
 def test_an_answer_that_breaks_is_not_taken_for_whole(client: httpx.Client) -> None:

@@ -93,7 +93,11 @@ def first_instances(
     *,
     within: Reach | None = None,
 ) -> dict[int, FirstInstance]:
-    """Entity id → the instance that was indexed first under it."""
+    """Entity id → the instance that was indexed first under it.
+
+    Of a series with several senders it is the first of the sender whose AE title sorts first: an
+    index hands that one out without a look at all the others.
+    """
     wanted = padded(list(ids))
     make = partial(_firsts, entity, len(wanted), within)
     rows = _rows(shapes, cursor, ("firsts", entity, within), make, {"id": wanted})
@@ -146,6 +150,8 @@ def _values(
 def _firsts(entity: Table, number: int, within: Reach | None) -> Select[Any]:
     if entity is instance:
         return select(instance.c.id, *_FIRST_COLUMNS).where(instance.c.id.in_(_ids(number)))
+    if entity is series:
+        return _firsts_of_series(number, within)
     source, entity_id = rows_below(entity, instance)
     first = (
         select(entity_id.label("entity"), func.min(instance.c.id).label("first"))
@@ -156,6 +162,23 @@ def _firsts(entity: Table, number: int, within: Reach | None) -> Select[Any]:
     )
     statement = select(first.c.entity, *_FIRST_COLUMNS)
     return statement.join(instance, instance.c.id == first.c.first)
+
+
+def _firsts_of_series(number: int, within: Reach | None) -> Select[Any]:
+    first = (
+        select(instance.c.id)
+        .where(instance.c.series_fk == series.c.id, *_kept(series, instance, within))
+        .order_by(instance.c.source_aet, instance.c.id)
+        .limit(1)
+        .correlate(series)
+        .scalar_subquery()
+    )
+    speaker = instance.alias("speaker")
+    return (
+        select(series.c.id, *(speaker.c[column.name] for column in _FIRST_COLUMNS))
+        .join_from(series, speaker, speaker.c.id == first)
+        .where(series.c.id.in_(_ids(number)))
+    )
 
 
 def _ids(number: int) -> list[BindParameter[int]]:

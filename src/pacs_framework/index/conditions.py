@@ -11,18 +11,23 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, not_, text
+from sqlalchemy import Boolean, and_, func, not_, or_, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from pacs_framework.index.schema import instance, patient, series, study
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Table
+    from sqlalchemy.sql.compiler import SQLCompiler
 
 __all__ = [
     "NO_INDEX",
     "Between",
+    "Blank",
     "Condition",
     "Contains",
+    "ContainsWord",
     "OneOf",
     "OtherGroups",
     "StartsWith",
@@ -207,6 +212,77 @@ class Contains(Condition):
         """A LIKE pattern."""
         operand: ColumnElement[Any] = func.lower(self.column) if self.fold else self.column
         return operand.like(bound[0], escape="\\")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blank(Condition):
+    """The column is empty, or holds several values which all are."""
+
+    @property
+    def rank(self) -> int:
+        """No index serves it."""
+        return NO_INDEX
+
+    @property
+    def values(self) -> Sequence[str]:
+        """What is between values, and nothing."""
+        return "\\", ""
+
+    def clause(self, bound: Sequence[ColumnElement[str]]) -> ColumnElement[bool]:
+        """Nothing is left without what is between values."""
+        separator, nothing = bound
+        blank: ColumnElement[bool] = func.replace(self.column, separator, nothing) == nothing
+        return blank
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainsWord(Condition):
+    """A person name may have a word in one of its ``spellings``, which are in lower case.
+
+    The character ``ignored`` is looked over. A name with letters that are no ASCII always passes:
+    how those are folded is not for SQL to say.
+    """
+
+    spellings: tuple[str, ...]
+    ignored: str
+
+    @property
+    def rank(self) -> int:
+        """No index serves it."""
+        return NO_INDEX
+
+    @property
+    def values(self) -> Sequence[str]:
+        """What is in no word, nothing, and a pattern for each spelling; words have no character
+        that means anything in it.
+        """
+        return [self.ignored, "", *(f"%{spelling}%" for spelling in self.spellings)]
+
+    def clause(self, bound: Sequence[ColumnElement[str]]) -> ColumnElement[bool]:
+        """Patterns on the name without what is ignored, or a look at its characters."""
+        ignored, nothing, *patterns = bound
+        plain = func.replace(func.lower(self.column), ignored, nothing)
+        return or_(*(plain.like(each) for each in patterns), _BeyondAscii(self.column))
+
+
+class _BeyondAscii(FunctionElement[bool]):
+    """Whether a text has a character that takes several bytes in UTF-8."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_BeyondAscii)
+def _by_octets(element: _BeyondAscii, compiler: SQLCompiler, **options: Any) -> str:
+    of = compiler.process(element.clauses, **options)
+    return f"octet_length({of}) <> length({of})"
+
+
+@compiles(_BeyondAscii, "sqlite")
+def _by_blob(element: _BeyondAscii, compiler: SQLCompiler, **options: Any) -> str:
+    """SQLite before 3.43 has no octet_length."""
+    of = compiler.process(element.clauses, **options)
+    return f"length(CAST({of} AS BLOB)) <> length({of})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from pacs_framework.index.commit_log import CommitLog, SqliteLog
 from pacs_framework.index.connecting import add_defaults
 from pacs_framework.index.migrate import migrate
 from pacs_framework.index.prepared import Cursor, Shapes
+from pacs_framework.index.readers import KeptReaders, PooledReaders, Readers
 from pacs_framework.index.write_lock import FileWriteLock, NoWriteLock, WriteLock
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ class Database:
         self.shapes = Shapes(engine.dialect)
         driver: Any = engine.dialect.loaded_dbapi
         self._failure: type[Exception] = driver.Error
+        self._readers: Readers = (
+            PooledReaders(engine) if self.is_postgresql else KeptReaders(self.bare_connection)
+        )
 
     @property
     def url(self) -> URL:
@@ -98,22 +102,23 @@ class Database:
     def cursor(self) -> Iterator[Cursor]:
         """A cursor of the driver for a few statements that read, each of one consistent state.
 
-        A fifth of what the same costs by `reading`. Raises `IndexUnavailable` where the database
-        fails, also inside of the block.
+        A small part of what the same costs by `reading`. Raises `IndexUnavailable` where the
+        database fails, also inside of the block.
         """
         try:
-            connection = self.engine.raw_connection()
+            connection = self._readers.take()
         except (self._failure, DBAPIError) as error:
             raise unavailable(getattr(error, "orig", None) or error) from error
         try:
             cursor = connection.cursor()
             yield cursor
             cursor.close()
-        except self._failure as error:
-            connection.invalidate(error)  # it may be the connection that is broken
-            raise unavailable(error) from error
-        finally:
-            connection.close()
+        except BaseException as error:
+            self._readers.drop(connection)  # it may be broken, or in the middle of a statement
+            if isinstance(error, self._failure):
+                raise unavailable(error) from error
+            raise
+        self._readers.give(connection)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -153,6 +158,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        self._readers.close()
         self.engine.dispose()
         self.write_lock.close()
 

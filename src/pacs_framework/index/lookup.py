@@ -78,10 +78,15 @@ class Lookup:
         rows = self._rows(_SELECT.where(_i.sop_instance_uid == sop_instance_uid))
         return _instance(rows[0]) if rows else None
 
-    def instances(self) -> Iterator[IndexedInstance]:
-        """Every instance, in the order of its row, a page of them in memory at a time."""
+    def instances(self, study_instance_uid: str = "") -> Iterator[IndexedInstance]:
+        """Every instance, of the archive or of a study, in the order of its row.
+
+        A page of them is in memory at a time.
+        """
+        of_study = schema.study.c.study_instance_uid == study_instance_uid
+        selected = _SELECT.where(of_study) if study_instance_uid else _SELECT
         last = 0
-        while rows := self._rows(_SELECT.where(_i.id > last).order_by(_i.id).limit(_PAGE)):
+        while rows := self._rows(selected.where(_i.id > last).order_by(_i.id).limit(_PAGE)):
             yield from map(_instance, rows)
             last = rows[-1].id
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 import structlog
 
@@ -21,6 +21,8 @@ __all__ = ["Body", "EmptyBody", "Headers", "Request"]
 
 _CHUNK = 1 << 18
 
+_T = TypeVar("_T")
+
 
 class Headers(Mapping[str, str]):
     """Headers by name, whatever its case; several of one name are joined by a comma."""
@@ -34,6 +36,19 @@ class Headers(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self._joined[name.lower()]
+
+    def __contains__(self, name: object) -> bool:  # the inherited one looks by raising KeyError
+        return isinstance(name, str) and name.lower() in self._joined
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+    @overload
+    def get(self, name: str, /, default: str) -> str: ...
+    @overload
+    def get(self, name: str, /, default: _T) -> str | _T: ...
+    def get(self, name: str, /, default: object = None) -> object:
+        """The value of a name, or ``default``."""
+        return self._joined.get(name.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._joined)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -216,6 +217,7 @@ class Route:
         return (self.resource or resource_of_path)(request)
 
 
+@cache
 def segments_of(path: str) -> tuple[str | tuple[str, bool], ...]:
     """The segments of a pattern: literals as they are, parameters as (name, takes the rest).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -13,7 +14,7 @@ from pacs_http.route import Route, segments_of
 
 __all__ = ["Match", "Router", "decoded_segments"]
 
-_DELETE = "\x7f"
+_strange = re.compile(r"[\x00-\x1f\x7f/\\]").search
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,7 @@ def _decoded(raw: bytes) -> str:
         text = unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:
         raise Problem(HTTPStatus.BAD_REQUEST, "the address is not encoded as UTF-8") from None
-    strange = any(each < " " or each == _DELETE or each in "/\\" for each in text)
-    if strange or text in {".", ".."}:
+    if _strange(text) or text in {".", ".."}:
         raise Problem(
             HTTPStatus.BAD_REQUEST,
             "a segment of the address holds a slash, a control character, or dots alone",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ _ORIGIN = re.compile(r"https?://[^/\s,*]+")
 _PLACE = re.compile(r"\{(\w*)\}?")
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address; a name other than localhost may be any."""
     try:

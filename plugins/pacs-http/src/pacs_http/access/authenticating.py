@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -180,13 +181,19 @@ def _check_local(request: Request, settings: HttpSettings) -> None:
             headers=CHALLENGE,
         )
     # Not base_url, which is public_url whatever the client has called us.
-    host = urlsplit(f"//{request.headers.get('host', 'localhost')}").hostname or ""
+    host = _name_of(request.headers.get("host", "localhost"))
     if not is_loopback(host) and host != urlsplit(settings.public_url).hostname:
         raise Problem(
             HTTPStatus.FORBIDDEN,
             "without login this server answers to 127.0.0.1 and localhost; set public_url where "
             "it is called otherwise",
         )
+
+
+@lru_cache(maxsize=64)
+def _name_of(host: str) -> str:
+    """What a Host header calls the server, without a port."""
+    return urlsplit(f"//{host}").hostname or ""
 
 
 def _check_origin(request: Request, settings: HttpSettings) -> None:

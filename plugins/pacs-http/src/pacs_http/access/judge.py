@@ -45,12 +45,13 @@ class Judge:
         self._authenticator = Authenticator(Accounts(tables), Links(tables), settings)
         self._facts = IndexFacts(archive)
 
-    def admit(self, route: Route, request: Request) -> Request:
-        """``request`` with who asks and what they may see. Raises `Problem` 401, 403, 404, 429,
-        503.
+    def admit(self, route: Route, request: Request, resource: Resource) -> Request:
+        """``request`` about ``resource``, with who asks and what they may see.
+
+        Raises `Problem` 401, 403, 404, 429, 503.
         """
         principal = self._authenticator.principal_of(request)
-        limits = self._limits(route, request, principal)
+        limits = self._limits(_asked(route, request, resource, principal))
         scope = Scope(
             limits,
             within=principal.limits,
@@ -58,12 +59,13 @@ class Judge:
             facts_of=self._facts,
         )
         if not scope.whole:
-            _check_scope(scope, route, request.resource)
-        return replace(request, principal=principal, scope=scope)
+            _check_scope(scope, route, resource)
+        return replace(request, resource=resource, principal=principal, scope=scope)
 
-    def _limits(self, route: Route, request: Request, principal: Principal) -> tuple[Limit, ...]:
+    def _limits(self, asked: Asked) -> tuple[Limit, ...]:
         """What the grants add up to. Without any, refused."""
-        answers = self._answers(_asked(route, request, principal))
+        principal = asked.principal
+        answers = self._answers(asked)
         for plugin, answer in answers:
             if isinstance(answer, Deny):
                 _log.info(
@@ -71,7 +73,7 @@ class Judge:
                     plugin=plugin,
                     reason=answer.reason,
                     principal=principal.name,
-                    request_id=request.request_id,
+                    request_id=asked.request_id,
                 )
                 raise _refusal(principal)
         grants = [answer for _, answer in answers if isinstance(answer, Grant)]
@@ -98,13 +100,13 @@ class Judge:
             ) from error
 
 
-def _asked(route: Route, request: Request, principal: Principal) -> Asked:
+def _asked(route: Route, request: Request, resource: Resource, principal: Principal) -> Asked:
     return Asked(
         method=request.method,
         route=route.path,
         level=route.level,
         action=route.action,
-        resource=request.resource,
+        resource=resource,
         principal=principal,
         peer=request.peer,
         tls_subject=request.tls_subject,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -102,12 +103,14 @@ class _Exchange:
         patience = app.settings.network_timeout
         self._out = Outgoing(patience=patience)
         self._body = IncomingBody(
-            receive, expected=self._has_body, patience=patience, on_gone=self._out.gone
+            receive,
+            expected=self._has_body,
+            on_demand="expect" in self._headers,
+            patience=patience,
+            on_gone=self._out.gone,
         )
         self._route: Route | None = None
         self._request: Request | None = None
-        self._loop = asyncio.get_running_loop()
-        self._closes = False
 
     async def run(self, send: Send, places: asyncio.Semaphore) -> None:
         work = self._work
@@ -120,11 +123,9 @@ class _Exchange:
         except TimeoutError:
             self._busy()
             work = self._say_busy
-        finished = asyncio.Event()
         try:
-            self._app.threads.submit(lambda: self._in_thread(work, finished))
-            whole = await self._out.deliver(send, self._before_end)
-            await finished.wait()
+            self._app.threads.submit(partial(self._in_thread, work))
+            whole = await self._out.deliver(send, self._body)
         except BaseException:
             self._out.gone()
             raise
@@ -138,19 +139,15 @@ class _Exchange:
     def close(self) -> None:
         self._body.close()
 
-    async def _before_end(self) -> None:
-        await self._body.stop_reading()
-        if not self._body.ended:
-            await self._body.drain(on_demand="expect" in self._headers)
-
     # --- in the thread --------------------------------------------------------------------------
 
-    def _in_thread(self, work: Callable[[], None], finished: asyncio.Event) -> None:
+    def _in_thread(self, work: Callable[[], None]) -> Callable[[], object]:
         try:
             with bound_contextvars(request_id=self._id):
                 work()
-        finally:
-            self._loop.call_soon_threadsafe(finished.set)
+        except Exception:  # noqa: BLE001 - the client has to hear of the end all the same
+            _log.exception("a request ended badly", request_id=self._id)
+        return self._out.finish
 
     def _work(self) -> None:
         """Answer, whatever happens; a client that has gone is nobody's fault."""
@@ -191,7 +188,7 @@ class _Exchange:
             raise too_long(limit)
 
     def _send(self, response: Response) -> None:
-        closes = self._closes or not self._body.ended
+        closes = not self._body.ended
         headers = encoded_headers(response, self._id, closes=closes)
         self._out.send(response, headers, bodiless=self._method == "HEAD")
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from pacs_http.access.links import SHARED, split_link
 from pacs_http.problems import Problem
 from pacs_http.request import Headers, Request
+from pacs_http.route import Resource
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -83,12 +84,14 @@ class Asking:
 def admitted(route: Route, request: Request, judge: Judge) -> Request:
     """The request with who asks and what they may see. Raises `Problem`."""
     try:
-        request = replace(request, resource=route.resource_of(request))
+        resource = route.resource_of(request)
     except Problem:
         if not route.public:
-            judge.admit(route, request)  # what is wrong with it is for who may ask
+            judge.admit(route, request, Resource())  # what is wrong with it is for who may ask
         raise
-    return request if route.public else judge.admit(route, request)
+    if route.public:
+        return replace(request, resource=resource)
+    return judge.admit(route, request, resource)
 
 
 def _query(scope: Scope) -> tuple[tuple[str, str], ...]:

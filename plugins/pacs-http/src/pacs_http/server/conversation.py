@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -166,7 +167,7 @@ class Conversation:
         """
         before = opened.request
         try:
-            now = self._app.judge.admit(opened.route, before)
+            now = self._app.judge.admit(opened.route, before, before.resource)
         except Problem as problem:
             raise Hangup(CloseCode.POLICY_VIOLATION, "this login no longer holds") from problem
         if (now.principal, now.scope.reach) != (before.principal, before.scope.reach):
@@ -250,14 +251,13 @@ class Conversation:
             else:
                 done.set_result(cast("_T", result))
 
-        def run() -> None:
+        def run() -> Callable[[], object]:
             try:
                 with bound_contextvars(request_id=self._id):
                     result = work()
             except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
-                self._loop.call_soon_threadsafe(settle, None, error)
-            else:
-                self._loop.call_soon_threadsafe(settle, result, None)
+                return partial(self._loop.call_soon_threadsafe, settle, None, error)
+            return partial(self._loop.call_soon_threadsafe, settle, result, None)
 
         async with self._app.places:
             self._app.threads.submit(run)

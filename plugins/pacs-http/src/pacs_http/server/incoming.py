@@ -24,8 +24,10 @@ _WATCH_AFTER = 0.02  # seconds; most answers are on their way by then, and nobod
 class IncomingBody:
     """A body that is read while it arrives: one piece is on its way while one is worked on.
 
-    limit
-        Bytes after which it is too long; 0 for no limit.
+    expected
+        Whether there is one at all.
+    on_demand
+        It comes only when it is asked for (Expect: 100-continue).
     patience
         Seconds that it may pause.
     on_gone
@@ -37,10 +39,12 @@ class IncomingBody:
         receive: Receive,
         *,
         expected: bool,
+        on_demand: bool,
         patience: float,
         on_gone: Callable[[], None],
     ) -> None:
         self._receive = receive
+        self._on_demand = on_demand
         self._patience = patience
         self._on_gone = on_gone
         self._loop = asyncio.get_running_loop()
@@ -132,12 +136,27 @@ class IncomingBody:
             pass
         self._on_gone()
 
-    async def drain(self, *, on_demand: bool) -> None:
-        """Take a little of what the handler did not: who is still sending would else not read the
-        answer, because the connection breaks. Nothing comes from one that sends ``on_demand`` and
-        was not told to (Expect: 100-continue), nor from one that was waited for already.
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it is here, and nothing was read ahead."""
+        return self.ended and self._ahead is None
+
+    async def leave(self) -> None:
+        """The handler is done: give up what was read ahead, and take a little of what is left."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+        async with self._pulling:
+            pass
+        if not self.ended:
+            await self._drain()
+
+    async def _drain(self) -> None:
+        """Who is still sending would else not read the answer, because the connection breaks.
+
+        Nothing comes from one that sends on demand and was not told to, nor from one that was
+        waited for already.
         """
-        if self._is_late or (on_demand and not self._asked_for):
+        if self._is_late or (self._on_demand and not self._asked_for):
             return
         taken = 0
         try:
@@ -149,13 +168,6 @@ class IncomingBody:
                         return
         except TimeoutError:
             return
-
-    async def stop_reading(self) -> None:
-        """The handler is done: what was read ahead is given up."""
-        if self._ahead is not None:
-            self._ahead.cancel()
-        async with self._pulling:
-            pass
 
     def close(self) -> None:
         """The request is over."""

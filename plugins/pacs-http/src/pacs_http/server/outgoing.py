@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ from pacs_http.problems import ClientGone
 from pacs_http.response import Chunk, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from starlette.types import Send
+
+    from pacs_http.server.incoming import IncomingBody
 
 __all__ = ["Head", "Outgoing"]
 
@@ -33,15 +35,29 @@ class Head:
     headers: Headers
 
 
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """An answer that is there already."""
+
+    head: Head
+    body: Chunk
+
+
+@dataclass(frozen=True, slots=True)
 class _End:
     """There is nothing behind it. ``whole`` is false where the answer must be cut."""
 
-    def __init__(self, *, whole: bool) -> None:
-        self.whole = whole
+    whole: bool
+
+
+_Last = _Whole | _End
 
 
 class Outgoing:
     """A pipe with room for two chunks; the thread waits while they are on their way.
+
+    The last of it is told when the thread is done (`finish`), so the event loop is woken once for
+    an answer that is there already, and what was delivered needs no thread any more.
 
     patience
         Seconds that the client may take over a quarter of a megabyte.
@@ -51,8 +67,9 @@ class Outgoing:
         self._patience = patience
         self._loop = asyncio.get_running_loop()
         self._room = threading.Semaphore(_IN_FLIGHT)
-        self._items: deque[Head | Chunk | _End] = deque()
+        self._items: deque[Head | Chunk | _Last] = deque()
         self._arrived = asyncio.Event()
+        self._last: _Last | None = None
         self._is_gone = False
         self.started = False
         self.bytes_sent = 0
@@ -61,7 +78,8 @@ class Outgoing:
     # --- in the thread of the handler -----------------------------------------------------------
 
     def send(self, response: Response, headers: Headers, *, bodiless: bool) -> None:
-        """Send all of it. Raises `ClientGone`, and whatever its body does.
+        """Send all of it, but for what waits for `finish`. Raises `ClientGone`, and whatever its
+        body does.
 
         After something was sent, an exception means that the answer is cut (`abort`).
         """
@@ -97,40 +115,36 @@ class Outgoing:
             self._put(chunk)
         if left:
             raise ValueError(f"a body is {left} bytes shorter than its response has said")
-        self._put(_End(whole=True))
+        self._last = _End(whole=True)
 
     def abort(self) -> None:
-        """Cut the connection: what was sent is no whole answer."""
-        self._hand_over(_End(whole=False))
+        """Cut the connection, unless the answer was whole before."""
+        self._last = self._last or _End(whole=False)
+
+    def finish(self) -> None:
+        """The thread is done: what is there is all. Called once, whatever has happened."""
+        self._hand_over(self._last or _End(whole=False))
 
     def _put_whole(self, head: Head, body: Chunk) -> None:
-        """An answer that is there already: the event loop is woken once for all of it."""
         if self._is_gone:
             raise ClientGone
-        self._room.acquire()
         self.started = True
-        if len(body):
-            self._room.acquire()
-            self._hand_over(head, body, _End(whole=True))
-        else:
-            self._hand_over(head, _End(whole=True))
+        self._last = _Whole(head, body)
 
-    def _put(self, item: Head | Chunk | _End) -> None:
-        if not isinstance(item, _End):  # the end needs no room
-            self._room.acquire()
+    def _put(self, item: Head | Chunk) -> None:
+        self._room.acquire()
         if self._is_gone:
             raise ClientGone
-        if isinstance(item, Head):
-            self.started = True
+        self.started = True
         self._hand_over(item)
 
-    def _hand_over(self, *items: Head | Chunk | _End) -> None:
-        self._loop.call_soon_threadsafe(self._arrive, items)
+    def _hand_over(self, item: Head | Chunk | _Last) -> None:
+        self._loop.call_soon_threadsafe(self._arrive, item)
 
     # --- in the event loop ----------------------------------------------------------------------
 
-    def _arrive(self, items: Sequence[Head | Chunk | _End]) -> None:
-        self._items.extend(items)
+    def _arrive(self, item: Head | Chunk | _Last) -> None:
+        self._items.append(item)
         self._arrived.set()
 
     def gone(self) -> None:
@@ -138,48 +152,70 @@ class Outgoing:
         self._is_gone = True
         self._room.release(_IN_FLIGHT)
 
-    async def deliver(
-        self,
-        send: Callable[[Any], Awaitable[None]],
-        before_end: Callable[[], Awaitable[None]],
-    ) -> bool:
-        """Pass everything on to ``send``, an ASGI one; whether it was a whole answer.
+    async def deliver(self, send: Send, request: IncomingBody) -> bool:
+        """Pass everything on to ``send``; whether it was a whole answer.
 
-        ``before_end`` is awaited when all but the end was sent.
+        What is left of the ``request`` is seen to when all but the end was sent.
         """
         while True:
             while not self._items:
                 self._arrived.clear()
                 await self._arrived.wait()
-            item = self._items.popleft()
-            if isinstance(item, _End):
-                if item.whole and not self._is_gone:
-                    await before_end()
-                    await self._timed(send, {"type": "http.response.body", "body": b""})
-                return item.whole and not self._is_gone
-            if not self._is_gone:
-                await self._pass_on(send, item)
-            self._room.release()
+            match self._items.popleft():
+                case _Whole(head, body):
+                    return await self._pass_on_whole(send, head, body, request)
+                case _End(whole):
+                    return whole and await self._end(send, request)
+                case item:
+                    if not self._is_gone:
+                        await self._pass_on(send, item)
+                    self._room.release()
 
-    async def _pass_on(self, send: Callable[[Any], Awaitable[None]], item: Head | Chunk) -> None:
+    async def _pass_on_whole(
+        self, send: Send, head: Head, body: Chunk, request: IncomingBody
+    ) -> bool:
+        if len(body) <= _PIECE and request.is_over:
+            await self._timed(send, _start(head), _piece(body, more=False))
+            self.status, self.bytes_sent = head.status, len(body)
+            return not self._is_gone
+        await self._pass_on(send, head)
+        await self._pass_on(send, body)
+        return await self._end(send, request)
+
+    async def _end(self, send: Send, request: IncomingBody) -> bool:
+        if not self._is_gone:
+            await request.leave()
+            await self._timed(send, _piece(b"", more=False))
+        return not self._is_gone
+
+    async def _pass_on(self, send: Send, item: Head | Chunk) -> None:
         if isinstance(item, Head):
             self.status = item.status
-            start = {"type": "http.response.start", "status": item.status, "headers": item.headers}
-            await self._timed(send, start)
+            await self._timed(send, _start(item))
             return
         for piece in _pieces(item):
-            message = {"type": "http.response.body", "body": piece, "more_body": True}
-            await self._timed(send, message)
-            self.bytes_sent += len(piece)
             if self._is_gone:
                 return
+            await self._timed(send, _piece(piece, more=True))
+            self.bytes_sent += len(piece)
 
-    async def _timed(self, send: Callable[[Any], Awaitable[None]], message: Any) -> None:
+    async def _timed(self, send: Send, *messages: dict[str, Any]) -> None:
+        if self._is_gone:
+            return
         try:
             async with asyncio.timeout(self._patience):
-                await send(message)
+                for message in messages:
+                    await send(message)
         except TimeoutError:
             self.gone()
+
+
+def _start(head: Head) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": head.status, "headers": head.headers}
+
+
+def _piece(body: Chunk, *, more: bool) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": body, "more_body": more}
 
 
 def _names_length(headers: Headers) -> bool:

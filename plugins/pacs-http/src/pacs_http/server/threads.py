@@ -6,10 +6,19 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import structlog
 
-__all__ = ["RequestThreads"]
+__all__ = ["RequestThreads", "Work"]
+
+_T = TypeVar("_T")
+
+Work = Callable[[], Callable[[], object]]
+"""What is done in a thread; what it returns is called last, when the thread is free for the next.
+
+Whoever is woken by that and has more to do finds this thread, and does not contend with it.
+"""
 
 _log = structlog.get_logger(__name__)
 
@@ -21,13 +30,13 @@ class RequestThreads:
     """
 
     def __init__(self) -> None:
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._idle = 0
         self._threads: set[threading.Thread] = set()
         self._closed = False
 
-    def submit(self, work: Callable[[], None]) -> None:
+    def submit(self, work: Work) -> None:
         """Run ``work`` in one of the threads."""
         with self._lock:
             if self._idle:
@@ -51,12 +60,23 @@ class RequestThreads:
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
-            try:
-                work()
-            except Exception:  # noqa: BLE001 - the thread is there for the next one
-                _log.exception("a request ended its thread's work badly")
+            tell = _guarded(work)
             del work  # nothing of a request stays alive until the next one
             with self._lock:
-                if self._closed:
-                    return  # what was put in for it stays for nobody
-                self._idle += 1
+                is_last = self._closed  # what was put in for this thread stays for nobody
+                if not is_last:
+                    self._idle += 1
+            if tell is not None:
+                _guarded(tell)
+            del tell
+            if is_last:
+                return
+
+
+def _guarded(work: Callable[[], _T]) -> _T | None:
+    """What ``work`` returns; the thread is there for the next one, whatever it raises."""
+    try:
+        return work()
+    except Exception:  # noqa: BLE001 - see above
+        _log.exception("a request ended its thread's work badly")
+        return None
