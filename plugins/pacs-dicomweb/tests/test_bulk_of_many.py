@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +215,39 @@ def test_no_reference_tells_whose_pseudonym_it_is(pacs_archive, path_of) -> None
                 answer = client.get(f"{path_of(instance, level)}/{tail}")
                 assert answer.status_code == 404
                 assert str(instance.SOPInstanceUID) not in answer.text
+
+
+def test_a_zip_archive_has_each_value_under_its_reference(
+    web, make_series, path_of, values_of
+) -> None:
+    """With the suffix of its media type (Supplement 211)."""
+    series = [_with_values(each) for each in make_series(2)]
+    web.running.take_in(*series)
+    path = path_of(series[0], "study")
+    with web.client() as client:
+        values = values_of(client.get(path + "/bulkdata", headers=_OCTETS))
+        packed = client.get(path + "/bulkdata", headers={"Accept": "application/zip"})
+        assert packed.status_code == 200
+        with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+            held = {name: archive.read(name) for name in archive.namelist()}
+        beside = f"{web.url}{path}/series/"
+        assert held == {f"{place.removeprefix(beside)}.raw": each for place, each in values.items()}
+        assert any("WaveformSequence" in name or "54000100" in name for name in held)
+
+
+def test_a_zip_archive_has_compressed_frames_as_they_are(web, path_of) -> None:
+    file = _FILES / "MR_small_jpeg_ls_lossless.dcm"
+    web.running.archive.import_file(file, Origin(door="test"))
+    compressed = dcmread(file)
+    accept = {"Accept": 'application/zip; type="image/jls"'}
+    with web.client() as client:
+        packed = client.get(path_of(compressed) + "/pixeldata", headers=accept)
+        assert packed.status_code == 200, packed.text
+        refused = client.get(
+            path_of(compressed) + "/pixeldata", headers={"Accept": 'application/zip; type="a/b"'}
+        )
+        assert refused.status_code == 406
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        (name,) = archive.namelist()
+        assert name.endswith("/bulkdata/7FE00010.jls")
+        assert archive.read(name) == next(generate_frames(compressed.PixelData, number_of_frames=1))

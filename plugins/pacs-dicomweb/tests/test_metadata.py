@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 
 import pytest
 import sqlalchemy as sa
@@ -182,6 +184,33 @@ def test_xml_says_the_same(web, make_series, path_of, parts_of) -> None:
         assert head["Content-Type"].startswith("application/dicom+xml")
         assert str(each.SOPInstanceUID).encode() in body
         assert b"/bulkdata/7FE00010" in body
+
+
+def test_a_zip_archive_has_them_as_files(web, make_series, path_of, parts_of) -> None:
+    """One of all JSON, or one of XML for each instance; Supplement 211, by Python's zipfile."""
+    series = make_series(3)
+    web.running.take_in(*series)
+    path = path_of(series[0], "study") + "/metadata"
+    with web.client() as client:
+        plain = client.get(path)
+        packed = client.get(path, headers={"Accept": "application/zip"})
+        assert packed.headers["content-type"] == "application/zip"
+        with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+            assert archive.namelist() == ["metadata.json"]
+            assert archive.read("metadata.json") == plain.content
+        assert len(packed.content) < len(plain.content)
+        assert packed.headers["etag"] != plain.headers["etag"]
+        accept = {"Accept": 'multipart/related; type="application/dicom+xml"'}
+        parts = [body for _, body in parts_of(client.get(path, headers=accept))]
+        accept = {"Accept": 'application/zip; type="application/dicom+xml"'}
+        packed = client.get(path, headers=accept)
+        with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+            assert archive.namelist() == [f"{each.SOPInstanceUID}.xml" for each in series]
+            assert [archive.read(name) for name in archive.namelist()] == parts
+        refused = client.get(path, headers={"Accept": 'application/zip; type="text/html"'})
+        assert refused.status_code == 406
+        searched = client.get("/dicom-web/studies", headers={"Accept": "application/zip"})
+        assert searched.status_code == 406
 
 
 def test_what_was_prepared_needs_no_object(web, make_series, path_of) -> None:

@@ -180,8 +180,8 @@ def told(client: Any, target: str, headers: dict[str, str]) -> tuple[object, ...
         name: answer.headers.get(name)
         for name in ("warning", "content-length", "content-range", "www-authenticate")
     }
-    if answer.headers.get("content-type", "").startswith("multipart"):
-        kept.pop("content-length")
+    if answer.headers.get("content-type", "").startswith(("multipart", "application/zip")):
+        kept.pop("content-length")  # boundaries, and addresses that are compressed with the rest
     kept["etag"] = "etag" in answer.headers  # it is of the stored object, which is another one
     return answer.status_code, _plain(answer), {} if "/openapi" in target else kept
 
@@ -190,7 +190,7 @@ def _plain(answer: Any) -> object:
     media_type = answer.headers.get("content-type", "").partition(";")[0]
     if media_type == "application/zip":
         with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
+            return {name: _VOLATILE.sub(b"", archive.read(name)) for name in archive.namelist()}
     text = _VOLATILE.sub(b"", answer.content)
     return json.loads(text) if media_type.endswith("json") and text else text
 

@@ -154,13 +154,28 @@ def test_pages_are_steady_and_say_that_there_is_more(web, two_studies) -> None:
     assert len(seen) == len(set(seen)) == 5
 
 
-def test_fuzzy_matching_is_said_not_to_be_done(web, two_studies) -> None:
-    """PS3.18 8.3.4.2."""
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("PatientName=joerg%20muller&fuzzymatching=true", {"P1"}),
+        ("fuzzymatching=true&PatientName=jan", {"P2"}),
+        ("fuzzymatching=false&PatientName=jan", set()),
+        ("emptyvaluematching=true&AccessionNumber=%22%22", {"P1", "P2"}),
+        ("emptyvaluematching=true&StudyDate=%22%22", set()),
+        ("emptyvaluematching=false&AccessionNumber=%22%22", set()),
+        ("ModalitiesInStudy=MR%5CCT", {"P1", "P2"}),
+        ("ModalitiesInStudy=MR%5CCT&multiplevaluematching=true", set()),
+        ("ModalitiesInStudy=CT&multiplevaluematching=true", {"P1"}),
+    ],
+)
+def test_what_extended_negotiation_is_elsewhere_are_parameters_here(
+    web, two_studies, query, found
+) -> None:
+    """PS3.18 8.3.4.2, 8.3.4.5, 8.3.4.6: and there is nothing to warn of."""
     with web.client() as client:
-        answer = client.get(f"{_ROOT}/studies?fuzzymatching=true&PatientName=Doe*")
-        assert "fuzzymatching" in answer.headers["warning"]
-        assert len(answer.json()) == 1
-        assert "warning" not in client.get(f"{_ROOT}/studies?fuzzymatching=false").headers
+        answer = client.get(f"{_ROOT}/studies?{query}")
+    assert "warning" not in answer.headers
+    assert _uids(answer.json() if answer.content else [], "PatientID") == found
 
 
 def test_xml_is_one_part_for_each_match(web, two_studies, parts_of) -> None:
@@ -204,6 +219,8 @@ def test_json_is_what_is_accepted(web, two_studies, accept, media_type) -> None:
         ("limit=1&limit=2", "*/*", 400),
         ("offset=99999999999", "*/*", 400),
         ("fuzzymatching=maybe", "*/*", 400),
+        ("emptyvaluematching=1", "*/*", 400),
+        ("multiplevaluematching=true&multiplevaluematching=true", "*/*", 400),
         ("includefield=Nothing", "*/*", 400),
         ("PatientID=a&PatientID=b", "*/*", 400),
         ("00091001=x", "*/*", 400),

@@ -23,6 +23,7 @@ from pacs_http.testing import serve_http
 _FILES = Path(pydicom.data.__file__).parent / "test_files"
 _GREY = "1.2.840.10008.5.1.4.1.1.11.1"
 _BLENDING = "1.2.840.10008.5.1.4.1.1.11.4"
+_ADVANCED_BLENDING = "1.2.840.10008.5.1.4.1.1.11.8"
 _ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 _PNG = {"Accept": "image/png"}
 _PARTS = {"Accept": "multipart/related; type=image/png"}
@@ -171,6 +172,125 @@ def test_frames_are_those_that_the_state_names(web, path_of, parts_of) -> None:
         assert "only images have frames" in frame.json()["detail"]
 
 
+def test_a_mask_is_subtracted_that_is_another_frame(web, path_of, parts_of) -> None:
+    """By each address; of frames that are asked for in any order."""
+    run = make_instance(SOPClassUID=_ENHANCED_CT)
+    still = np.arange(64, dtype="<u2").reshape(8, 8) * 100
+    run.NumberOfFrames, run.PixelData = (
+        3,
+        b"".join((still + own).astype("<u2").tobytes() for own in (0, 5, 9)),
+    )
+    mask = _item(MaskOperation="AVG_SUB", MaskFrameNumbers=1)
+    state = _state(
+        [run],
+        MaskSubtractionSequence=Sequence([mask]),
+        RecommendedViewingMode="SUB",
+        SoftcopyVOILUTSequence=_window(0, 256),
+    )
+    web.running.take_in(run, state)
+    with web.client() as client:
+        parts = parts_of(client.get(path_of(state) + "/rendered", headers=_PARTS))
+        for (_, body), left in zip(parts, (0, 5, 9), strict=True):
+            found = np.asarray(Image.open(io.BytesIO(body))).astype(int)
+            assert (abs(found - 128 - left) <= 1).all()
+        asked = _uri(run, state, frameNumber=3, contentType="image/png")
+        found = _pixels(client.get("/wado", params=asked)).astype(int)
+        assert (abs(found - 137) <= 1).all()
+
+
+def _blended(under: list[Dataset], over: list[Dataset], opacity: float = 0.5) -> Dataset:
+    """A state that has ``over`` seen upon ``under``, in red."""
+    sets = []
+    for position, images in (("UNDERLYING", under), ("SUPERIMPOSED", over)):
+        references = _state(images).ReferencedSeriesSequence
+        sets.append(
+            _item(
+                BlendingPosition=position,
+                StudyInstanceUID=str(images[0].StudyInstanceUID),
+                ReferencedSeriesSequence=references,
+                SoftcopyVOILUTSequence=_window(128, 256),
+            )
+        )
+    made = make_instance(
+        SOPClassUID=_BLENDING,
+        StudyInstanceUID=str(under[0].StudyInstanceUID),
+        BlendingSequence=Sequence(sets),
+        RelativeOpacity=opacity,
+    )
+    ramp = np.arange(256, dtype=np.uint8).tobytes()
+    for colour in ("Red", "Green", "Blue"):
+        data = ramp if colour == "Red" else bytes(256)
+        setattr(made, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, 8])
+        setattr(made, f"{colour}PaletteColorLookupTableData", data)
+    return made
+
+
+def _slice(first: Dataset | None, z: float, value: int, **attributes: Any) -> Dataset:
+    """A slice of 8 × 8 pixels of one value, in one frame of reference."""
+    more = {} if first is None else {"StudyInstanceUID": str(first.StudyInstanceUID)}
+    made = make_instance(
+        FrameOfReferenceUID="1.2.99",
+        ImagePositionPatient=[0, 0, z],
+        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+        PixelSpacing=[1, 1],
+        SliceThickness=2,
+        Rows=8,
+        Columns=8,
+        **more,
+        **attributes,
+    )
+    made.PixelData = np.full((8, 8), value, "<u2").tobytes()
+    return made
+
+
+def test_two_series_are_blended_slice_by_slice(web, path_of, parts_of) -> None:
+    """Upon each underlying slice that which lies in its plane; what is not here is told."""
+    first = _slice(None, 0, 100)
+    under = [first, _slice(first, 2, 200), _slice(first, 50, 200)]
+    over = [_slice(first, 2.5, 80), _slice(first, 0.5, 40)]
+    state = _blended(under, over)
+    web.running.take_in(*under, *over, state)
+    with web.client() as client:
+        answer = client.get(path_of(state) + "/rendered", headers=_PARTS)
+        assert answer.status_code == 200
+        pictures = [np.asarray(Image.open(io.BytesIO(body))) for _, body in parts_of(answer)]
+        seen = [picture[0, 0].tolist() for picture in pictures]
+        assert seen == [[70, 50, 50], [140, 100, 100], [200, 200, 200]]
+        etag = client.get("/wado", params=_uri(first, state)).headers["etag"]
+        assert etag
+        alone = _blended(under[:1], over)
+        gone = make_instance(StudyInstanceUID=str(first.StudyInstanceUID))
+        partly = _blended(under[:1], [*over, gone])
+        nothing = _blended([gone], over)
+        web.running.take_in(alone, partly, nothing)
+        assert _pixels(client.get(path_of(alone) + "/rendered", headers=_PNG)).shape == (8, 8, 3)
+        told = client.get(path_of(partly) + "/rendered", headers=_PNG)
+        assert "1 images" in told.headers["warning"]
+        assert client.get(path_of(nothing) + "/rendered").status_code == 404
+
+
+def test_what_cannot_be_laid_upon_each_other_is_406(web, path_of) -> None:
+    """Another frame of reference, oblique planes, images that lie nowhere."""
+    first = _slice(None, 0, 100)
+    elsewhere = _slice(first, 0, 40)
+    elsewhere.FrameOfReferenceUID = "1.2.98"
+    oblique = _slice(first, 0, 40)
+    oblique.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+    nowhere = make_instance(StudyInstanceUID=str(first.StudyInstanceUID))
+    states = [
+        (_blended([first], [elsewhere]), "frames of reference"),
+        (_blended([first], [oblique]), "oblique"),
+        (_blended([first], [nowhere]), "where it lies"),
+        (_blended([nowhere], [first]), "where it lies"),
+    ]
+    web.running.take_in(first, elsewhere, oblique, nowhere, *(state for state, _ in states))
+    with web.client() as client:
+        for state, reason in states:
+            answer = client.get(path_of(state) + "/rendered")
+            assert answer.status_code == 406, reason
+            assert reason in answer.json()["detail"]
+
+
 def test_a_picture_by_a_state_is_known_again(web, ct, turned, path_of) -> None:
     """Until the image or the state is another one."""
     path = path_of(turned) + "/rendered"
@@ -228,7 +348,7 @@ def test_a_state_shows_nobody_what_he_may_not_see(pacs_archive, path_of) -> None
 
 def test_what_would_be_another_picture_is_refused(web, ct, path_of) -> None:
     """501 for kinds that are not rendered, 406 for what cannot be drawn, each with the reason."""
-    blending = _state([ct], _BLENDING)
+    blending = _state([ct], _ADVANCED_BLENDING)
     masked = _state([ct], MaskSubtractionSequence=Sequence([_item(MaskOperation="AVG_SUB")]))
     odd = _state([ct], ImageRotation=45)
     empty = make_instance(SOPClassUID=_GREY)
@@ -236,7 +356,7 @@ def test_what_would_be_another_picture_is_refused(web, ct, path_of) -> None:
     with web.client() as client:
         for state, status, reason in (
             (blending, 501, "Blending"),
-            (masked, 501, "mask"),
+            (masked, 406, "no frames are named"),
             (odd, 406, "Image Rotation is 45"),
             (empty, 406, "refers to no image"),
         ):

@@ -213,6 +213,9 @@ def test_a_search_pages_and_says_what_is_left(web, worklist) -> None:
     assert keys.ScheduledStationNameCodeSequence[0].CodeValue == "CT1"
     assert _ask(web, "GET", "", params={"offset": "3"}).status_code == 204
     assert _ask(web, "GET", "", params={"Nonsense": "1"}).status_code == 400
+    unsupported = {"fuzzymatching": "true", "emptyvaluematching": "true"}
+    warned = _ask(web, "GET", "", params=unsupported).headers["warning"]
+    assert all(f"The {name} parameter is not supported" in warned for name in unsupported)
 
 
 def test_subscriptions_are_made_ended_and_suspended(web, worklist) -> None:

@@ -101,15 +101,36 @@ def test_an_identifier_that_does_not_fit_the_model_is_refused(filled, wanted):
     [
         (b"\1", b"\1"),
         (b"\0\1", b"\0\1"),
-        (b"\1\1\1\1\1", b"\1\1\0\0\0"),
-        (b"\1" * 9, b"\1\1\0\0\0"),
+        (b"\1\1\1\1\1", b"\1\1\1\0\0"),
+        (b"\1" * 9, b"\1\1\1\0\0\1\1"),
     ],
 )
 def test_extended_negotiation_is_answered_truthfully(filled, proposed, agreed):
-    """Fuzzy names, time zones and multi-frame conversion are never agreed to (PS3.4 C.5.2)."""
+    """Time zones and multi-frame conversion are never agreed to (PS3.4 C.5.2)."""
     with filled.association(STUDY_ROOT, extended={STUDY_ROOT: proposed}) as association:
         (item,) = association.acceptor.sop_class_extended.items()
     assert item == (STUDY_ROOT, agreed)
+
+
+@pytest.mark.parametrize(
+    ("byte", "wanted", "found"),
+    [
+        (3, {"PatientName": "b a"}, ["1.2.2"]),
+        (6, {"StudyDescription": '""', "PatientID": "P2"}, ["1.2.2"]),
+        (7, {"ModalitiesInStudy": "CT\\SR"}, ["1.2.1"]),
+    ],
+)
+def test_matching_is_extended_by_what_was_negotiated(filled, byte, wanted, found):
+    """Fuzzy names, empty values, multiple values (PS3.4 Table C.5-1); else by the baseline."""
+    wanted = {"QueryRetrieveLevel": "STUDY", "StudyInstanceUID": "", **wanted}
+    proposed = bytes(number == byte for number in range(1, byte + 1))
+    answers = []
+    for extended in ({STUDY_ROOT: proposed}, None):
+        with filled.association(STUDY_ROOT, extended=extended) as association:
+            identifiers, _ = find(association, STUDY_ROOT, **wanted)
+        answers.append(sorted(i.StudyInstanceUID for i in identifiers))
+    assert answers[0] == found
+    assert answers[1] != found
 
 
 def test_relational_queries_need_their_negotiation(filled):

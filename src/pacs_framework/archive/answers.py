@@ -136,7 +136,9 @@ class Answers:
     def read_header(self, candidate: Candidate) -> None:
         """Add the keys that only the stored header answers, empty where it cannot be read."""
         plan = self._plan
-        stored = self._read(candidate.first_instance) if plan.header else Dataset()
+        if not plan.header:
+            return
+        stored = self._read(candidate.first_instance)
         for tag in plan.header:
             asked = plan.identifier[tag]
             if asked.tag.is_private and not self._same_creator(stored, asked.tag):

@@ -9,25 +9,31 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydicom.valuerep import VR
 
 from pacs_framework.archive.query_keys import KeyPlan, ValueColumn
 from pacs_framework.dicom.matching import (
+    LITERAL,
     Bounds,
+    MatchingRules,
     date_bounds,
     has_wildcard,
+    is_empty_value_key,
     literal_prefix,
     normalise_date,
     normalise_person_name,
     values_of,
 )
+from pacs_framework.dicom.name_words import APOSTROPHE, words_of_key
 from pacs_framework.index.conditions import (
     Between,
+    Blank,
     Condition,
     Contains,
+    ContainsWord,
     OneOf,
     OtherGroups,
     StartsWith,
@@ -44,6 +50,7 @@ __all__ = ["Alternatives", "combine", "narrow", "one_of"]
 _VALUES_AT_ONCE = 500
 _LITERAL_VRS = frozenset({VR.UI})
 _WILDCARD_VRS = frozenset({VR.AE, VR.CS, VR.LO, VR.LT, VR.SH, VR.ST, VR.UC, VR.UR, VR.UT})
+_LONGEST_WORD = 64  # characters of a pattern: databases refuse very long ones
 _AFTER_ANY_TIME = "99"  # sorts behind each time of the day
 _NOT_PLAIN = re.compile(r"(?:[^a-z0-9]|ss)+")  # ß is ss when case is ignored
 
@@ -51,14 +58,14 @@ Alternatives = list[list[Condition]]
 """What one key lets through: any of these, each of them all of its conditions."""
 
 
-def narrow(plan: KeyPlan) -> Sequence[Sequence[Condition]]:
+def narrow(plan: KeyPlan, rules: MatchingRules = LITERAL) -> Sequence[Sequence[Condition]]:
     """The conditions of a plan as alternatives: their results, one after the other, hold every
     match once.
     """
     sources = dict(plan.own)
     sources.update({tag: s for tag, (level, s) in plan.lists.items() if level == plan.level})
     choices = [
-        _alternatives(source, plan.identifier[tag])
+        _alternatives(source, plan.identifier[tag], rules, own=tag in plan.own)
         for tag, source in sources.items()
         if tag in plan.matched
     ]
@@ -79,15 +86,23 @@ def one_of(column: Column[Any], values: Sequence[str]) -> Alternatives:
     ]
 
 
-def _alternatives(source: ValueColumn, element: DataElement) -> Alternatives:
-    """What one key allows: alternatives of no, one or more conditions each."""
+def _alternatives(
+    source: ValueColumn, element: DataElement, rules: MatchingRules, *, own: bool
+) -> Alternatives:
+    """What one key allows: alternatives of no, one or more conditions each.
+
+    ``own``: the column is that of the entity, and not one below it.
+    """
+    if rules.empty_values and is_empty_value_key(element):
+        return [[Blank(column=source.column)]] if own else [[]]
     values = [bindable(value) for value in values_of(element)]
     if source.vr in _LITERAL_VRS:
         return one_of(source.column, values)
     if source.vr == VR.DA and len(values) == 1:
         return [_date(source, values[0])]
     if source.vr == VR.PN and len(values) == 1:
-        return _person_name(source, values[0])
+        words = words_of_key(values[0]) if rules.fuzzy_names else None
+        return _words(source, words) if words else _person_name(source, values[0])
     if source.vr in _WILDCARD_VRS:
         return _text(source, values)
     return [[]]
@@ -144,6 +159,17 @@ def _person_name(source: ValueColumn, value: str) -> Alternatives:
         return [[first]]
     pattern = f"%={_escaped(prefix)}%"
     return [[first], [OtherGroups(column=column, prefix=prefix, pattern=pattern)]]
+
+
+def _words(source: ValueColumn, words: Sequence[Collection[str]]) -> Alternatives:
+    """All words of a name, each in one of its spellings, anywhere."""
+    cut = ({spelling[:_LONGEST_WORD] for spelling in word} for word in words)
+    return [
+        [
+            ContainsWord(column=source.column, spellings=tuple(sorted(word)), ignored=APOSTROPHE)
+            for word in cut
+        ]
+    ]
 
 
 def _any_person_name(column: Column[Any], value: str) -> list[Condition]:

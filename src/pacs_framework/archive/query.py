@@ -19,7 +19,7 @@ from pacs_framework.archive.header_memory import HeaderMemory
 from pacs_framework.archive.narrowing import narrow
 from pacs_framework.archive.query_keys import KeyPlan, Root, check_unique_keys, plan_keys
 from pacs_framework.dicom.charset import encode_identifier_charset
-from pacs_framework.dicom.matching import Matcher
+from pacs_framework.dicom.matching import LITERAL, Matcher, MatchingRules
 from pacs_framework.index.queries import pages
 from pacs_framework.index.reaching import conditions_of
 
@@ -80,7 +80,7 @@ class QueryService:
         identifier: Dataset,
         *,
         relational: bool = False,
-        combined_datetime: bool = False,
+        rules: MatchingRules = LITERAL,
         limit: int | None = None,
         cancelled: Callable[[], bool] = _never,
         retrieve_aet: str = "",
@@ -90,19 +90,17 @@ class QueryService:
 
         An answer holds each key that was asked for, empty where nothing is known, and the Specific
         Character Set that carries it: that of the identifier if it can. ``relational`` lifts the
-        rule that unique keys above the level have a value; ``combined_datetime`` reads a date and
-        its time as one point (PS3.4 C.2.2.2.5). ``limit`` ends after so many answers. ``cancelled``
-        is asked again and again; true ends the answers. ``retrieve_aet`` is answered as Retrieve
-        AE Title (0008,0054). ``within`` is a reach beyond which there is nothing to answer.
+        rule that unique keys above the level have a value; ``rules`` are those of matching that
+        were agreed on. ``limit`` ends after so many answers. ``cancelled`` is asked again and
+        again; true ends the answers. ``retrieve_aet`` is answered as Retrieve AE Title
+        (0008,0054). ``within`` is a reach beyond which there is nothing to answer.
 
         Raises `QueryError` at once, `IndexUnavailable` and `StorageError` while iterating.
         """
         check_unique_keys(identifier, level, root, relational=relational)
         plan = plan_keys(identifier, level)
         answers = Answers(self._database, self._headers, plan, within)
-        search = _Search(
-            self._database, plan, answers, combined_datetime=combined_datetime, within=within
-        )
+        search = _Search(self._database, plan, answers, rules=rules, within=within)
         character_set = identifier.get("SpecificCharacterSet")
         found = (
             _in_character_set(answers.finish(candidate, retrieve_aet), character_set)
@@ -124,13 +122,13 @@ class _Search:
         plan: KeyPlan,
         answers: Answers,
         *,
-        combined_datetime: bool,
+        rules: MatchingRules,
         within: Reach | None,
     ) -> None:
         self._database = database
         self._plan = plan
         self._answers = answers
-        self._combined = combined_datetime
+        self._rules = rules
         self._bounds = conditions_of(within)
         self._by_row = self._matcher(plan.own)
         self._by_more = self._matcher({*plan.lists, *plan.counts, *plan.header})
@@ -143,11 +141,11 @@ class _Search:
         keys = Dataset()
         for tag in sorted(held_to):
             keys[tag] = self._plan.identifier[tag]
-        return Matcher(keys, combined_datetime=self._combined)
+        return Matcher(keys, self._rules)
 
     def matches(self, cancelled: Callable[[], bool]) -> Iterator[Candidate]:
         columns = self._answers.columns
-        for keys in narrow(self._plan):
+        for keys in narrow(self._plan, self._rules):
             conditions = [*keys, *self._bounds]
             for rows in pages(self._database, self._plan.level, conditions, columns):
                 for start in range(0, len(rows), _AT_ONCE):

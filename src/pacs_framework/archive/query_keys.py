@@ -5,8 +5,10 @@ PS3.4 C.4.1 (C-FIND), C.4.2.2 (retrieval) and C.6 (the information models).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from pydicom.datadict import keyword_for_tag
@@ -74,6 +76,7 @@ _ABOUT_THE_ANSWER = frozenset({"QueryRetrieveLevel", "RetrieveAETitle", "Instanc
 _NEVER_MATCHED = frozenset({"TimezoneOffsetFromUTC"})  # says how to read the identifier's times
 _BULK_VRS = frozenset({VR.OB, VR.OD, VR.OF, VR.OL, VR.OV, VR.OW, VR.UN})
 _BULK_GROUPS = frozenset({0x5400, 0x7FE0})
+_CHARACTER_SET = 0x00080005
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,25 +189,93 @@ def plan_keys(identifier: Dataset, level: Level) -> KeyPlan:
 
 
 def _place(plan: KeyPlan, element: DataElement) -> None:
-    """Find the source of one key, and note whether it is to be matched."""
-    keyword = keyword_for_tag(element.tag)
-    if keyword == "SpecificCharacterSet":
+    """Note the source of one key, and whether it is to be matched."""
+    if element.tag == _CHARACTER_SET:
         return  # belongs to the encoding; the answer has one of its own
-    if keyword in _COLUMNS:
-        _place_column(plan, element, keyword)
-    elif keyword in _STUDY_LISTS and _depth(plan.level) >= _depth(Level.STUDY):
-        plan.lists[element.tag] = (Level.STUDY, _STUDY_LISTS[keyword])
-    elif keyword in COUNTS and _depth(COUNTS[keyword][0]) <= _depth(plan.level):
-        plan.counts[element.tag] = keyword
-    elif element.tag.is_private_creator or keyword in _ABOUT_THE_ANSWER:
-        plan.echoed.add(element.tag)
-    elif _in_no_header(element, keyword) or _without_creator(plan.identifier, element):
-        plan.unsupported.add(element.tag)
-    else:
-        plan.header.add(element.tag)
+    keyword, put = _placement(plan.level)(int(element.tag))
+    put(plan, element)
     unheeded = element.tag in plan.unsupported or element.tag in plan.echoed
     if not unheeded and keyword not in _NEVER_MATCHED:
         _match(plan, element)
+
+
+_Put = Callable[[KeyPlan, "DataElement"], None]
+
+
+@cache
+def _placement(level: Level) -> Callable[[int], tuple[str, _Put]]:
+    """Tag → its keyword, and what notes where it is answered in a query at ``level``.
+
+    The same few keys come with every query, so what was found is remembered; tags come from peers,
+    so there is an end to that.
+    """
+
+    @lru_cache(maxsize=2048)
+    def placed(tag: int) -> tuple[str, _Put]:
+        keyword = keyword_for_tag(tag)
+        return keyword, _source_of(tag, keyword, level)
+
+    return placed
+
+
+def _source_of(tag: int, keyword: str, level: Level) -> _Put:
+    if keyword in _COLUMNS:
+        return _of_column(keyword, level)
+    if keyword in _STUDY_LISTS and _depth(level) >= _depth(Level.STUDY):
+        return partial(_put_list, Level.STUDY, _STUDY_LISTS[keyword])
+    if keyword in COUNTS and _depth(COUNTS[keyword][0]) <= _depth(level):
+        return partial(_put_count, keyword)
+    if BaseTag(tag).is_private_creator or keyword in _ABOUT_THE_ANSWER:
+        return _put_echoed
+    if keyword in COUNTS or keyword in _STUDY_LISTS or tag >> 16 in _BULK_GROUPS:
+        return _put_unsupported  # computed elsewhere, or bulk data
+    return _put_header
+
+
+def _of_column(keyword: str, level: Level) -> _Put:
+    """A column at or above the level is the entity's; one below gives a list of values."""
+    source = _COLUMNS[keyword]
+    if _depth(_LEVEL_OF_TABLE[source.column.table.name]) <= _depth(level):
+        return partial(_put_own, source)
+    return partial(_put_uids if keyword in _UNIQUE else _put_list, level, source)
+
+
+def _put_own(source: ValueColumn, plan: KeyPlan, element: DataElement) -> None:
+    plan.own[element.tag] = source
+
+
+def _put_list(level: Level, source: ValueColumn, plan: KeyPlan, element: DataElement) -> None:
+    plan.lists[element.tag] = (level, source)
+
+
+def _put_uids(level: Level, source: ValueColumn, plan: KeyPlan, element: DataElement) -> None:
+    """All UIDs below an entity could be very many, and any one of them would mislead."""
+    wanted = values_of(element)
+    if not wanted:
+        _put_unsupported(plan, element)
+        return
+    _put_list(level, source, plan, element)
+    plan.only[element.tag] = [bindable(value) for value in wanted]
+
+
+def _put_count(keyword: str, plan: KeyPlan, element: DataElement) -> None:
+    plan.counts[element.tag] = keyword
+
+
+def _put_echoed(plan: KeyPlan, element: DataElement) -> None:
+    plan.echoed.add(element.tag)
+
+
+def _put_unsupported(plan: KeyPlan, element: DataElement) -> None:
+    plan.unsupported.add(element.tag)
+
+
+def _put_header(plan: KeyPlan, element: DataElement) -> None:
+    """For what stored headers hold and can be understood."""
+    if element.VR in _BULK_VRS or _without_creator(plan.identifier, element):
+        _put_unsupported(plan, element)
+    else:
+        plan.header.add(element.tag)
 
 
 def _match(plan: KeyPlan, element: DataElement) -> None:
@@ -212,29 +283,9 @@ def _match(plan: KeyPlan, element: DataElement) -> None:
         plan.matched.add(element.tag)
 
 
-def _in_no_header(element: DataElement, keyword: str) -> bool:
-    """Whether no stored header answers this: computed elsewhere, or bulk data."""
-    computed = keyword in COUNTS or keyword in _STUDY_LISTS
-    return computed or element.VR in _BULK_VRS or element.tag.group in _BULK_GROUPS
-
-
 def _without_creator(identifier: Dataset, element: DataElement) -> bool:
     """Whether a private key names no creator, so that nothing tells what it means."""
     return element.tag.is_private and not creator_of(identifier, element.tag)
-
-
-def _place_column(plan: KeyPlan, element: DataElement, keyword: str) -> None:
-    """A column at or above the level is the entity's; one below gives a list of values."""
-    source = _COLUMNS[keyword]
-    if _depth(_LEVEL_OF_TABLE[source.column.table.name]) <= _depth(plan.level):
-        plan.own[element.tag] = source
-    elif keyword in _UNIQUE and not values_of(element):
-        # All UIDs below the entity could be very many, and any one of them would mislead.
-        plan.unsupported.add(element.tag)
-    else:
-        plan.lists[element.tag] = (plan.level, source)
-        if keyword in _UNIQUE:
-            plan.only[element.tag] = [bindable(value) for value in values_of(element)]
 
 
 def _depth(level: Level) -> int:

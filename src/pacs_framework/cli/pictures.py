@@ -21,19 +21,20 @@ from pacs_framework.rendering.frames import StoredFrame, wanted_frames
 from pacs_framework.rendering.opening import open_image
 from pacs_framework.rendering.picture import Picture, PictureFormat
 from pacs_framework.rendering.presentation.drawing import draw_by_state
+from pacs_framework.rendering.presentation.other_frames import OtherFrames
 from pacs_framework.rendering.presentation.references import SeenFrame
 from pacs_framework.rendering.presentation.state import PresentationState, open_state
 from pacs_framework.rendering.voi import Window
 
 __all__ = ["Artist", "Drawing", "View", "by_state", "by_view", "window_of"]
 
-Drawing = Callable[[StoredFrame, Dataset, int], Picture]
-"""A picture of a frame, by its header and its number."""
+Drawing = Callable[[StoredFrame, Dataset, int, OtherFrames], Picture]
+"""A picture of a frame, by its header, its number, and other frames of its image."""
 
 
 def by_view(view: View) -> Drawing:
     """As the header says, and the user."""
-    return partial(draw, view=view)
+    return lambda frame, header, number, _: draw(frame, header, number, view)
 
 
 def by_state(path: Path, size: tuple[int, int] | None, context: click.Context) -> Drawing:
@@ -50,6 +51,7 @@ def _drawn_by_state(
     frame: StoredFrame,
     header: Dataset,
     number: int,
+    others: OtherFrames,
     *,
     state: PresentationState,
     size: tuple[int, int] | None,
@@ -57,7 +59,8 @@ def _drawn_by_state(
     uid = text_of(header, "SOPInstanceUID")
     if not state.is_for(uid, number):
         raise UnreadableInstance(f"the presentation state is not for frame {number} of this image")
-    return draw_by_state(frame, header, SeenFrame(uid, number), state, size)
+    seen = SeenFrame(uid, number)
+    return draw_by_state(frame, header, seen, state, size, others=others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +99,21 @@ class Artist:
         with task.source.open("rb") as reader:
             image = open_image(reader, self._decoder, self._threads)
             total = image.number_of_frames
+            others = OtherFrames(partial(self._frames, task.source))
 
             def drawn(numbered: tuple[int, StoredFrame]) -> _Drawn:
-                picture = self._drawing(numbered[1], image.header, numbered[0])
+                picture = self._drawing(numbered[1], image.header, numbered[0], others)
                 data = picture.encoded(self._form, quality=self._quality)
                 return _Drawn(numbered[0], picture, data)
 
             frames = image.frames(wanted_frames(frame, total))
             for each in self._threads.map(drawn, frames):
                 yield self._write(task, each, total if frame is None else 1)
+
+    def _frames(self, path: Path, wanted: range) -> Iterator[tuple[int, StoredFrame]]:
+        """Frames of a file, read anew."""
+        with path.open("rb") as reader:
+            yield from open_image(reader, self._decoder).frames(wanted)
 
     def _write(self, task: FileTask, drawn: _Drawn, total: int) -> NewFile:
         """Only where there are several pictures of a file does each get its number."""

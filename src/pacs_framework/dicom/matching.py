@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pydicom import DataElement, Dataset
-from pydicom.datadict import keyword_for_tag, tag_for_keyword
+from pydicom.datadict import dictionary_has_tag, dictionary_VM, keyword_for_tag, tag_for_keyword
 from pydicom.errors import BytesLengthException
 
 from pacs_framework.dicom.moments import (
@@ -31,16 +31,20 @@ from pacs_framework.dicom.moments import (
     normalise_time,
     time_bounds,
 )
+from pacs_framework.dicom.name_words import fuzzy_name_matcher
 from pacs_framework.dicom.person_names import normalise_person_name, person_name_matcher
 from pacs_framework.dicom.wildcards import compile_wildcard, has_wildcard, literal_prefix
 
 __all__ = [
     "EMPTY_VALUE_KEY",
+    "LITERAL",
     "Bounds",
     "Matcher",
+    "MatchingRules",
     "date_bounds",
     "datetime_bounds",
     "has_wildcard",
+    "is_empty_value_key",
     "literal_prefix",
     "matches_value",
     "normalise_date",
@@ -55,6 +59,12 @@ ValueTest: TypeAlias = Callable[[str], bool]
 
 EMPTY_VALUE_KEY = '""'
 """A key of two quotation marks asks for absent or empty attributes, where that was negotiated."""
+
+# PS3.4 C.2.2.2.7 and C.2.2.2.8 list them.
+_EMPTY_VALUE_VRS = frozenset(
+    {"AE", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UR", "UT"}
+)
+_MULTIPLE_VALUE_VRS = frozenset({"AE", "AS", "AT", "CS", "LO", "PN", "SH", "UC"})
 
 # Attributes that say how to read an identifier; they are never matched (PS3.4 C.2.2.2, C.4.1.1.3).
 _NOT_KEYS = frozenset(
@@ -77,33 +87,31 @@ def _case(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rules:
-    """The options of a `Matcher`, handed down into sequences."""
+class MatchingRules:
+    """What is agreed on besides the baseline, as by extended negotiation (PS3.4 C.5.1.1).
 
-    combined_datetime: bool
-    ignore_case: bool
-    empty_values: bool
+    ``combined_datetime``: a date key and its time key together name one range of moments
+    (C.2.2.2.5.4). ``fuzzy_names``: person names match by their words (`name_words`).
+    ``empty_values``: a key ``""`` matches absent and empty attributes (C.2.2.2.7).
+    ``multiple_values``: where an attribute may have several values, each one of the key has to
+    match (C.2.2.2.8). ``ignore_case``: also in VRs other than PN, against the standard.
+    """
+
+    combined_datetime: bool = False
+    fuzzy_names: bool = False
+    empty_values: bool = False
+    multiple_values: bool = False
+    ignore_case: bool = False
+
+
+LITERAL = MatchingRules()
+"""The baseline, where nothing is agreed on."""
 
 
 class Matcher:
-    """Says which data sets match an identifier.
+    """Says which data sets match an identifier, by what was agreed on."""
 
-    ``combined_datetime``: a date key and its time key together name one range of moments, as
-    extended negotiation may agree (PS3.4 C.2.2.2.5.4). ``ignore_case``: also in VRs other than PN,
-    against the standard. ``empty_values``: a key ``""`` matches absent and empty attributes.
-    """
-
-    def __init__(
-        self,
-        identifier: Dataset,
-        *,
-        combined_datetime: bool = False,
-        ignore_case: bool = False,
-        empty_values: bool = False,
-    ) -> None:
-        rules = _Rules(
-            combined_datetime=combined_datetime, ignore_case=ignore_case, empty_values=empty_values
-        )
+    def __init__(self, identifier: Dataset, rules: MatchingRules = LITERAL) -> None:
         self._tests = list(_tests(identifier, rules))
 
     @property
@@ -119,7 +127,7 @@ class Matcher:
 _Test: TypeAlias = Callable[[Dataset], bool]
 
 
-def _tests(identifier: Dataset, rules: _Rules) -> Iterator[_Test]:
+def _tests(identifier: Dataset, rules: MatchingRules) -> Iterator[_Test]:
     """One test for each key that is not universal."""
     combined: set[int] = set()
     if rules.combined_datetime:
@@ -134,35 +142,46 @@ def _tests(identifier: Dataset, rules: _Rules) -> Iterator[_Test]:
             yield test
 
 
-def _element_test(element: DataElement, rules: _Rules) -> _Test | None:
+def _element_test(element: DataElement, rules: MatchingRules) -> _Test | None:
     """The test of one key; None when it is universal (PS3.4 C.2.2.2.3)."""
     tag = int(element.tag)
     if element.VR == "SQ":
         return _sequence_test(tag, element.value or (), rules)
-    keys = values_of(element)
-    if rules.empty_values and keys == [EMPTY_VALUE_KEY]:
+    if rules.empty_values and is_empty_value_key(element):
         return lambda candidate: not values_of(_found(candidate, tag))
-    if not keys or ("*" in keys and element.VR in _WILDCARD_VRS | {"PN"}):
+    keys = values_of(element)
+    every = rules.multiple_values and _may_have_several(element)
+    if "*" in keys and element.VR in _WILDCARD_VRS | {"PN"}:
+        keys = [key for key in keys if key != "*"] if every else []
+    if not keys:
         return None
     tests = [_value_test(str(element.VR), key, rules) for key in keys]
+    together = all if every else any
 
     def matches(candidate: Dataset) -> bool:
-        return any(test(value) for value in values_of(_found(candidate, tag)) for test in tests)
+        values = values_of(_found(candidate, tag))
+        return together(any(map(test, values)) for test in tests)
 
     return matches
 
 
-def _sequence_test(tag: int, items: Iterable[Dataset], rules: _Rules) -> _Test | None:
+def is_empty_value_key(element: DataElement) -> bool:
+    """Whether a key asks for empty attributes, where that is agreed on (PS3.4 C.2.2.2.7)."""
+    return element.VR in _EMPTY_VALUE_VRS and values_of(element) == [EMPTY_VALUE_KEY]
+
+
+def _may_have_several(key: DataElement) -> bool:
+    """Whether Multiple Value Matching is for this attribute: by its VR and its multiplicity."""
+    return (
+        key.VR in _MULTIPLE_VALUE_VRS
+        and dictionary_has_tag(key.tag)
+        and dictionary_VM(key.tag) != "1"
+    )
+
+
+def _sequence_test(tag: int, items: Iterable[Dataset], rules: MatchingRules) -> _Test | None:
     """Sequence matching (PS3.4 C.2.2.2.6): any item of the candidate matches any of the key's."""
-    matchers = [
-        Matcher(
-            item,
-            combined_datetime=rules.combined_datetime,
-            ignore_case=rules.ignore_case,
-            empty_values=rules.empty_values,
-        )
-        for item in items
-    ]
+    matchers = [Matcher(item, rules) for item in items]
     if any(matcher.universal for matcher in matchers) or not matchers:
         return None
 
@@ -195,14 +214,13 @@ def values_of(element: DataElement | None) -> list[str]:
 
 def matches_value(vr: str, key: str, value: str) -> bool:
     """Whether one value of an attribute matches one key that is not empty, by its VR."""
-    rules = _Rules(combined_datetime=False, ignore_case=False, empty_values=False)
-    return _value_test(vr, key, rules)(value)
+    return _value_test(vr, key, LITERAL)(value)
 
 
-def _value_test(vr: str, key: str, rules: _Rules) -> ValueTest:
+def _value_test(vr: str, key: str, rules: MatchingRules) -> ValueTest:
     """The test of one value of a key (PS3.4 C.2.2.2.1, C.2.2.2.4, C.2.2.2.5)."""
     if vr == "PN":
-        return person_name_matcher(key)
+        return fuzzy_name_matcher(key) if rules.fuzzy_names else person_name_matcher(key)
     if vr in _MOMENT_TESTS:
         return _MOMENT_TESTS[vr](key)
     if vr in _NUMBER_VRS:

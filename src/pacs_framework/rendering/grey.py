@@ -56,10 +56,19 @@ class GreyPipeline:
         ]
         return np.concatenate(bands), voi
 
+    def draw_measured(self, values: Array) -> tuple[Array, VoiTransform]:
+        """As `draw`, of ``values`` that the modality transform has made already."""
+        if self.layout.floating:
+            values = np.nan_to_num(values)
+        voi = self.voi or Span(float(values.min()), float(values.max()))
+        return self._levels(voi.shares(values)), voi
+
     def _greys(self, values: Array, voi: VoiTransform) -> Array:
         if self.layout.floating:
             values = np.nan_to_num(values, nan=-np.inf)  # what is no number is below all others
-        shares = voi.shares(self._measured(values))
+        return self._levels(voi.shares(self._measured(values)))
+
+    def _levels(self, shares: Array) -> Array:
         if self.presentation is not None:
             return self.presentation(shares)
         if self.inverted:

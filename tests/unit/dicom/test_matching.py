@@ -10,6 +10,7 @@ from pydicom.sequence import Sequence
 
 from pacs_framework.dicom.matching import (
     Matcher,
+    MatchingRules,
     date_bounds,
     datetime_bounds,
     has_wildcard,
@@ -45,7 +46,7 @@ def ds(**values):
 
 
 def matches(key, candidate, **options):
-    return Matcher(ds(**key), **options).matches(ds(**candidate))
+    return Matcher(ds(**key), MatchingRules(**options)).matches(ds(**candidate))
 
 
 # --- single value, universal, lists ---------------------------------------------------------
@@ -488,3 +489,92 @@ def test_sequences_in_sequences_are_matched():
 
     assert matches(nested("T-1*"), nested("T-12"))
     assert not matches(nested("T-1*"), nested("T-2"))
+
+
+# --- what extended negotiation adds ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("jane doe", "Doe^Jane", True),
+        ("Doe^Jane", "Doe^Jane^Mary", True),
+        ("mary", "Doe^Jane^Mary", True),
+        ("ja d", "Doe^Jane", True),
+        ("jane roe", "Doe^Jane", False),
+        ("ane", "Doe^Jane", False),
+        ("muller", "Müller^Jörg", True),
+        ("Mueller^Joerg", "Müller^Jörg", True),
+        ("Müller", "MUELLER^JOERG", True),
+        ("Müller", "MULLER^JORG", True),
+        ("meyer", "Maier", False),
+        ("oneil", "O'Neil^X", True),
+        ("o\u2019neil", "O'Neil^X", True),
+        ("Lopez", "García-López^Ana", True),
+        ("soren", "Sørensen^Bo", True),
+        ("lodz", "Łódź", True),
+        ("strasse", "Straße", True),
+        ("tarou", "Yamada^Tarou=山田^太郎=やまだ^たろう", True),
+        ("太郎 山田", "Yamada^Tarou=山田^太郎=やまだ^たろう", True),
+        ("か", "が", False),
+        ("doe*^j*", "Doe^Jane", True),
+        ("*oe", "Doe^Jane", False),  # a wild card inside: by the rules of wild cards
+        ("d?e^jane", "Doe^Jane", True),
+        ("-", "-", True),
+    ],
+)
+def test_fuzzy_names_match_by_the_beginnings_of_words(key, value, expected):
+    """PS3.4 C.2.2.2.1: in any order, without case, accents and punctuation."""
+    found = matches({"PatientName": key}, {"PatientName": value}, fuzzy_names=True)
+    assert found is expected
+
+
+def test_fuzzy_matching_is_for_names_alone():
+    assert not matches({"PatientID": "jane doe"}, {"PatientID": "doe jane"}, fuzzy_names=True)
+
+
+@pytest.mark.parametrize("keyword", ["PatientID", "PatientName", "StudyDate", "Modality"])
+def test_two_quotation_marks_ask_for_what_is_empty_where_it_is_agreed(keyword):
+    """PS3.4 C.2.2.2.7; without negotiation they are a value like any other."""
+    key = {keyword: '""'}
+    assert matches(key, {}, empty_values=True)
+    assert matches(key, {keyword: ""}, empty_values=True)
+    assert not matches(key, {keyword: "20010203"}, empty_values=True)
+    assert not matches(key, {})
+    assert matches(key, {keyword: '""'})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("CT\\PT", "CT\\PT", True),
+        ("CT\\PT", "PT\\SR\\CT", True),
+        ("CT\\PT", "CT", False),
+        ("CT\\PT", "CT\\MR", False),
+        ("CT", "PT\\CT", True),
+        ("CT\\*", "CT", True),
+        ("CT\\*", "MR", False),
+    ],
+)
+def test_every_value_of_a_key_has_to_match_where_it_is_agreed(key, value, expected):
+    """PS3.4 C.2.2.2.8: a logical AND."""
+    asked = {"ModalitiesInStudy": key.split("\\")}
+    held = {"ModalitiesInStudy": value.split("\\")}
+    assert matches(asked, held, multiple_values=True) is expected
+
+
+def test_multiple_value_matching_is_for_attributes_that_may_have_several():
+    """A list in one that has a single value could never match."""
+    key = {"Modality": ["CT", "MR"]}
+    assert matches(key, {"Modality": "MR"}, multiple_values=True)
+    assert matches(
+        {"SOPInstanceUID": ["1.2", "1.3"]}, {"SOPInstanceUID": "1.3"}, multiple_values=True
+    )
+
+
+def test_what_is_agreed_holds_inside_of_sequences():
+    step = ds(ScheduledPerformingPhysicianName="jane doe", ScheduledProcedureStepID='""')
+    held = ds(ScheduledPerformingPhysicianName="Doe^Jane")
+    key, candidate = ({"ScheduledProcedureStepSequence": [item]} for item in (step, held))
+    assert matches(key, candidate, fuzzy_names=True, empty_values=True)
+    assert not matches(key, candidate, empty_values=True)

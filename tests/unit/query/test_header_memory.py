@@ -52,6 +52,24 @@ def test_an_instance_that_takes_the_place_of_another_is_told(open_archive, tmp_p
         assert _series(made, "ProtocolName").ProtocolName == "three"
 
 
+def test_of_several_senders_the_first_by_name_speaks_for_a_series(empty):
+    """And of one sender the instance that came first, however many came behind it."""
+    empty.store(empty.instance("1.1.1", ProtocolName="B first"), sender="SENDER_B")
+    assert _series(empty, "ProtocolName").ProtocolName == "B first"
+    for number in (2, 3):
+        empty.store(empty.instance(f"1.1.{number}", ProtocolName=f"A {number}"), sender="SENDER_A")
+    assert _series(empty, "ProtocolName").ProtocolName == "A 2"
+
+
+def test_each_series_of_a_page_has_its_own(empty):
+    for series in (1, 2, 3):
+        for number in (1, 2):
+            name = f"{series}-{number}"
+            empty.store(empty.instance(f"1.{series}.{number}", ProtocolName=name))
+    found = empty.values(Level.SERIES, "ProtocolName", StudyInstanceUID="1.2.1")
+    assert found == ["1-1", "2-1", "3-1"]
+
+
 def test_a_correction_holds_at_once_and_the_last_one(empty):
     """What is remembered is what is stored; what was corrected comes on top, each time."""
     empty.store(empty.instance("1.1.1", EthnicGroup="stored"))

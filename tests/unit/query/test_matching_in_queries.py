@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pacs_framework.dicom.attributes import Level
+from pacs_framework.dicom.matching import MatchingRules
 
 ALL = [f"1.2.{study}" for study in range(1, 8)]
 
@@ -140,7 +141,7 @@ def test_combined_date_time_is_one_range_where_it_was_negotiated(filled, combine
     matches = filled.find(
         Level.STUDY,
         keys={"StudyDate": "20200115-20200120", "StudyTime": "10-11", "StudyInstanceUID": ""},
-        combined_datetime=combined,
+        rules=MatchingRules(combined_datetime=combined),
     )
     assert sorted(match.StudyInstanceUID for match in matches) == found
 
@@ -184,3 +185,48 @@ def test_keys_of_several_levels_narrow_together(filled):
 def test_text_that_no_database_takes_matches_nothing(filled, keyword, key):
     """NUL and lone surrogates are an odd question, not a failure of the index."""
     assert studies(filled, **{keyword: key}) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ({"PatientName": "john doe"}, ["1.2.1", "1.2.2"]),
+        ({"PatientName": "oneil"}, ["1.2.6"]),
+        ({"PatientName": "juergen muller"}, ["1.2.5"]),
+        ({"PatientName": "太郎"}, ["1.2.4"]),
+        ({"ReferringPhysicianName": "anne gross"}, ["1.2.5"]),
+        ({"ReferringPhysicianName": "gregory h"}, ["1.2.1"]),
+        ({"PatientName": "john " * 900 + "doe"}, ["1.2.1", "1.2.2"]),
+        ({"PatientName": "john " + "x" * 60_000}, []),
+        ({"PatientName": " ".join(f"w{number}" for number in range(5000))}, []),
+    ],
+)
+def test_fuzzy_names_are_found_through_the_index(filled, keys, found):
+    assert _by_rules(filled, keys, fuzzy_names=True) == found
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ({"AccessionNumber": '""'}, ["1.2.3", "1.2.4", "1.2.5", "1.2.6", "1.2.7"]),
+        ({"ModalitiesInStudy": '""'}, ["1.2.6"]),
+        ({"ManufacturerModelName": '""', "StudyDate": "2020"}, []),
+        ({"ManufacturerModelName": '""', "StudyDate": "20200116"}, ["1.2.4"]),
+    ],
+)
+def test_empty_values_are_found_in_columns_lists_and_headers(filled, keys, found):
+    assert _by_rules(filled, keys, empty_values=True) == found
+    assert _by_rules(filled, keys) == []
+
+
+def test_all_modalities_of_a_list_are_in_the_study(filled):
+    keys = {"ModalitiesInStudy": "CT\\SR"}
+    assert _by_rules(filled, keys, multiple_values=True) == ["1.2.1"]
+    assert _by_rules(filled, keys) == [f"1.2.{study}" for study in (1, 3, 4, 5, 7)]
+
+
+def _by_rules(filled, wanted, **agreed):
+    matches = filled.find(
+        Level.STUDY, keys={"StudyInstanceUID": "", **wanted}, rules=MatchingRules(**agreed)
+    )
+    return sorted(match.StudyInstanceUID for match in matches)

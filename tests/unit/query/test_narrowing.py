@@ -10,7 +10,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pacs_framework.archive.candidates import text_element
 from pacs_framework.archive.query_keys import Root
 from pacs_framework.dicom.attributes import INDEXED, Level
-from pacs_framework.dicom.matching import Matcher
+from pacs_framework.dicom.matching import Matcher, MatchingRules
 
 KEYWORDS = [k for k, a in INDEXED.items() if a.level in (Level.PATIENT, Level.STUDY)]
 
@@ -31,25 +31,31 @@ PIECES += [
     "ä",
 ]
 TEXT = st.lists(st.sampled_from(PIECES), max_size=5).map("".join)
+PIECES += ["'", "neil", "mueller", "muller", "greg", '""']
+RULES = st.builds(
+    MatchingRules,
+    combined_datetime=st.booleans(),
+    fuzzy_names=st.booleans(),
+    empty_values=st.booleans(),
+    multiple_values=st.booleans(),
+)
 QUERIES = st.dictionaries(st.sampled_from(KEYWORDS), TEXT, min_size=1, max_size=3)
 
 
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(query=QUERIES, combined=st.booleans())
-def test_a_query_finds_what_matching_says_of_every_study(filled, query, combined):
+@given(query=QUERIES, rules=RULES)
+def test_a_query_finds_what_matching_says_of_every_study(filled, query, rules):
     """Over arbitrary keys: the index and the rules of PS3.4 C.2.2.2 agree."""
     universal = identifier(dict.fromkeys(KEYWORDS, ""))
     everything = filled.archive.query.find(Level.STUDY, Root.STUDY, universal)
     asked = identifier(query)
-    matcher = Matcher(asked, combined_datetime=combined)
+    matcher = Matcher(asked, rules)
     expected = sorted(s.StudyInstanceUID for s in everything if matcher.matches(s))
 
     asked.setdefault("StudyInstanceUID", "")
-    found = filled.archive.query.find(
-        Level.STUDY, Root.STUDY, asked, relational=True, combined_datetime=combined
-    )
+    found = filled.archive.query.find(Level.STUDY, Root.STUDY, asked, relational=True, rules=rules)
     assert sorted(s.StudyInstanceUID for s in found) == expected
 
 

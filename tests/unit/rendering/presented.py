@@ -12,10 +12,11 @@ from rendered import read
 from pacs_framework.rendering.geometry import MOST_PIXELS
 from pacs_framework.rendering.picture import Picture
 from pacs_framework.rendering.presentation.drawing import draw_by_state
+from pacs_framework.rendering.presentation.other_frames import OtherFrames
 from pacs_framework.rendering.presentation.references import SeenFrame
 from pacs_framework.rendering.presentation.state import StateKind, presentation_state
 
-GREY, COLOUR, PSEUDO, VARIABLE = (kind.value for kind in StateKind)
+GREY, COLOUR, PSEUDO, VARIABLE, BLENDING, X_RAY = (kind.value for kind in StateKind)
 WHITE = 65535
 RED = [35579, 53664, 50858]  # CIELab of sRGB's red, in D50
 
@@ -61,7 +62,8 @@ def picture(
     found = read(image)
     [(_, frame)] = found.frames(range(number, number + 1))
     seen = SeenFrame(str(image.SOPInstanceUID), number)
-    return draw_by_state(frame, found.header, seen, presentation_state(dataset), box, most)
+    others = OtherFrames(lambda wanted: read(image).frames(wanted))
+    return draw_by_state(frame, found.header, seen, presentation_state(dataset), box, most, others)
 
 
 def seen(image: Dataset, dataset: Dataset, number: int = 1, **how: Any) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,8 @@ def accepted(request: Request) -> Sequence[MediaRange]:
     return ranges
 
 
-def parse_accept(text: str) -> list[MediaRange]:
+@lru_cache(maxsize=128)  # a client says the same with every request
+def parse_accept(text: str) -> tuple[MediaRange, ...]:
     """The ranges of an Accept header, best first; those of quality 0 are left out.
 
     Raises `Problem` 400.
@@ -99,7 +101,8 @@ def parse_accept(text: str) -> list[MediaRange]:
             raise _unreadable()
         pos += 1
     kept = [each for each in found if each.quality > 0]
-    return sorted(kept, key=lambda each: -each.quality)  # stable: the client's order decides
+    # Stable: the client's order decides.
+    return tuple(sorted(kept, key=lambda each: -each.quality))
 
 
 def _one(text: str, pos: int) -> tuple[int, MediaRange]:

@@ -16,18 +16,19 @@ _SEARCH = (
     "series and instances, in all of the archive or below a study or series. Every attribute of "
     "the dictionary that is not bulk data is a matching key, by keyword, by tag or in sequences; "
     "matching is that of C-FIND (PS3.4 C.2.2.2), relational. Lists of UIDs are separated by commas "
-    "or backslashes. includefield, limit and offset are supported; fuzzymatching is answered by "
-    "literal matching with a Warning. Answers are DICOM JSON or Native DICOM XML in UTF-8."
+    "or backslashes. includefield, limit, offset, fuzzymatching, emptyvaluematching and "
+    "multiplevaluematching are supported, the last three with the meaning that they have for "
+    "C-FIND by extended negotiation. Answers are DICOM JSON or Native DICOM XML in UTF-8."
 )
 _RETRIEVE = (
     "Web service WADO-RS, origin server (PS3.18 10.4): studies, series and instances as "
     "multipart/related, application/zip or, one instance, application/dicom; frames; bulk data and "
-    "pixel data, single values and all of a study, series or instance; metadata as DICOM JSON or "
-    "Native DICOM XML. Without a transfer syntax in Accept, Explicit VR Little Endian is sent, and "
-    "what no codec decodes as it is stored; transfer-syntax=* gives every instance as it is "
-    "stored. Compressed transfer syntaxes that are not the stored one are sent where a codec is "
-    "installed that encodes them without loss; else the answer is 406, or 206 where it holds for "
-    "some of the instances."
+    "pixel data, single values and all of a study, series or instance, also in a ZIP archive; "
+    "metadata as DICOM JSON or Native DICOM XML, also in a ZIP archive. Without a transfer syntax "
+    "in Accept, Explicit VR Little Endian is sent, and what no codec decodes as it is stored; "
+    "transfer-syntax=* gives every instance as it is stored. Compressed transfer syntaxes that are "
+    "not the stored one are sent where a codec is installed that encodes them without loss; else "
+    "the answer is 406, or 206 where it holds for some of the instances."
 )
 _METADATA = (
     "Metadata of series (PS3.18 10.4.1.1.2) are kept in the form in which they are answered, in "
@@ -39,17 +40,25 @@ _RENDERED = (
     "Rendered resources and thumbnails (PS3.18 10.4.1.1.3, 10.4.1.1.4) of studies, series, "
     "instances and frames: image/jpeg, image/png, image/gif and image/jp2, with viewport, window, "
     "annotation (patient, technique), quality and iccprofile (no, yes, srgb); video/mp4, "
-    "video/mpeg and encapsulated documents as they are stored. Grayscale, Color, Pseudo-Color "
-    "and Variable Modality LUT Softcopy Presentation States are rendered as the images that they "
-    "refer to, with viewport (width and height), quality and iccprofile; other presentation states "
-    "are not (501). "
+    "video/mpeg and encapsulated documents as they are stored. Grayscale, Color, Pseudo-Color, "
+    "Variable Modality LUT, XA/XRF Grayscale and Blending Softcopy Presentation States are "
+    "rendered as the images that they refer to, masks subtracted, those in one plane blended, with "
+    "viewport (width and height), quality and iccprofile; other presentation states, and blending "
+    "by a spatial registration, are not (501). "
     "Structured reports are rendered as text/html, text/plain and text/xml (Native DICOM Model). "
     "The thumbnail of a report or document is a page with its title."
 )
 _URI = (
     "Web service WADO-URI, origin server (PS3.18 chapter 9), at /wado: application/dicom in any "
     "transfer syntax that can be had without loss, and the media types of rendered resources, "
-    "with all parameters but anonymize (501)."
+    "with all parameters. anonymize=yes is answered {anonymized}."
+)
+_BY_ANONYMIZER = "by the anonymizer {name!r} of this archive, and 422 where it refuses"
+_BY_NOBODY = "with 501, as no anonymizer is configured for it"
+_COMMITMENT = (
+    "Storage Commitment Service, origin server (PS3.18 chapter 13), where a plugin answers for "
+    "what is stored: Request and Result Check, of instances in Referenced SOP Sequence "
+    "(0008,1199), as DICOM JSON or Native DICOM XML. Results are for who asked."
 )
 _STORE = (
     "Web service STOW-RS, origin server (PS3.18 10.5): multipart/related of application/dicom, of "
@@ -82,11 +91,17 @@ def contributions(settings: DicomwebSettings) -> list[Contribution]:
         Remark(topic=Topic.WORKFLOW, text=_SEARCH),
         Remark(topic=Topic.WORKFLOW, text=_RETRIEVE),
         Remark(topic=Topic.WORKFLOW, text=_RENDERED),
-        Remark(topic=Topic.WORKFLOW, text=_URI),
+        Remark(topic=Topic.WORKFLOW, text=_URI.format(anonymized=_anonymized(settings))),
         Remark(topic=Topic.STORAGE, text=_METADATA),
         Remark(topic=Topic.STORAGE, text=_STORE),
         Remark(topic=Topic.WORKFLOW, text=_WORKLIST),
+        Remark(topic=Topic.WORKFLOW, text=_COMMITMENT),
         Remark(topic=Topic.WORKFLOW, text=_USER_AGENT.format(number=len(settings.forward))),
         # Whom a site forwards to is nobody else's business.
         PublishedSettings(names=tuple(sorted({*type(settings).model_fields} - {"forward"}))),
     ]
+
+
+def _anonymized(settings: DicomwebSettings) -> str:
+    name = settings.anonymizer
+    return _BY_ANONYMIZER.format(name=name) if name else _BY_NOBODY

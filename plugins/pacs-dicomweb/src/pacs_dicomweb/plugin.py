@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def add_hookspecs() -> object:
-    """Another plugin may keep the workitems of UPS-RS."""
+    """Other plugins may keep the workitems of UPS-RS, and answer for what is stored."""
     return hookspecs
 
 

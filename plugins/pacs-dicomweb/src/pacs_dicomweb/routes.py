@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pacs_dicomweb.accept import accepted
 from pacs_dicomweb.capabilities import capabilities_route
+from pacs_dicomweb.commitment.routes import commitment_routes
 from pacs_dicomweb.deleting import delete_routes
 from pacs_dicomweb.located import ROOT
 from pacs_dicomweb.qido.returned import SearchResource
@@ -47,8 +48,16 @@ _SEARCH = (
     Parameter(
         name="includefield", repeated=True, description="Attributes to return besides, or all"
     ),
+    Parameter(name="fuzzymatching", type="boolean", description="Names match by their words"),
     Parameter(
-        name="fuzzymatching", type="boolean", description="Not supported: matching is literal"
+        name="emptyvaluematching",
+        type="boolean",
+        description='Two quotation marks, "", match what is empty',
+    ),
+    Parameter(
+        name="multiplevaluematching",
+        type="boolean",
+        description="All values of a key have to match, and not any of them",
     ),
     _ACCEPT,
 )
@@ -86,8 +95,9 @@ def routes(archive: Archive, settings: DicomwebSettings) -> Sequence[Route]:
         *_bulk_of_many(bulk),
         *_stores(archive),
         *workitem_routes(archive),
+        *commitment_routes(archive),
         *rendered_routes(pictures),
-        uri_route(archive, pictures),
+        uri_route(archive, pictures, settings.anonymizer),
         *(delete_routes(archive) if settings.delete else ()),
     ]
     return [*found, capabilities_route(found)]
@@ -154,7 +164,7 @@ def _metadata(metadata: MetadataService) -> list[Route]:
             scoped=True,
             answers={
                 200: Answer(
-                    f"JSON, or {XML} in parts", media_types=(JSON, _RELATED), schema=_ARRAY
+                    f"JSON, or {XML} in parts", media_types=(JSON, _RELATED, ZIP), schema=_ARRAY
                 ),
                 304: Answer("Nothing has changed"),
                 **_NONE,
@@ -207,7 +217,7 @@ def _bulk_of_many(bulk: BulkService) -> list[Route]:
             parameters=(_ACCEPT,),
             scoped=True,
             answers={
-                200: Answer("All values", media_types=(_RELATED,)),
+                200: Answer("All values", media_types=(_RELATED, ZIP)),
                 206: Answer("Not all: the others fit no media type, or are kept back"),
                 **_NONE,
             },

@@ -101,6 +101,10 @@ class DicomwebSettings(BaseModel):
         default=False,
         description="Answer DELETE of studies, series and instances, for who may delete.",
     )
+    anonymizer: str = Field(
+        default="",
+        description="Anonymizer for anonymize=yes of WADO-URI; without one it is refused.",
+    )
     forward: tuple[ForwardRule, ...] = Field(
         default=(),
         description=(

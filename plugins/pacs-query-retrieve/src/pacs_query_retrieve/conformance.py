@@ -79,8 +79,15 @@ _FIND_TEXT = (
         "Text is compared without spaces around it; case counts, except in person names (PN), "
         "where case, spaces around components and empty components at the end mean nothing, and a "
         "key of one component group is tried on every group. A key with several values matches any"
-        " of them, also in VRs other than UI. Attributes without a value match universal keys "
-        "only."
+        " of them, also in VRs other than UI, unless multiple value matching was negotiated. "
+        "Attributes without a value match universal keys only."
+    ),
+    (
+        "Where fuzzy semantic matching was negotiated, a person name matches when each word of the "
+        "key begins a word of the name, in any order and any component group, without regard to "
+        "case, accents and punctuation; ä, ö, ü, ø and å also match ae, oe, ue, oe and aa. Nothing "
+        "is matched by its sound. A key with wild cards, other than an asterisk at the end of a "
+        "word, is matched as without the negotiation."
     ),
 )
 _FIND_STATUSES = (
@@ -106,6 +113,8 @@ _FIND_OPTIONS = (
     "Fuzzy semantic matching of person names",
     "Timezone query adjustment",
     "Enhanced multi-frame image conversion",
+    "Empty value matching",
+    "Multiple value matching",
 )
 _RETRIEVE_OPTIONS = ("Relational-retrieval", "Enhanced multi-frame image conversion")
 

@@ -42,7 +42,7 @@ class FindService(DimseService):
         ]
 
     def negotiate(self, abstract_syntax: str, proposed: bytes) -> bytes | None:
-        """Relational queries and combined date-time matching, when proposed (PS3.4 C.5.2)."""
+        """Relational queries and what is added to matching, when proposed (PS3.4 C.5.2)."""
         return answer_find(proposed) if abstract_syntax in FIND else None
 
     def serve(self, request: Request) -> None:
@@ -60,7 +60,7 @@ class FindService(DimseService):
             root,
             identifier,
             relational=negotiated.relational,
-            combined_datetime=negotiated.combined_datetime,
+            rules=negotiated.matching,
             cancelled=cancellation,
             retrieve_aet=request.association.peer.called_aet,
         )

@@ -18,6 +18,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from pacs_framework.archive.query_keys import Root
+from pacs_framework.dicom.matching import MatchingRules
 from pacs_framework.network.service import Request
 from pacs_query_retrieve.settings import QueryRetrieveSettings
 
@@ -40,7 +41,9 @@ GET: dict[str, Root] = {
 }
 
 _YES, _NO = 1, 0
-_FIND_BYTES = 5  # relational, date-time, fuzzy names, time zone, enhanced multi-frame conversion
+# Relational, date-time, fuzzy names, time zone, enhanced multi-frame conversion, empty values,
+# multiple values (PS3.4 Table C.5-1).
+_ABLE_TO_FIND = (True, True, True, False, False, True, True)
 _RETRIEVE_BYTES = 2  # relational, enhanced multi-frame conversion
 
 
@@ -55,26 +58,32 @@ class Negotiated:
     """What a request may do beyond the baseline."""
 
     relational: bool
-    combined_datetime: bool
+    matching: MatchingRules
 
     @classmethod
     def of(cls, request: Request, settings: QueryRetrieveSettings) -> Self:
         """Read the agreed application information of the request's SOP class."""
         flags = request.extended_negotiation
+        relational, combined, fuzzy, _, _, empty, multiple = (
+            flags[at : at + 1] == bytes([_YES]) for at in range(len(_ABLE_TO_FIND))
+        )
         return cls(
-            relational=settings.relational == "always" or flags[:1] == bytes([_YES]),
-            combined_datetime=flags[1:2] == bytes([_YES]),
+            relational=settings.relational == "always" or relational,
+            matching=MatchingRules(
+                combined_datetime=combined,
+                fuzzy_names=fuzzy,
+                empty_values=empty,
+                multiple_values=multiple,
+            ),
         )
 
 
 def answer_find(proposed: bytes) -> bytes:
     """Which of the proposed options of C-FIND are agreed to (PS3.4 C.5.2).
 
-    Relational queries and combined date-time matching as proposed; fuzzy semantic matching of
-    names, time zone adjustment and views of enhanced multi-frame images never.
+    All as proposed but time zone adjustment and views of enhanced multi-frame images.
     """
-    able = (True, True, False, False, False)
-    return _agreed(proposed[:_FIND_BYTES], able)
+    return _agreed(proposed[: len(_ABLE_TO_FIND)], _ABLE_TO_FIND)
 
 
 def answer_retrieve(proposed: bytes) -> bytes:

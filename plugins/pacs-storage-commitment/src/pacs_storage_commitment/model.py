@@ -15,6 +15,7 @@ from pacs_framework.network.decisions import ProposedContext
 
 __all__ = [
     "ALL_COMMITTED",
+    "BY_HTTP",
     "PUSH_MODEL",
     "REQUEST_COMMITMENT",
     "SOME_FAILED",
@@ -37,6 +38,9 @@ ALL_COMMITTED = 1
 
 SOME_FAILED = 2
 """Event Type ID: request complete, failures exist."""
+
+BY_HTTP = "HTTP\\"
+"""Before the name of who asked by HTTP, in the place of an AE title, which has no backslash."""
 
 _SYNTAXES = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.service import DimseService
     from pacs_framework.tables import PluginTables
+    from pacs_storage_commitment.web import WebCommitments
 
 
 @hookimpl
@@ -39,6 +40,14 @@ def dimse_services(archive: Archive, settings: CommitmentSettings) -> Sequence[D
     from pacs_storage_commitment.service import CommitmentService  # noqa: PLC0415
 
     return [CommitmentService(archive, settings)]
+
+
+@hookimpl(optionalhook=True)
+def commitments(archive: Archive, settings: CommitmentSettings) -> WebCommitments:
+    """The same by HTTP (PS3.18 chapter 13), where pacs-dicomweb is installed."""
+    from pacs_storage_commitment.web import WebCommitments  # noqa: PLC0415
+
+    return WebCommitments(archive, settings)
 
 
 @hookimpl

@@ -18,7 +18,7 @@ from pacs_framework.tables import Pauses, now
 from pacs_framework.waking import Waker
 from pacs_storage_commitment.book import Book, Transaction
 from pacs_storage_commitment.checking import Interrupted, check
-from pacs_storage_commitment.model import FailureReason, Reference, State
+from pacs_storage_commitment.model import BY_HTTP, FailureReason, Reference, State
 from pacs_storage_commitment.reporting import NotDelivered, report_anew, report_on
 
 if TYPE_CHECKING:
@@ -202,7 +202,12 @@ class Worker:
     # --- reporting --------------------------------------------------------------------------
 
     def _report(self, found: Transaction) -> None:
-        """On the association that asked while it lives, else on one of its own."""
+        """On the association that asked while it lives, else on one of its own. Who asked by HTTP
+        comes for the report himself.
+        """
+        if found.peer_aet.startswith(BY_HTTP):
+            self._book.reported(found.id, self.owner)
+            return
         timeout = self._settings.report_timeout
         report = self._book.report(found)
         association = self._associations.pop(found.id, None)

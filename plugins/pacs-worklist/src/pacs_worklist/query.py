@@ -12,6 +12,7 @@ from pydicom.sequence import Sequence as Items
 from pacs_framework.dicom.matching import (
     Bounds,
     Matcher,
+    MatchingRules,
     date_bounds,
     has_wildcard,
     normalise_date,
@@ -101,7 +102,7 @@ def _matchers(identifier: Dataset) -> list[Matcher]:
     moments = Dataset()
     setattr(moments, STEPS, Items([start]))
     setattr(keys, STEPS, Items([rest]))
-    return [Matcher(keys), Matcher(moments, combined_datetime=True)]
+    return [Matcher(keys), Matcher(moments, MatchingRules(combined_datetime=True))]
 
 
 def _public(identifier: Dataset) -> Dataset:

@@ -10,7 +10,7 @@ import numpy as np
 from pydicom import Dataset
 
 from pacs_framework.errors import UnreadableInstance
-from pacs_framework.rendering.attributes import data_of, items_of, text_of
+from pacs_framework.rendering.attributes import data_of, integer_of, items_of, text_of
 from pacs_framework.rendering.colour import rgb_of
 from pacs_framework.rendering.frame_header import FrameHeader
 from pacs_framework.rendering.frames import StoredFrame
@@ -19,6 +19,7 @@ from pacs_framework.rendering.overlays import overlay_mask
 from pacs_framework.rendering.palette import palette_colours
 from pacs_framework.rendering.picture import Picture
 from pacs_framework.rendering.presentation.area import Placement, placement_of
+from pacs_framework.rendering.presentation.blending import blended_pixels
 from pacs_framework.rendering.presentation.canvas import Budget, Stencil, painted
 from pacs_framework.rendering.presentation.colours import BLACK, Ink, ink_of
 from pacs_framework.rendering.presentation.graphics import draw_graphic, graphic_ink
@@ -28,14 +29,17 @@ from pacs_framework.rendering.presentation.layers import (
     layers_of,
     unnamed_layer,
 )
+from pacs_framework.rendering.presentation.other_frames import OtherFrames
 from pacs_framework.rendering.presentation.references import SeenFrame, items_for
 from pacs_framework.rendering.presentation.shutters import hidden_by_shutters
 from pacs_framework.rendering.presentation.state import PresentationState, StateKind
 from pacs_framework.rendering.presentation.texts import draw_text, text_ink
-from pacs_framework.rendering.presentation.values import softcopy_pipeline
+from pacs_framework.rendering.presentation.values import softcopy_pixels
 from pacs_framework.rendering.samples import Array, cells_of
 
 __all__ = ["draw_by_state"]
+
+_NO_OTHERS = OtherFrames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +58,30 @@ def draw_by_state(
     state: PresentationState,
     box: tuple[int, int] | None = None,
     most: int = MOST_PIXELS,
+    others: OtherFrames = _NO_OTHERS,
 ) -> Picture:
     """The picture of a frame of the image with this header.
 
     ``seen`` is the frame by the name that the state has for it. ``box`` is the width and height
-    that the picture fits into, and ``most`` are the pixels that it may have at all. In order:
-    values, shutters, displayed area and size, then layer by layer overlays, graphics and texts,
-    which are never hidden by a shutter. Raises `UnreadableInstance`.
+    that the picture fits into, and ``most`` are the pixels that it may have at all. ``others`` has
+    the frames of the image that are masks for this one; it is kept for one image and one state. In
+    order: values, shutters, displayed area and size, then layer by layer overlays, graphics and
+    texts, which are never hidden by a shutter. Raises `UnreadableInstance`.
     """
     layout, here = frame.layout, FrameHeader(header, seen.number)
     placement = placement_of(state.dataset, here, layout, seen, box)
     _check_size(placement, most)
     cells = cells_of(frame)
-    pixels, voi = _values(frame, cells, header, seen, state)
-    hidden = hidden_by_shutters(state.dataset, layout, seen, pixel_height(here))
-    if hidden is not None:
-        pixels = painted(pixels, hidden, _shutter_ink(state))
+    pixels, voi = _values(frame, cells, header, seen, state, others)
+    for owner in (state.dataset, *items_for(state.dataset, "FrameDisplayShutterSequence", seen)):
+        hidden = hidden_by_shutters(owner, layout, seen, pixel_height(here))
+        if hidden is not None:
+            pixels = painted(pixels, hidden, _shutter_ink(state, owner))
     pixels = placement.place(pixels)
     layers = layers_of(state.dataset)
     overlays = _overlays(state.dataset, header, seen, cells, frame, placement, layers)
     pixels = _with_marks(pixels, [*overlays, *_annotations(state.dataset, seen, placement, layers)])
-    profile = data_of(state.dataset, "ICCProfile") if state.kind is not StateKind.GREY else b""
+    profile = b"" if state.kind.is_grey else data_of(state.dataset, "ICCProfile")
     return Picture(pixels=pixels, voi=voi, icc_profile=profile if pixels.ndim == 3 else b"")
 
 
@@ -87,7 +94,12 @@ def _check_size(placement: Placement, most: int) -> None:
 
 
 def _values(
-    frame: StoredFrame, cells: Array, header: Dataset, seen: SeenFrame, state: PresentationState
+    frame: StoredFrame,
+    cells: Array,
+    header: Dataset,
+    seen: SeenFrame,
+    state: PresentationState,
+    others: OtherFrames,
 ) -> tuple[Array, str]:
     layout = frame.layout
     if state.kind is StateKind.COLOUR:
@@ -96,8 +108,12 @@ def _values(
         if layout.photometric_interpretation == "PALETTE COLOR":
             return palette_colours(cells, header, layout), ""
         return rgb_of(cells, layout), ""
-    pipeline = softcopy_pipeline(state.dataset, layout, seen, coloured=_is_coloured(state))
-    pixels, voi = pipeline.draw(cells)
+    if state.kind is StateKind.BLENDING:
+        return blended_pixels(state.dataset, frame, header, seen, others), ""
+    count = integer_of(header, "NumberOfFrames", default=1)
+    pixels, voi = softcopy_pixels(
+        state.dataset, frame, seen, count, others, coloured=_is_coloured(state)
+    )
     return pixels, voi.in_words
 
 
@@ -108,12 +124,12 @@ def _is_coloured(state: PresentationState) -> bool:
     return state.kind is StateKind.PSEUDO_COLOUR
 
 
-def _shutter_ink(state: PresentationState) -> Ink:
-    """By P-Value on greys, by CIELab on colours (C.11.12)."""
+def _shutter_ink(state: PresentationState, owner: Dataset) -> Ink:
+    """By P-Value on greys, by CIELab on colours (C.11.12); ``owner`` has the shutter."""
     colour = "ShutterPresentationColorCIELabValue"
     grey = "ShutterPresentationValue"
-    keyword = "" if state.kind is StateKind.GREY and grey in state.dataset else colour
-    return ink_of(state.dataset, keyword, grey) or BLACK
+    keyword = "" if state.kind.is_grey and grey in owner else colour
+    return ink_of(owner, keyword, grey) or BLACK
 
 
 def _overlays(

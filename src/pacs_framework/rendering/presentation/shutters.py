@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from PIL import Image, ImageDraw
 from pydicom import Dataset
 
 from pacs_framework.errors import UnreadableInstance
 from pacs_framework.rendering.attributes import numbers_of, value_of
 from pacs_framework.rendering.layout import FrameLayout
 from pacs_framework.rendering.overlays import overlay_mask
+from pacs_framework.rendering.presentation.polygons import inside_polygon
 from pacs_framework.rendering.presentation.references import SeenFrame
 from pacs_framework.rendering.samples import Array
 
 __all__ = ["hidden_by_shutters", "shutter_group"]
-
-_MOST_VERTICES = 100_000
 
 
 def shutter_group(state: Dataset) -> int | None:
@@ -83,15 +81,8 @@ def _circle(state: Dataset, layout: FrameLayout, pixel_height: float) -> Array:
 
 
 def _polygon(state: Dataset, layout: FrameLayout, _: float) -> Array:
-    numbers = numbers_of(state, "VerticesOfThePolygonalShutter")
-    if len(numbers) < 6 or len(numbers) % 2 or len(numbers) > 2 * _MOST_VERTICES:
-        raise UnreadableInstance("the polygon of a shutter has no three vertices")
-    points = [
-        (column - 1, row - 1) for row, column in zip(numbers[::2], numbers[1::2], strict=True)
-    ]
-    image = Image.new("1", (layout.columns, layout.rows))
-    ImageDraw.Draw(image).polygon(points, fill=1, outline=1)
-    return np.asarray(image)
+    vertices = numbers_of(state, "VerticesOfThePolygonalShutter")
+    return inside_polygon(vertices, (layout.rows, layout.columns), "a shutter")
 
 
 def _bitmap(state: Dataset, layout: FrameLayout, frame: SeenFrame) -> Array:

@@ -8,30 +8,82 @@ import numpy as np
 from pydicom import Dataset
 
 from pacs_framework.errors import UnreadableInstance
-from pacs_framework.rendering.attributes import items_of, text_of
+from pacs_framework.rendering.attributes import items_of, numbers_of, text_of
 from pacs_framework.rendering.frame_header import FrameHeader
+from pacs_framework.rendering.frames import StoredFrame
 from pacs_framework.rendering.grey import GreyPipeline
 from pacs_framework.rendering.layout import FrameLayout
 from pacs_framework.rendering.lookup import LookupTable, lookup_table
 from pacs_framework.rendering.modality import Transform, modality_transform
 from pacs_framework.rendering.palette import palette_ramp
-from pacs_framework.rendering.presentation.references import SeenFrame, item_for
-from pacs_framework.rendering.samples import Array
+from pacs_framework.rendering.presentation.masks import in_ranges, subtraction_of
+from pacs_framework.rendering.presentation.other_frames import OtherFrames
+from pacs_framework.rendering.presentation.references import SeenFrame, item_for, items_for
+from pacs_framework.rendering.samples import Array, cells_of, values_of
 from pacs_framework.rendering.voi import Span, VoiTransform, voi_of
 
-__all__ = ["softcopy_pipeline"]
+__all__ = ["softcopy_pipeline", "softcopy_pixels", "spread_over"]
 
 _WHITE = 255
+_MOST_SUBTRACTED = 1 << 24  # pixels: differences and masks are floats, all of a frame at once
+
+
+def softcopy_pixels(
+    state: Dataset,
+    stored: StoredFrame,
+    frame: SeenFrame,
+    count: int,
+    others: OtherFrames,
+    *,
+    coloured: bool = False,
+) -> tuple[Array, VoiTransform]:
+    """An 8-bit picture of a frame of an image with ``count`` frames, and its VOI transform.
+
+    ``others`` has the frames that are subtracted from it. Raises `UnreadableInstance`.
+    """
+    subtraction = subtraction_of(state, frame, count)
+    subtracted = subtraction is not None
+    if subtracted and stored.layout.rows * stored.layout.columns > _MOST_SUBTRACTED:
+        raise UnreadableInstance(
+            f"frames of more than {_MOST_SUBTRACTED} pixels are not subtracted from each other"
+        )
+    pipeline = softcopy_pipeline(
+        state, stored.layout, frame, coloured=coloured, subtracted=subtracted
+    )
+    if subtraction is None:
+        return pipeline.draw(cells_of(stored))
+
+    def values(each: StoredFrame, number: int) -> Array:
+        return _measured(state, each, SeenFrame(frame.sop_instance_uid, number))
+
+    mask = others.average(subtraction.mask, values)
+    if len(subtraction.contrast) == 1:
+        contrast = values(stored, frame.number)
+    else:
+        contrast = others.average(subtraction.contrast, values)
+    return pipeline.draw_measured(subtraction.subtract(contrast, mask))
+
+
+def _measured(state: Dataset, stored: StoredFrame, frame: SeenFrame) -> Array:
+    """The values of a frame as they are subtracted."""
+    modality = _modality(state, stored.layout, frame)
+    values = values_of(cells_of(stored), stored.layout)
+    return values if modality is None else modality(values)
 
 
 def softcopy_pipeline(
-    state: Dataset, layout: FrameLayout, frame: SeenFrame, *, coloured: bool = False
+    state: Dataset,
+    layout: FrameLayout,
+    frame: SeenFrame,
+    *,
+    coloured: bool = False,
+    subtracted: bool = False,
 ) -> GreyPipeline:
     """Modality LUT, VOI LUT, and presentation LUT of the state, or its palette for ``coloured``.
 
     A palette makes RGB: all that the VOI LUT gives is spread over it (N.2.3). Photometric
-    Interpretation of the image says nothing here: the state does (N.2.1.4). Raises
-    `UnreadableInstance`.
+    Interpretation of the image says nothing here: the state does (N.2.1.4). ``subtracted``: the VOI
+    LUT is for differences of values, which have both signs. Raises `UnreadableInstance`.
     """
     if not layout.is_monochrome:
         raise UnreadableInstance(
@@ -42,7 +94,8 @@ def softcopy_pipeline(
     return GreyPipeline(
         layout=layout,
         modality=modality,
-        voi=_voi(state, layout, frame) or _everything(modality, layout),
+        voi=_voi(state, frame, signed=layout.signed or subtracted)
+        or _everything(modality, layout, subtracted=subtracted),
         inverted=False,
         presentation=_Spread(palette_ramp(state)) if coloured else _presentation_lut(state),
     )
@@ -63,28 +116,54 @@ class _Spread:
         return made
 
 
+def spread_over(levels: Array) -> Transform:
+    """Spreads what a VOI LUT gives over all ``levels``, as palettes and LUTs behind it do."""
+    return _Spread(levels)
+
+
 def _modality(state: Dataset, layout: FrameLayout, frame: SeenFrame) -> Transform | None:
     """That of all images, or of the item for this one (C.11.1, C.11.35)."""
+    if "PixelIntensityRelationshipLUTSequence" in state:
+        return _to_logarithm(state, layout, frame)
     source = state
     if "VariableModalityLUTSequence" in state:
         source = item_for(state, "VariableModalityLUTSequence", frame) or Dataset()
     return modality_transform(FrameHeader(source, frame.number), signed=layout.signed)
 
 
-def _voi(state: Dataset, layout: FrameLayout, frame: SeenFrame) -> VoiTransform | None:
+def _to_logarithm(state: Dataset, layout: FrameLayout, frame: SeenFrame) -> Transform | None:
+    """The table for a frame that leads to the values that are subtracted (N.2.5)."""
+    for item in items_for(state, "PixelIntensityRelationshipLUTSequence", frame):
+        pairs = numbers_of(item, "LUTFrameRange")
+        if not pairs or in_ranges(pairs, frame.number):
+            return lookup_table(item, signed=layout.signed)
+    return None
+
+
+def _voi(state: Dataset, frame: SeenFrame, *, signed: bool) -> VoiTransform | None:
     item = item_for(state, "SoftcopyVOILUTSequence", frame)
     if item is None:
         return None
-    return voi_of(FrameHeader(item, frame.number), signed=layout.signed, number=1)
+    return voi_of(FrameHeader(item, frame.number), signed=signed, number=1)
 
 
-def _everything(modality: Transform | None, layout: FrameLayout) -> Span | None:
-    """The identity: all values that the modality LUT can give, and not only those that it does.
+def _everything(
+    modality: Transform | None, layout: FrameLayout, *, subtracted: bool
+) -> Span | None:
+    """The identity: all values that there can be, and not only those that there are.
 
-    Floats have no such range, so that theirs is measured.
+    Differences have one bit more, for the sign. Floats have no such range, so that theirs is
+    measured.
     """
     if layout.floating:
         return None
+    span = _measured_range(modality, layout)
+    width = span.high - span.low
+    return Span(-width, width) if subtracted else span
+
+
+def _measured_range(modality: Transform | None, layout: FrameLayout) -> Span:
+    """What the modality LUT can give."""
     if isinstance(modality, LookupTable):
         return Span(0, modality.most)
     ends = np.array((layout.least, layout.most))

@@ -14,6 +14,7 @@ from pydicom.tag import BaseTag
 from pacs_dicomweb.model.values import (
     BINARY_VRS,
     NUMBER_FORMATS,
+    PADDING,
     floating,
     quoted,
     text_values,
@@ -25,6 +26,7 @@ from pacs_framework.errors import UnreadableInstance
 __all__ = ["dataset_json", "element_json"]
 
 _CHARACTER_SET = 0x00080005
+_PLAIN_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "SH", "TM", "UI"})
 
 
 def dataset_json(dataset: Dataset, *, depth: int = 0) -> str:
@@ -44,13 +46,16 @@ def _elements(dataset: Dataset) -> Iterator[DataElement]:
 
 def element_json(element: DataElement, *, depth: int = 0) -> str:
     """One attribute: its VR and its value."""
-    vr = str(element.VR)
+    vr, value = str(element.VR), element.value
     if element.tag == _CHARACTER_SET:
         return '{"vr":"CS","Value":["ISO_IR 192"]}'
+    if type(value) is str and vr in _PLAIN_VRS and "\\" not in value:  # most of what is found
+        text = value.strip(PADDING)
+        return f'{{"vr":"{vr}","Value":[{quoted(text)}]}}' if text else f'{{"vr":"{vr}"}}'
     if vr == "SQ":
-        items = [dataset_json(item, depth=depth + 1) for item in element.value or ()]
+        items = [dataset_json(item, depth=depth + 1) for item in value or ()]
         return f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
-    members = _members(vr, element.value)
+    members = _members(vr, value)
     return f'{{"vr":"{vr}",{members}}}' if members else f'{{"vr":"{vr}"}}'
 
 

@@ -21,6 +21,7 @@ from pacs_framework.dicom.elements import swap_unit, swapped
 __all__ = [
     "BINARY_VRS",
     "NUMBER_FORMATS",
+    "PADDING",
     "decimal",
     "floating",
     "integer",
@@ -49,7 +50,8 @@ NUMBER_FORMATS = {
 
 _SINGLE_VALUE_VRS = frozenset({"LT", "ST", "UR", "UT"})
 _LEADING_SPACE_COUNTS = frozenset({"LT", "ST", "UC", "UR", "UT"})
-_PADDING = " \0"
+PADDING = " \0"
+"""What values are filled up with (PS3.5 6.2)."""
 _ASCII = ("iso8859",)
 _GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
@@ -97,8 +99,8 @@ def split_text(vr: str, text: str) -> list[str]:
     """Its values without their padding (PS3.5 Table 6.2-1)."""
     strip = str.rstrip if vr in _LEADING_SPACE_COUNTS else str.strip
     if vr in _SINGLE_VALUE_VRS or "\\" not in text:
-        return [strip(text, _PADDING)]
-    return [strip(each, _PADDING) for each in text.split("\\")]
+        return [strip(text, PADDING)]
+    return [strip(each, PADDING) for each in text.split("\\")]
 
 
 def person_name(text: str) -> str:

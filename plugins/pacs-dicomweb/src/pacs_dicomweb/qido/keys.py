@@ -7,8 +7,8 @@ more than was asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -20,10 +20,11 @@ from pydicom.sequence import Sequence as Items
 from pydicom.tag import BaseTag
 from pydicom.valuerep import VR
 
+from pacs_framework.dicom.matching import LITERAL, MatchingRules
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
 from pacs_http.api import Problem
 
-__all__ = ["Search", "parse_search"]
+__all__ = ["MATCHING", "Search", "parse_search"]
 
 _MOST_KEYS = 256
 _LONGEST_VALUE = 1 << 16
@@ -45,7 +46,7 @@ class Search:
     identifier: Dataset = field(default_factory=Dataset)
     valued: set[int] = field(default_factory=set)
     everything: bool = False
-    fuzzy: bool = False
+    rules: MatchingRules = LITERAL
     limit: int | None = None
     offset: int = 0
 
@@ -83,13 +84,29 @@ def _offset(search: Search, value: str) -> None:
     search.offset = _number("offset", value)
 
 
-def _fuzzy(search: Search, value: str) -> None:
-    if value not in {"true", "false"}:
-        raise _bad("fuzzymatching is true or false")
-    search.fuzzy = value == "true"
+def _agreed(name: str, rule: str) -> Callable[[Search, str], None]:
+    """What switches a rule of matching on: the parameter that stands for its negotiation."""
+
+    def agree(search: Search, value: str) -> None:
+        if value not in {"true", "false"}:
+            raise _bad(f"{name} is true or false")
+        search.rules = replace(search.rules, **{rule: value == "true"})
+
+    return agree
 
 
-_OPTIONS = {"limit": _limit, "offset": _offset, "fuzzymatching": _fuzzy}
+MATCHING = {
+    "fuzzymatching": "fuzzy_names",
+    "emptyvaluematching": "empty_values",
+    "multiplevaluematching": "multiple_values",
+}
+"""Parameter (PS3.18 8.3.4.2, 8.3.4.5, 8.3.4.6) → rule of `MatchingRules`."""
+
+_OPTIONS = {
+    "limit": _limit,
+    "offset": _offset,
+    **{name: _agreed(name, rule) for name, rule in MATCHING.items()},
+}
 
 
 def _number(name: str, value: str) -> int:

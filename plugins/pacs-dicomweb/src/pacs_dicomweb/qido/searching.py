@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pydicom import Dataset
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import DataElement
+from pydicom.tag import BaseTag
+from pydicom.valuerep import VR
 
 from pacs_dicomweb.located import ROOT, path_of
 from pacs_dicomweb.model.datasets import element_json
@@ -34,18 +38,10 @@ __all__ = ["SearchService"]
 
 Members = dict[int, str]
 
-_STUDY, _SERIES, _INSTANCE, _RETRIEVE_URL = (
-    0x0020000D,
-    0x0020000E,
-    0x00080018,
-    0x00081190,
-)
+_STUDY, _SERIES, _INSTANCE = map(BaseTag, (0x0020000D, 0x0020000E, 0x00080018))
+_RETRIEVE_URL = 0x00081190
 _QUERY_LEVEL = 0x00080052
 _CHUNK = 1 << 16
-_NO_FUZZY = (
-    '299 pacs "The fuzzymatching parameter is not supported. '
-    'Only literal matching has been performed."'
-)
 _MORE = '299 pacs "There are additional results that can be requested."'
 
 
@@ -74,13 +70,14 @@ class SearchService:
             Root.STUDY,
             search.identifier,
             relational=True,
+            rules=search.rules,
             within=request.scope.reach,
         )
         _check_supported(search, resource.level, matches)
         limit = _limit(search, self._settings.max_answers)
         found = self._found(request, resource, search, matches)
         answers = itertools.islice(found, search.offset, None)
-        headers = [PRIVATE, *([("Warning", _NO_FUZZY)] if search.fuzzy else [])]
+        headers = [PRIVATE]
         texts: Iterator[str] = map(object_text, answers)
         if limit is not None:
             texts, more = _counted(texts, limit)
@@ -99,8 +96,9 @@ class SearchService:
     ) -> Iterator[Members]:
         service = f"{request.base_url}{ROOT}"
         for match in matches:
-            tags = tuple(match.keys())  # `members` are sorted, which costs less than sorting these
-            members = {int(tag): element_json(match[tag]) for tag in tags}
+            # In any order: `members` are sorted, which costs less than sorting elements.
+            elements = cast("Iterable[DataElement]", match.values())  # all are decoded
+            members = {int(each.tag): element_json(each) for each in elements}
             del members[_QUERY_LEVEL]
             named = _resource_of(match, resource.level)
             if search.everything and resource.level is Level.IMAGE:
@@ -112,13 +110,14 @@ class SearchService:
 
 def _below(search: Search, named: Resource) -> None:
     """Keep the search below what its path names. Raises `Problem` 400 for a key that says more."""
-    for keyword, uid in (("StudyInstanceUID", named.study), ("SeriesInstanceUID", named.series)):
+    for tag, uid in ((_STUDY, named.study), (_SERIES, named.series)):
         if not uid:
             continue
-        held = search.identifier.get(keyword)
-        if held and held != uid:
+        held = search.identifier.get(tag)
+        if held is not None and held.value and held.value != uid:
+            keyword = keyword_for_tag(tag)
             raise Problem(HTTPStatus.BAD_REQUEST, f"{keyword} is in the path, and again as a key")
-        setattr(search.identifier, keyword, uid)
+        search.identifier.add(DataElement(tag, VR.UI, uid, already_converted=True))
 
 
 def _check_supported(search: Search, level: Level, matches: Matches) -> None:
@@ -156,9 +155,9 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[str]:
 def _resource_of(match: Dataset, level: Level) -> Resource:
     series = level is not Level.STUDY
     return Resource(
-        study=str(match.StudyInstanceUID),
-        series=str(match.SeriesInstanceUID) if series else "",
-        instance=str(match.SOPInstanceUID) if level is Level.IMAGE else "",
+        study=str(match[_STUDY].value),
+        series=str(match[_SERIES].value) if series else "",
+        instance=str(match[_INSTANCE].value) if level is Level.IMAGE else "",
     )
 
 

@@ -89,13 +89,19 @@ def rendered_routes(pictures: Pictures) -> Sequence[Route]:
     ]
 
 
-def uri_route(archive: Archive, pictures: Pictures) -> Route:
-    """WADO-URI: everything is in the query (PS3.18 9.1)."""
+def uri_route(archive: Archive, pictures: Pictures, anonymizer: str) -> Route:
+    """WADO-URI: everything is in the query (PS3.18 9.1).
+
+    ``anonymizer`` is the name of the one for ``anonymize=yes``, empty where there is none. Raises
+    `ConfigurationError` where nobody provides it.
+    """
+    if anonymizer and any(archive.anonymizers):  # else the routes are only looked at
+        archive.anonymizers[anonymizer]
 
     def by_uri(request: Request) -> Response:
         from pacs_dicomweb.uri.retrieving import retrieve_by_uri  # noqa: PLC0415 - see above
 
-        return retrieve_by_uri(archive, pictures.service, request)
+        return retrieve_by_uri(archive, pictures.service, request, anonymizer)
 
     return Route(
         method="GET",
@@ -115,7 +121,8 @@ def uri_route(archive: Archive, pictures: Pictures) -> Route:
                 media_types=("application/dicom", *IMAGES, *REPORTS, PDF),
             ),
             304: Answer("Nothing has changed"),
-            501: Answer("This kind of presentation state, or anonymize"),
+            422: Answer("The instance cannot be de-identified"),
+            501: Answer("This kind of presentation state, or anonymize without an anonymizer"),
             **_ERRORS,
         },
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -17,11 +18,13 @@ from pydicom import Dataset
 from pacs_dicomweb.rendered.media import IMAGES, ChosenMedia, choose_media, choose_single
 from pacs_dicomweb.rendered.sight import Shown, Sight
 from pacs_dicomweb.rendered.studio import representative_frame
+from pacs_dicomweb.rendered.superimposing import Superimposition
 from pacs_dicomweb.rendered.ways import ByState
 from pacs_framework.archive.query_keys import Root
 from pacs_framework.dicom.attributes import Level
 from pacs_framework.errors import QueryError
 from pacs_framework.rendering.attributes import text_of
+from pacs_framework.rendering.presentation.other_frames import OtherFrames
 from pacs_framework.rendering.presentation.state import (
     PresentationState,
     UnsupportedState,
@@ -53,6 +56,7 @@ class SeenState:
     state: PresentationState
     images: Sequence[tuple[StoredInstance, ImageReference]]
     missing: int
+    superimposed: Superimposition
 
     @property
     def first(self) -> tuple[StoredInstance, ImageReference]:
@@ -76,13 +80,10 @@ def read_state(sight: Sight, stored: StoredInstance) -> SeenState:
             state = presentation_state(dataset)
         except UnsupportedState as error:
             raise Problem(HTTPStatus.NOT_IMPLEMENTED, str(error)) from error
-    here = _located(sight, state)
-    images = [
-        (here[each.sop_instance_uid], each)
-        for each in state.references
-        if each.sop_instance_uid in here
-    ]
-    return SeenState(stored, state, images, len(state.references) - len(images))
+    images = _located(sight, state.references)
+    upon = _located(sight, state.superimposed)
+    missing = len(state.references) - len(images) + len(state.superimposed) - len(upon)
+    return SeenState(stored, state, images, missing, Superimposition(sight.studio, upon))
 
 
 def says_what_states_say(look: Look) -> bool:
@@ -129,7 +130,8 @@ def show_one_by_state(
     if reference.frames and number not in reference.frames:
         raise Problem(HTTPStatus.BAD_REQUEST, f"the state is not for frame {number}")
     state = seen.stored
-    etag = sight.etag(f"{media}", "by state", str(number), made_of=[image, state])
+    made_of = [image, state, *(stored for stored, _ in seen.superimposed.images)]
+    etag = sight.etag(f"{media}", "by state", str(number), made_of=made_of)
     if (unchanged := sight.unchanged(etag)) is not None:
         return unchanged
     shown = _files(sight, seen, image, reference, (number,), media.media_type)
@@ -153,7 +155,8 @@ def _files(
     numbers: Sequence[int],
     media_type: str,
 ) -> Iterator[Shown]:
-    way = ByState(seen.state, reference.sop_instance_uid, sight.asked.look)
+    others = OtherFrames(partial(sight.studio.frames, image), seen.superimposed.find)
+    way = ByState(seen.state, reference.sop_instance_uid, sight.asked.look, others)
     for each in sight.studio.files(image, numbers, way, media_type):
         yield Shown(_address(sight, seen, reference, each.number, media_type), each.data)
 
@@ -184,10 +187,12 @@ def _check_asked(sight: Sight) -> None:
         )
 
 
-def _located(sight: Sight, state: PresentationState) -> dict[str, StoredInstance]:
-    """The images of a state that are here, by their UID: one query for each series."""
+def _located(
+    sight: Sight, references: Sequence[ImageReference]
+) -> Sequence[tuple[StoredInstance, ImageReference]]:
+    """The images of a state that are here, in its order: one query for each series."""
     by_series: dict[str, list[str]] = {}
-    for each in state.references:
+    for each in references:
         by_series.setdefault(each.series_instance_uid, []).append(each.sop_instance_uid)
     found: dict[str, StoredInstance] = {}
     for series, instances in by_series.items():
@@ -202,7 +207,7 @@ def _located(sight: Sight, state: PresentationState) -> dict[str, StoredInstance
         except QueryError:  # what the state names is no UID
             continue
         found |= {stored.sop_instance_uid: stored for stored in located}
-    return found
+    return [(found[uid], each) for each in references if (uid := each.sop_instance_uid) in found]
 
 
 def _frames(sight: Sight, image: StoredInstance, reference: ImageReference) -> Sequence[int]:

@@ -126,6 +126,11 @@ class Studio:
         with self.image(stored) as image:
             return image.number_of_frames
 
+    def frames(self, stored: StoredInstance, wanted: range) -> Iterator[tuple[int, StoredFrame]]:
+        """Frames as they are stored, for who draws another one: they take no place of their own."""
+        with self.image(stored) as image:
+            yield from image.frames(wanted)
+
     def files(
         self,
         stored: StoredInstance,

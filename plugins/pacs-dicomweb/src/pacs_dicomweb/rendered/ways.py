@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pacs_dicomweb.rendered.look import Look
     from pacs_framework.rendering.frames import StoredFrame
     from pacs_framework.rendering.picture import Picture
+    from pacs_framework.rendering.presentation.other_frames import OtherFrames
     from pacs_framework.rendering.presentation.state import PresentationState
 
 __all__ = ["ByLook", "ByState", "Way"]
@@ -74,7 +75,8 @@ class ByLook:
 
 @dataclass(frozen=True, slots=True)
 class ByState:
-    """As a presentation state says, which knows the image as ``sop_instance_uid``.
+    """As a presentation state says, which knows the image as ``sop_instance_uid``; ``others`` has
+    its other frames.
 
     Of the look, size, quality and profile are heeded; nobody may ask for the others.
     """
@@ -82,6 +84,7 @@ class ByState:
     state: PresentationState
     sop_instance_uid: str
     look: Look
+    others: OtherFrames
 
     @property
     def quality(self) -> int:
@@ -93,5 +96,5 @@ class ByState:
     ) -> Picture:
         """As `Way.picture`."""
         seen = SeenFrame(self.sop_instance_uid, number)
-        made = draw_by_state(frame, header, seen, self.state, self.look.box, most)
+        made = draw_by_state(frame, header, seen, self.state, self.look.box, most, self.others)
         return with_profile(made, self.look.icc_profile, holds=holds)

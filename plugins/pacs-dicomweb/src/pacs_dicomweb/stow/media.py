@@ -15,7 +15,7 @@ def media_type_of(content_type: str, what: str) -> MediaRange:
     try:
         found = parse_accept(content_type)
     except Problem:
-        found = []
+        found = ()
     if len(found) != 1 or "*" in found[0].media_type:
         raise Problem(HTTPStatus.BAD_REQUEST, f"Content-Type of {what} cannot be read")
     return found[0]

@@ -13,7 +13,7 @@ from pydicom import Dataset
 from pydicom.uid import generate_uid
 
 from pacs_dicomweb.located import ROOT
-from pacs_dicomweb.qido.keys import parse_search
+from pacs_dicomweb.qido.keys import MATCHING, parse_search
 from pacs_dicomweb.ups import reach
 from pacs_dicomweb.ups.bodies import answer, chosen_form, dataset_in
 from pacs_dicomweb.ups.events import EventChannel
@@ -154,8 +154,11 @@ class WorklistService:
         if end is not None and end < len(found):
             left = len(found) - end
             headers.append(("Warning", f'299 - "There are {left} additional results"'))
-        if wanted.fuzzy:
-            headers.append(("Warning", '299 - "fuzzy matching is not supported"'))
+        headers += [
+            ("Warning", f'299 - "The {name} parameter is not supported for workitems"')
+            for name, rule in MATCHING.items()
+            if getattr(wanted.rules, rule)
+        ]
         return Response(media_type=response.media_type, headers=headers, body=response.body)
 
     @_told

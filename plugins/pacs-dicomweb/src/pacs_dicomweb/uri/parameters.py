@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from pacs_dicomweb.rendered.look import MOST_PIXELS_ON_A_SIDE, Annotation, Look, Region
 from pacs_dicomweb.rendered.parameters import bad, number_of, whole_number_of, window_of
-from pacs_http.api import Problem, Resource
+from pacs_http.api import Resource
 
 if TYPE_CHECKING:
     from pacs_http.api import Request
@@ -39,7 +38,7 @@ KNOWN = {
     "objectUID": "SOP Instance UID",
     "contentType": "Media types, in place of the header Accept",
     "charset": "utf-8",
-    "anonymize": "no: nothing is de-identified by this service",
+    "anonymize": "yes: de-identified, as application/dicom alone",
     "transferSyntax": "Of application/dicom: a UID, or * for the stored one",
     **_OF_PICTURES,
 }
@@ -50,14 +49,15 @@ KNOWN = {
 class FromUri:
     """What is asked for. ``media_types`` is a list as in Accept, empty where it is not said.
 
-    ``picture``: a parameter was given that is for pictures alone. ``state`` names the series and
-    the instance of a presentation state.
+    ``picture``: a parameter was given that is for pictures alone. ``anonymize``: the instance is to
+    be de-identified. ``state`` names the series and the instance of a presentation state.
     """
 
     media_types: str
     transfer_syntax: str
     look: Look
     frame: int | None
+    anonymize: bool
     picture: bool
     state: tuple[str, str] | None
 
@@ -71,21 +71,19 @@ def resource_of_query(request: Request) -> Resource:
 
 
 def parameters_of(request: Request) -> FromUri:
-    """What the query asks for. Raises `Problem` 400; 501 for what is not made."""
+    """What the query asks for. Raises `Problem` 400."""
     said = _said(request)
     if said.pop("requestType", "").upper() != "WADO":
         raise bad("requestType has to be WADO")
-    if said.get("anonymize", "no") != "no":
-        raise Problem(
-            HTTPStatus.NOT_IMPLEMENTED,
-            "instances are not de-identified on the way out by this service: rules of the archive "
-            "are, for whoever they are meant for",
-        )
+    anonymize = said.get("anonymize", "no")
+    if anonymize not in {"yes", "no"}:
+        raise bad("anonymize is yes or no")
     return FromUri(
         media_types=said.get("contentType", ""),
         transfer_syntax=said.get("transferSyntax", ""),
         look=_look(said),
         frame=_frame(said),
+        anonymize=anonymize == "yes",
         picture=bool(said.keys() & _OF_PICTURES.keys()),
         state=_state(said),
     )

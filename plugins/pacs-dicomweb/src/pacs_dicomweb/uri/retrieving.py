@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pacs_dicomweb.accept import MediaRange, accepted, not_acceptable, parse_accept
 from pacs_dicomweb.rendered.kinds import Kind, kind_of, media_of
 from pacs_dicomweb.rendered.media import HTML, JPEG
+from pacs_dicomweb.uri.anonymous import retrieve_anonymous
 from pacs_dicomweb.uri.parameters import FromUri, parameters_of
 from pacs_dicomweb.wado.instances import one_alone
 from pacs_dicomweb.wado.negotiating import DICOM
@@ -25,8 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["retrieve_by_uri"]
 
 
-def retrieve_by_uri(archive: Archive, pictures: RenderedService, request: Request) -> Response:
-    """Answer GET of ``/wado?requestType=WADO&…``. Raises `Problem` and `PacsError`."""
+def retrieve_by_uri(
+    archive: Archive, pictures: RenderedService, request: Request, anonymizer: str = ""
+) -> Response:
+    """Answer GET of ``/wado?requestType=WADO&…``. Raises `Problem` and `PacsError`.
+
+    ``anonymizer`` is the name of the one that de-identifies what is to be.
+    """
     asked = parameters_of(request)
     ranges = _ranges(request, asked)
     stored = only_instance(archive, request)
@@ -40,7 +46,11 @@ def retrieve_by_uri(archive: Archive, pictures: RenderedService, request: Reques
                 f"rows, columns, region, windows, annotation, frameNumber, imageQuality and "
                 f"presentationUID are for pictures, not for {DICOM}",
             )
+        if asked.anonymize:
+            return retrieve_anonymous(archive, anonymizer, request, asked.transfer_syntax)
         return one_alone(archive, request, asked.transfer_syntax)
+    if asked.anonymize:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"anonymize is for {DICOM} alone (PS3.18 9.1.2.3.1)")
     if asked.transfer_syntax:
         raise Problem(HTTPStatus.BAD_REQUEST, f"transferSyntax is for {DICOM} alone")
     return pictures.by_uri(request, stored, asked, media_type)
@@ -61,7 +71,7 @@ def _default(
     pictures: RenderedService, request: Request, stored: StoredInstance, asked: FromUri
 ) -> str:
     """A picture of what is one, a page of a report, else the instance (Table 8.7.4-1)."""
-    if asked.transfer_syntax:
+    if asked.transfer_syntax or asked.anonymize:
         return DICOM
     if kind_of(stored.sop_class_uid) is Kind.REPORT:
         return HTML

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -25,9 +25,11 @@ from pacs_dicomweb.multipart import Multipart, Part
 from pacs_dicomweb.wado.bulk import parse_path, value_at
 from pacs_dicomweb.wado.frames import Frames
 from pacs_dicomweb.wado.instances import DOOR, PRIVATE
+from pacs_dicomweb.wado.negotiating import ZIP
 from pacs_dicomweb.wado.objects import Objects, StoredRange
 from pacs_dicomweb.wado.pixel_media import OCTETS, ChosenPixels, choose_pixels
 from pacs_dicomweb.wado.pixels import converted
+from pacs_dicomweb.wado.zipped import Entry, attached, zipped
 from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.errors import ObjectNotFound, RefusedByPolicy, StorageError
 from pacs_http.api import Problem, Request, Response
@@ -43,6 +45,22 @@ _PIXEL_DATA = "7FE00010"
 _PIXELS = {_PIXEL_DATA, "7FE00008", "7FE00009"}
 _REFERENCE = "BulkDataURI"
 _SERIES = 0x0020000E
+
+# How files of a media type end in a ZIP archive (PS3.18 8.6.1.3.1); octets are raw.
+_SUFFIXES = {
+    "image/jpeg": "jpg",
+    "image/dicom-rle": "rle",
+    "image/x-dicom-rle": "rle",
+    "image/jls": "jls",
+    "image/x-jls": "jls",
+    "image/jp2": "jp2",
+    "image/jpx": "jpx",
+    "image/jphc": "jphc",
+    "image/jxl": "jxl",
+    "video/mpeg": "mpg",
+    "video/mp4": "mp4",
+    "video/h265": "h265",
+}
 
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +106,7 @@ class BulkService:
         return self._answer(request, pixels_only=True)
 
     def _answer(self, request: Request, *, pixels_only: bool) -> Response:
-        ranges = accepted(request)
+        ranges, packed = _in_parts(accepted(request))
         located = locate(self._archive, request.resource, request.scope)
         wanted = self._wanted(ranges, located, pixels_only=pixels_only)
         objects = Objects(self._archive, request.recipient(DOOR))
@@ -103,14 +121,16 @@ class BulkService:
             raise Problem(
                 HTTPStatus.NOT_FOUND, "there are no values that are answered as bulk data"
             )
-        body = Multipart(chain((first,), parts), _type_of(wanted))
         whole = wanted.is_whole and not refused
-        return Response(
-            status=HTTPStatus.OK if whole else HTTPStatus.PARTIAL_CONTENT,
-            headers=[PRIVATE, *([] if whole else [_WARNING])],
-            media_type=body.media_type,
-            body=body,
-        )
+        status = HTTPStatus.OK if whole else HTTPStatus.PARTIAL_CONTENT
+        headers = [PRIVATE, *([] if whole else [_WARNING])]
+        every = chain((first,), parts)
+        if packed:
+            headers.append(attached("bulkdata.zip"))
+            body = zipped(_entry(part, base) for part in every)
+            return Response(status=status, headers=headers, media_type=ZIP, body=body)
+        several = Multipart(every, _type_of(wanted))
+        return Response(status=status, headers=headers, media_type=several.media_type, body=several)
 
     def _wanted(
         self, ranges: Sequence[MediaRange], located: Located, *, pixels_only: bool
@@ -140,6 +160,28 @@ def _type_of(wanted: _Wanted) -> str:
     if wanted.others and not wanted.pixels_only:
         return OCTETS
     return next(each.media_type for each in wanted.pixels.values() if each is not None)
+
+
+def _in_parts(ranges: Sequence[MediaRange]) -> tuple[Sequence[MediaRange], bool]:
+    """What is accepted, as of a multipart, and whether it is packed into a ZIP archive: where that
+    comes before all else. Its ``type`` is that of the values in it, octets where it does not say.
+    """
+    if not ranges or ranges[0].media_type != ZIP:
+        return ranges, False
+    packed = [each for each in ranges if each.media_type == ZIP]
+    return [
+        replace(
+            each, media_type="multipart/related", parameters={"type": OCTETS, **each.parameters}
+        )
+        for each in packed
+    ], True
+
+
+def _entry(part: Part, base: str) -> Entry:
+    """A file under the reference that the metadata have, from the series on (8.6.1.3.2)."""
+    location = dict(part.headers)["Content-Location"].removeprefix(base)
+    suffix = _SUFFIXES.get(part.media_type.partition(";")[0], "raw")
+    return Entry(name=f"{location}.{suffix}", pieces=part.pieces)
 
 
 @dataclass(frozen=True, slots=True)

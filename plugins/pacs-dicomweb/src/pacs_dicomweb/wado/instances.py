@@ -14,7 +14,7 @@ from pacs_dicomweb.located import locate
 from pacs_dicomweb.multipart import Multipart, Part
 from pacs_dicomweb.wado.negotiating import DICOM, ZIP, Packing, Wanted, wanted_of
 from pacs_dicomweb.wado.objects import File, Objects
-from pacs_dicomweb.wado.zipped import zipped
+from pacs_dicomweb.wado.zipped import Entry, attached, zipped
 from pacs_framework.errors import ObjectNotFound
 from pacs_http.api import Problem, Response, byte_range, not_modified
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pacs_framework.storage import ByteSource
     from pacs_http.api import Request
 
-__all__ = ["PRIVATE", "etag_of", "one_alone", "retrieve"]
+__all__ = ["DOOR", "PRIVATE", "etag_of", "one_alone", "retrieve"]
 
 DOOR = "wado"
 _BLOCK = 1 << 19
@@ -122,12 +122,18 @@ def _several(
         raise _nothing(0)
     everything = chain((first,), files)
     if packing is Packing.ZIP:
-        name = ("Content-Disposition", 'attachment; filename="dicom.zip"')
-        return Response(
-            status=status, headers=[*headers, name], media_type=ZIP, body=zipped(everything)
-        )
-    body = Multipart(map(_part, everything), DICOM)
-    return Response(status=status, headers=headers, media_type=body.media_type, body=body)
+        headers = [*headers, attached("dicom.zip")]
+        body = zipped(map(_entry, everything))
+        return Response(status=status, headers=headers, media_type=ZIP, body=body)
+    parts = Multipart(map(_part, everything), DICOM)
+    return Response(status=status, headers=headers, media_type=parts.media_type, body=parts)
+
+
+def _entry(file: File) -> Entry:
+    """Nothing is compressed: pixel data that can be small are small already, and a study is sent at
+    the speed of the disk.
+    """
+    return Entry(name=f"{file.sop_instance_uid}.dcm", pieces=file.pieces)
 
 
 def _part(file: File) -> Part:

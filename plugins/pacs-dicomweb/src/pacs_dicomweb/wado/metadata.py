@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from pacs_dicomweb.accept import accepted, not_acceptable
+from pacs_dicomweb.accept import MediaRange, accepted, not_acceptable
 from pacs_dicomweb.located import ROOT, locate
 from pacs_dicomweb.model.documents import members_of
 from pacs_dicomweb.model.encoded import BulkLimits, Renderer
@@ -24,8 +24,10 @@ from pacs_dicomweb.multipart import Chunk, Multipart, Part
 from pacs_dicomweb.wado.forgetting import Deletions
 from pacs_dicomweb.wado.heads import Heads
 from pacs_dicomweb.wado.instances import DOOR, PRIVATE, etag_of
+from pacs_dicomweb.wado.negotiating import ZIP
 from pacs_dicomweb.wado.objects import Objects, StoredRange
 from pacs_dicomweb.wado.prepared import RUN, Preparation, PreparedMetadata
+from pacs_dicomweb.wado.zipped import Entry, attached, zipped
 from pacs_framework.errors import ObjectNotFound, RefusedByPolicy
 from pacs_http.api import Response, not_modified
 
@@ -40,6 +42,7 @@ __all__ = ["JSON", "XML", "MetadataService", "media_of", "xml_parts"]
 JSON = "application/dicom+json"
 XML = "application/dicom+xml"
 _PLAIN_JSON = "application/json"
+_OFFERED = (JSON, f'multipart/related; type="{XML}"')
 
 # A character that no JSON holds as such stands for where the service is: it may be reached by
 # several addresses, and what is kept is for all of them.
@@ -55,13 +58,29 @@ _log = structlog.get_logger(__name__)
 def media_of(request: Request) -> str:
     """`JSON`, plain JSON or `XML`, as the request accepts it. Raises `Problem` 406."""
     for each in accepted(request):
-        if each.takes(JSON):
-            return JSON
-        if each.takes(_PLAIN_JSON):
-            return _PLAIN_JSON
-        if each.takes_parts(XML):
-            return XML
-    raise not_acceptable([JSON, f'multipart/related; type="{XML}"'])
+        if (media := _medium(each)) is not None:
+            return media
+    raise not_acceptable(_OFFERED)
+
+
+def _packed_media_of(request: Request) -> tuple[str, bool]:
+    """As `media_of`, and whether they are packed into a ZIP archive: of one file with all JSON, or
+    of a file for each document of XML (PS3.18 8.6.1.3.4). Raises `Problem` 406.
+    """
+    for each in accepted(request):
+        if each.media_type == ZIP and each.part_type in {"*/*", JSON, XML}:
+            return XML if each.part_type == XML else JSON, True
+        if (media := _medium(each)) is not None:
+            return media, False
+    raise not_acceptable([*_OFFERED, ZIP])
+
+
+def _medium(each: MediaRange) -> str | None:
+    if each.takes(JSON):
+        return JSON
+    if each.takes(_PLAIN_JSON):
+        return _PLAIN_JSON
+    return XML if each.takes_parts(XML) else None
 
 
 def xml_parts(texts: Iterator[str]) -> Iterator[Part]:
@@ -87,7 +106,7 @@ class MetadataService:
 
     def retrieve(self, request: Request) -> Response:
         """Answer GET of ``…/metadata``. Raises `Problem` and `PacsError`."""
-        media = media_of(request)
+        media, packed = _packed_media_of(request)
         base = f"{request.base_url}{ROOT}/studies/{request.resource.study}/series/"
         objects = Objects(self._archive, request.recipient(DOOR))
         preparation = None if self._prepared is None else self._prepared.begin()
@@ -95,21 +114,16 @@ class MetadataService:
         headers = [PRIVATE]
         if all(map(objects.as_stored, located)):
             keys = (each.storage_key for each in located)
-            etag = "W/" + etag_of(media, request.base_url, self._form_of_all, *keys)
+            etag = "W/" + etag_of(media, str(packed), request.base_url, self._form_of_all, *keys)
             if not_modified(request, etag):
                 return Response(status=304, headers=[("ETag", etag), PRIVATE])
             headers.append(("ETag", etag))
         texts = self._texts(objects, located, request.resource, preparation)
         first = next(texts, None)
         everything = chain(() if first is None else (first,), texts)
-        if media == XML:
-            there = f'"BulkDataURI":"{base}'
-            each = (text.decode() for some in everything for text in some)
-            parts = Multipart(xml_parts(t.replace(_HERE_IN_JSON, there) for t in each), XML)
-            body, media = _Body(parts, preparation), parts.media_type
-        else:
-            body = _Body(_array(everything, base), preparation)
-        return Response(headers=headers, media_type=media, body=body)
+        body, media = _document(everything, media, base, packed=packed)
+        headers += [attached("metadata.zip")] if packed else []
+        return Response(headers=headers, media_type=media, body=_Body(body, preparation))
 
     def header(self, request: Request, named: Resource) -> dict[int, str]:
         """The attributes of one instance as whoever asks may see them, without bulk data.
@@ -287,6 +301,30 @@ def _placed(document: Written) -> bytes:
     return document.text.replace(
         here, here + f"{document.series}/instances/{document.instance}/bulkdata/".encode()
     )
+
+
+def _document(
+    runs: Iterator[list[bytes]], media: str, base: str, *, packed: bool
+) -> tuple[Iterable[Chunk], str]:
+    """The body of an answer and its media type."""
+    if media != XML:
+        array = _array(runs, base)
+        if not packed:
+            return array, media
+        return zipped([Entry(name="metadata.json", pieces=array, deflated=True)]), ZIP
+    there = f'"BulkDataURI":"{base}'
+    texts = (text.decode() for some in runs for text in some)
+    texts = (text.replace(_HERE_IN_JSON, there) for text in texts)
+    if packed:
+        return zipped(map(_xml_entry, texts)), ZIP
+    parts = Multipart(xml_parts(texts), XML)
+    return parts, parts.media_type
+
+
+def _xml_entry(text: str) -> Entry:
+    uid = json.loads(text)["00080018"]["Value"][0]
+    (part,) = xml_parts(iter((text,)))
+    return Entry(name=f"{uid}.xml", pieces=part.pieces, deflated=True)
 
 
 def _array(runs: Iterator[list[bytes]], base: str) -> Iterator[bytes]:

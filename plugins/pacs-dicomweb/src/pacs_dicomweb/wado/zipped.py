@@ -1,20 +1,31 @@
-"""Instances in a ZIP archive, written while it is sent (PS3.18 10.4, Supplement 211)."""
+"""ZIP archives, written while they are sent (PS3.18 8.6.1.3, Supplement 211)."""
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from pacs_dicomweb.multipart import Chunk
 
-    from pacs_dicomweb.wado.objects import File
-
-__all__ = ["zipped"]
+__all__ = ["Entry", "attached", "zipped"]
 
 _BLOCK = 1 << 18
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same instances make the same archive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One file of an archive: its path, its content in pieces, and whether it is compressed."""
+
+    name: str
+    pieces: Iterable[Chunk] = field(repr=False)
+    deflated: bool = False
+
+
+def attached(name: str) -> tuple[str, str]:
+    """The header by which a browser saves an archive under a name."""
+    return "Content-Disposition", f'attachment; filename="{name}"'
 
 
 class _Sink:
@@ -41,18 +52,15 @@ class _Sink:
         return taken
 
 
-def zipped(files: Iterable[File]) -> Iterator[bytes]:
-    """The archive piece by piece: a file ``SOP-INSTANCE-UID.dcm`` for each instance.
-
-    Nothing is compressed: pixel data that can be small are small already, and a study is sent at
-    the speed of the disk.
-    """
+def zipped(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """The archive piece by piece."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:  # type: ignore[call-overload]
-        for file in files:
-            entry = zipfile.ZipInfo(f"{file.sop_instance_uid}.dcm", _EPOCH)
-            with archive.open(entry, "w", force_zip64=True) as target:
-                for piece in file.pieces:
+        for entry in entries:
+            info = zipfile.ZipInfo(entry.name, _EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED if entry.deflated else zipfile.ZIP_STORED
+            with archive.open(info, "w", force_zip64=True) as target:
+                for piece in entry.pieces:
                     target.write(piece)
                     if sink.held >= _BLOCK:
                         yield sink.take()
