@@ -25,6 +25,8 @@ HOOK_TESTS = {
     "tables": "tests/unit/tables/test_tables.py",
     "codecs": "plugins/pacs-codecs-pylibjpeg/tests/test_retrieval.py",
     "anonymizers": "plugins/pacs-anonymize/tests/test_plugin.py",
+    "job_kinds": "plugins/pacs-jobs/tests/test_plugin.py",
+    "job_queue": "plugins/pacs-jobs/tests/test_plugin.py",
     "background": "tests/loopback/test_background.py",
     "doors": "tests/loopback/test_doors.py",
     "serve_options": "tests/loopback/test_doors.py",

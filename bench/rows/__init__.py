@@ -22,6 +22,7 @@ __all__ = [
     "FAMILIES",
     "FIND",
     "HOOKS",
+    "JOBS",
     "MPPS",
     "PRINT",
     "WORKLIST",
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 CODECS, FIND, HOOKS, MPPS, WORKLIST = "codecs", "find", "hooks", "mpps", "worklist"
-PRINT = "print"
+JOBS, PRINT = "jobs", "print"
 """Families with a set-up of their own."""
 
 
@@ -61,4 +62,4 @@ FAMILIES = [
 
 def family_names() -> list[str]:
     """The names that ``--rows`` takes for whole families."""
-    return [*(family.name for family in FAMILIES), CODECS, FIND, HOOKS, MPPS, PRINT, WORKLIST]
+    return [*(family.name for family in FAMILIES), CODECS, FIND, HOOKS, JOBS, MPPS, PRINT, WORKLIST]

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from pacs_framework.codecs.codec import Codec
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.doors import Door
+    from pacs_framework.jobs import JobKind, JobKinds, JobQueue
     from pacs_framework.network.decisions import AssociationRequest, Narrowing, Rejection
     from pacs_framework.network.service import DimseService
     from pacs_framework.storage import BackendFactory
@@ -204,6 +205,31 @@ def dimse_services(archive: Archive, settings: Any) -> Sequence[DimseService]:
     archive: the use cases a service calls: receive, query, locate (see `Archive`).
     Returns: services. Two services that answer one command on one SOP class is an error naming
     both plugins.
+    """
+    raise NotImplementedError
+
+
+@hookspec(HookKind.REGISTER)
+def job_kinds(archive: Archive, settings: Any) -> Sequence[JobKind]:
+    """Name the kinds of work that the plugin does later, as jobs.
+
+    Kind: REGISTER; called in every process of an archive, by commands too, since each may put jobs
+    in; they are done in the one that runs the change feed.
+    archive: the use cases that the work calls; ``archive.jobs`` takes jobs from then on.
+    Returns: kinds (see `JobKind`), each with the function that does one job. Two of one name is an
+    error naming both plugins.
+    """
+    raise NotImplementedError
+
+
+@hookspec(HookKind.REGISTER)
+def job_queue(archive: Archive, kinds: JobKinds, settings: Any) -> JobQueue:
+    """Keep a queue of jobs, for all plugins.
+
+    Kind: REGISTER; called in every process of an archive, before `dimse_services`. The plugin does
+    the jobs too, by its `background`.
+    kinds: what can be done; they are filled in when each plugin has provided its queue.
+    Returns: a `JobQueue`. Two plugins with a queue is an error naming both.
     """
     raise NotImplementedError
 

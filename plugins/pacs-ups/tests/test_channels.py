@@ -146,7 +146,7 @@ def test_a_channel_hears_of_each_event_and_forgets_what_it_gave(
 
 
 @pytest.mark.postgresql
-@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("pacs_emptied_tables", ["postgresql"], indirect=True)
 def test_events_of_another_node_are_heard(store, channels, steps, watched, tmp_path: Path) -> None:
     """Which shares no folder: by the database, in the moment of the commit."""
     here = EventChannels(channels, store, tmp_path / "ups" / "channels")

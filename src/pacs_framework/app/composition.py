@@ -171,6 +171,7 @@ class App:
         # Not those of plugins that are gone: their cursors stay where they stopped.
         archive.deleting.consumers = frozenset(self.plugins.notify_consumers("on_stored"))
         archive.health = self.health
+        archive.jobs = self._configured.job_queue(archive)
         self._archive = archive
         return archive
 

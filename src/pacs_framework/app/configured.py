@@ -22,6 +22,7 @@ from pacs_framework.config import (
 from pacs_framework.doors import Door
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.index.database import open_database
+from pacs_framework.jobs import JobKinds, JobQueue, provided_queue
 from pacs_framework.network.router import Router
 from pacs_framework.network.service import DimseService
 from pacs_framework.plugins import PluginSet, load_plugins
@@ -130,8 +131,20 @@ class Configured:
             TemporaryDirectory(prefix="pacs-check-") as folder,
             empty_archive(Path(folder), self.anonymizer_registry(), self.plugins) as archive,
         ):
+            self.job_queue(archive)
             Router(self.services(archive))
             self.doors(archive)
+
+    def job_queue(self, archive: Archive) -> JobQueue:
+        """Where ``archive`` puts jobs, with all kinds that active plugins do.
+
+        Raises `ConfigurationError` for two queues, or two kinds of one name.
+        """
+        kinds = JobKinds()
+        queue = provided_queue(self.plugins.register("job_queue", archive=archive, kinds=kinds))
+        for plugin, provided in self.plugins.register("job_kinds", archive=archive):
+            kinds.add(provided, plugin=plugin)
+        return queue
 
     def doors(self, archive: Archive) -> list[Door]:
         """What the active plugins listen by besides, with ``archive`` behind it; none is open."""

@@ -36,10 +36,12 @@ from pacs_framework.errors import ObjectNotFound
 from pacs_framework.index.entry import DuplicatePolicy
 from pacs_framework.index.lookup import IndexedInstance, Lookup
 from pacs_framework.index.writer import IndexWriter
+from pacs_framework.jobs import MissingJobQueue
 from pacs_framework.tables import OpenTables
 
 if TYPE_CHECKING:
     from pacs_framework.index.database import Database
+    from pacs_framework.jobs import JobQueue
     from pacs_framework.live import Health
     from pacs_framework.network.association import Association
     from pacs_framework.network.decisions import ProposedContext
@@ -70,7 +72,7 @@ class Archive:
     ``patients`` corrects them; ``deleting`` removes instances, ``marks`` says what is to be kept;
     ``transcoding`` converts data sets with the ``codecs`` and the ``encoder``, ``early`` does so
     before they are due, within its limits; ``anonymizers`` has them by name; ``tables`` gives a
-    plugin its own ones, by its name.
+    plugin its own ones, by its name; ``jobs`` takes work that is done later.
     ``peers``, ``connect``, ``hooks`` and ``health`` are set by the application: whom a destination
     AE title means, how an association to it is opened, how plugins call the hooks that they offer,
     and whether this process can do its work.
@@ -100,6 +102,7 @@ class Archive:
         self.storage = storage
         self.data = data
         self.tables = tables or OpenTables(data=data)
+        self.jobs: JobQueue = MissingJobQueue()  # until the application has a plugin's
         early = early or EarlyLimits()
         self._frame_threads = FrameThreads(early.threads)
         self.transcoding = Transcoding(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pacs_framework.index.lookup import IndexedInstance
     from pacs_framework.storage import StorageBackend
 
-__all__ = ["Finding", "FindingKind", "verify"]
+__all__ = ["Finding", "FindingKind", "verify", "verify_study"]
 
 _PAGE = 500
 _IN_MEMORY = 64 << 20  # larger objects pass through the staging folder
@@ -75,13 +75,31 @@ def verify(
     Every byte of every object is read. ``progress`` is told how many of how many instances are
     done. Raises `IndexUnavailable`.
     """
+    yield from _instances(archive, archive.lookup.instances(), archive.lookup.count(), progress)
+    yield from _orphans(archive)
+
+
+def verify_study(
+    archive: Archive,
+    study_instance_uid: str,
+    progress: Callable[[int, int], None] = _no_progress,
+) -> Iterator[Finding]:
+    """What is wrong with the instances of one study, as `verify` finds it; orphans have none."""
+    total = archive.lookup.count_of_study(study_instance_uid)
+    yield from _instances(archive, archive.lookup.instances(study_instance_uid), total, progress)
+
+
+def _instances(
+    archive: Archive,
+    instances: Iterator[IndexedInstance],
+    total: int,
+    progress: Callable[[int, int], None],
+) -> Iterator[Finding]:
     reader = archive.object_reader(limit=_IN_MEMORY)
-    total = archive.lookup.count()
     progress(0, total)
-    for done, facts in enumerate(archive.lookup.instances(), start=1):
+    for done, facts in enumerate(instances, start=1):
         yield from _instance(archive, reader, facts)
         progress(done, max(done, total))
-    yield from _orphans(archive)
 
 
 def _instance(archive: Archive, reader: ObjectReader, facts: IndexedInstance) -> list[Finding]:

@@ -23,6 +23,7 @@ from pacs_framework.authoring.samples import (
     stored_archive,
 )
 from pacs_framework.errors import PacsError
+from pacs_framework.jobs import JobKinds
 from pacs_framework.network.decisions import Narrowing, Rejection
 from pacs_framework.network.router import Router
 from pacs_framework.plugins.blame import describe
@@ -36,7 +37,7 @@ _REPETITIONS = 3
 def check_register(loaded: Loaded, hook: Hook, folder: Path) -> Iterator[Finding]:
     """What the hook provides, around an archive without objects."""
     with empty_archive(folder, plugins=loaded.plugins) as archive:
-        known = {"archive": archive}
+        known = {"archive": archive, "kinds": JobKinds()}
         arguments = {name: known[name] for name in hook.parameters if name in known}
         started = perf_counter()
         try:

@@ -22,11 +22,13 @@ _SUITE_OF = {
     "anonymizers": "AnonymizerSuite",
     "codecs": "CodecSuite",
     "dimse_services": "ServiceSuite",
+    "job_queue": "JobQueueSuite",
     "storage_backends": "StorageSuite",
 }
 _MODULE_OF = {
     "AnonymizerSuite": "anonymizer",
     "CodecSuite": "codec",
+    "JobQueueSuite": "jobs",
     "ServiceSuite": "service",
     "StorageSuite": "storage",
 }

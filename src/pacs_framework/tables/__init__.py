@@ -7,6 +7,7 @@ A plugin that keeps state describes its tables in a `PluginTables`, returns it f
 from pacs_framework.tables.columns import TEXT, TIME, insert, new_metadata
 from pacs_framework.tables.definition import PluginTables
 from pacs_framework.tables.leases import Leases, lease_columns, now
+from pacs_framework.tables.notices import Notices, give_notice
 from pacs_framework.tables.opened import OpenTables
 from pacs_framework.tables.pauses import Pauses
 from pacs_framework.tables.statement import Statement
@@ -16,11 +17,13 @@ __all__ = [
     "TEXT",
     "TIME",
     "Leases",
+    "Notices",
     "OpenTables",
     "Pauses",
     "PluginTables",
     "Statement",
     "TableStore",
+    "give_notice",
     "insert",
     "lease_columns",
     "new_metadata",

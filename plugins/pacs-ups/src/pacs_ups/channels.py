@@ -7,14 +7,14 @@ notification of PostgreSQL comes. Nobody looks again and again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pacs_framework.archive.claims import Claim
 from pacs_framework.background import keep_on
 from pacs_framework.errors import IndexUnavailable, PacsError
+from pacs_framework.tables import Notices
 from pacs_framework.waking import Waker
 from pacs_ups.bells import BELL
 from pacs_ups.state.standing import NEWS
@@ -113,7 +113,7 @@ class _Hearing:
         self._claim = Claim(folder)
         self.owner = self._claim.folder.name
         self._bell = Waker(self._claim.folder / BELL)
-        self._news: _News | None = None
+        self._news: Notices | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -138,7 +138,7 @@ class _Hearing:
 
     def _turn(self) -> None:
         if self._store.is_postgresql and self._news is None:
-            self._news = _News(self._store)
+            self._news = Notices(self._store, NEWS)
             self._heard(self.owner)  # of what was told while nobody listened
         try:
             self._bell.wait(None, *([self._news] if self._news else []))
@@ -151,46 +151,3 @@ class _Hearing:
         news, self._news = self._news, None
         if news is not None:
             news.close()
-
-
-class _News(Waker):
-    """Rung by the other nodes: a connection on which PostgreSQL tells of their events.
-
-    Raises `IndexUnavailable` where the database fails.
-    """
-
-    def __init__(self, store: TableStore) -> None:
-        self._failures: Any = store.dialect.loaded_dbapi.Error
-        self._undo = ExitStack()
-        with ExitStack() as undo:
-            connection = undo.enter_context(store.reading())
-            connection.detach()  # nobody else's, and closed for good when it is closed
-            driver: Any = connection.connection.dbapi_connection
-            with self._told():
-                driver.autocommit = True
-                driver.execute(f"LISTEN {NEWS}")
-            self._undo = undo.pop_all()
-        self._connection = connection
-        self._driver = driver
-        self.descriptor = driver.fileno()
-
-    def empty(self) -> None:
-        """Any number of notifications says the same."""
-        with self._told():
-            self._driver.pgconn.consume_input()
-            while self._driver.pgconn.notifies():
-                pass
-
-    def close(self) -> None:
-        """End the connection, as one that may be broken."""
-        self._driver.close()
-        self._connection.invalidate()  # or it would be reset first
-        self._undo.close()
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except self._failures as error:
-            kind = type(error).__name__
-            raise IndexUnavailable(f"other nodes are not heard: {kind}") from error

@@ -1,0 +1,112 @@
+"""The runs of this process, and what there is to write down of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from pacs_jobs.runs import Run, RunContext
+
+if TYPE_CHECKING:
+    from pacs_framework.jobs import Job, JobKind
+    from pacs_jobs.book import Round
+    from pacs_jobs.runs import Line
+
+__all__ = ["Crew"]
+
+
+class Crew:
+    """Used by one thread; ``changed`` is called from those of the runs."""
+
+    def __init__(self, kinds: Mapping[str, JobKind], changed: Callable[[], None]) -> None:
+        self._kinds = kinds
+        self._changed = changed
+        self._runs: list[Run] = []
+        self._taken: list[tuple[RunContext, bool, list[Line]]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._runs)
+
+    def begin(self, kind: str, jobs: list[Job]) -> None:
+        """Have jobs done in a thread of their own."""
+        run = Run(self._kinds[kind], jobs, self._changed)
+        self._runs.append(run)
+        run.start()
+
+    def room(self) -> dict[str, int]:
+        """How many runs more of each kind there may be, where there may."""
+        left = {name: kind.at_once for name, kind in self._kinds.items()}
+        for run in self._runs:
+            if not run.counted:  # its end is written before others begin, in one transaction
+                left[run.kind.name] -= 1
+        return {name: number for name, number in left.items() if number > 0}
+
+    def contexts(self) -> Iterator[RunContext]:
+        """Those of all jobs that are not written down as ended."""
+        return (each for run in self._runs for each in run.contexts if not each.written)
+
+    # --- what to write --------------------------------------------------------------------------
+
+    def collect(self, turn: Round) -> None:
+        """Put into ``turn`` what is to be written; then comes `written`, or `give_back`."""
+        turn.ends, turn.progress = [], {}
+        self._taken = []
+        for context in self.contexts():
+            ended, said = context.ended, context.taken_progress()
+            if ended is not None:
+                turn.ends.append(ended)
+            elif said is not None:
+                turn.progress[context.number] = said
+            self._taken.append((context, said is not None, context.taken_lines()))
+        turn.lines = [line for _, _, lines in self._taken for line in lines]
+
+    def written(self, turn: Round) -> None:
+        """``turn`` is committed."""
+        self._taken = []
+        numbers = {each.number for each in turn.ends}
+        for each in self.contexts():
+            each.written = each.number in numbers
+
+    def newly_over(self) -> list[str]:
+        """The kind of each run that is over since the last time."""
+        over = [run for run in self._runs if run.over and not run.counted]
+        for run in over:
+            run.counted = True
+        self._runs = [run for run in self._runs if not (run.counted and run.is_written)]
+        return [run.kind.name for run in over]
+
+    def give_back(self) -> None:
+        """It could not be written; it is collected again."""
+        for context, said, lines in self._taken:
+            context.give_back(lines, said=said)
+        self._taken = []
+
+    # --- ends -----------------------------------------------------------------------------------
+
+    def cancel(self, numbers: Collection[int]) -> None:
+        """Tell those jobs to end."""
+        for context in self.contexts():
+            if context.number in numbers:
+                context.to_end("canceled")
+
+    def lose(self, ours: Collection[int]) -> None:
+        """Tell all but ``ours`` to end: another node has them by now."""
+        for context in self.contexts():
+            if context.ended is None and context.number not in ours:
+                context.to_end("another node has taken it up")
+
+    def expire(self) -> float | None:
+        """Tell those to end whose time is over; seconds until the next one's is."""
+        for run in self._runs:
+            if run.deadline is not None and run.deadline <= time.monotonic():
+                run.expire()
+        deadlines = [run.deadline for run in self._runs if run.deadline is not None]
+        return min(deadlines) - time.monotonic() if deadlines else None
+
+    def stop(self, seconds: float) -> list[Run]:
+        """Tell all to end, and wait so long; those that have not."""
+        deadline = time.monotonic() + seconds
+        for run in self._runs:
+            run.stop()
+        return [run for run in self._runs if not run.join(max(0.0, deadline - time.monotonic()))]

@@ -1,0 +1,1 @@
+"""The laws of `pacs_framework.testing.suites.jobs`, by what they are about."""
