@@ -1,0 +1,1 @@
+"""Where instances are sent to: DICOM nodes and folders."""

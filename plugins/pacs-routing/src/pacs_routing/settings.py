@@ -1,0 +1,209 @@
+"""The section ``[plugin.routing]``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from pacs_framework.archive.marks import check_label
+from pacs_framework.codecs.asked_for import AskedFor, Words
+from pacs_framework.config.types import OptionalPath, Seconds, SecondsOrForever, Section
+from pacs_framework.errors import ConfigurationError
+from pacs_routing.hours import Hours
+
+if TYPE_CHECKING:
+    from pacs_routing.conditions import Condition
+
+__all__ = ["Complete", "Destination", "Priority", "RoutingSettings", "Rule"]
+
+_Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$")]
+_FILE_NAME = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
+
+
+def _checked_hours(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        Hours.parse(text)
+    return texts
+
+
+class Priority(StrEnum):
+    """What goes first, in the words of DIMSE (PS3.7 E.1-1)."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Complete(StrEnum):
+    """What a rule waits for before it sends."""
+
+    INSTANCE = "instance"
+    SERIES = "series"
+    STUDY = "study"
+
+
+class Destination(Section):
+    """Where instances go, and how it is treated: a DICOM node or a folder."""
+
+    name: _Name = Field(description="What rules and commands call it: small letters and digits.")
+    peer: str = Field(default="", description="AE title of a DICOM node in [peers].")
+    folder: OptionalPath = Field(
+        default=None, description="Folder where each instance becomes a file, in place of a peer."
+    )
+    file_name: str = Field(
+        default=_FILE_NAME,
+        description="Name of the files in folder, made of attributes; what is there is replaced.",
+    )
+    send_as: AskedFor | None = Field(
+        default=None,
+        description=(
+            "Transfer syntax that images are sent in where that can be done, such as "
+            '{ to = "htj2k" }.'
+        ),
+    )
+    associations: int = Field(
+        default=1, ge=1, le=64, description="Associations at a time, on all nodes together."
+    )
+    together: int = Field(
+        default=100, ge=1, le=1000, description="Most instances of a study in one association."
+    )
+    hours: Annotated[Words, AfterValidator(_checked_hours)] = Field(
+        default=(), description='When it may be sent to, such as "20:00-06:00"; empty: at any time.'
+    )
+    timeout: Seconds = Field(default=60.0, description="Seconds to wait for an answer.")
+    retry_first: Seconds = Field(
+        default=5.0, description="Seconds to the next attempt, doubled with each failure."
+    )
+    retry_longest: Seconds = Field(default=600.0, description="The longest such pause.")
+    give_up_after: SecondsOrForever = Field(
+        default=0.0, description="Age at which what could not be sent is given up; 0: never."
+    )
+    attempts: int = Field(
+        default=5,
+        ge=0,
+        description="Attempts for an instance that it refuses while it takes others; 0: no end.",
+    )
+    keep: Seconds = Field(
+        default=7 * 86400.0,
+        description="How long it is known what was sent, so that it is not sent twice.",
+    )
+
+    @field_validator("file_name")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        from pacs_routing.file_names import FileName  # noqa: PLC0415 - pydicom's dictionary
+
+        FileName(value)
+        return value
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        if bool(self.peer) == (self.folder is not None):
+            raise ValueError(f"destination {self.name!r}: say either peer or folder")
+        if self.retry_longest < self.retry_first:
+            raise ValueError(f"destination {self.name!r}: retry_longest is less than retry_first")
+        return self
+
+    def open_hours(self) -> tuple[Hours, ...]:
+        """When it may be sent to."""
+        return tuple(Hours.parse(text) for text in self.hours)
+
+
+class Rule(Section):
+    """Which instances go where."""
+
+    name: _Name = Field(description="What it is called: small letters and digits.")
+    when: str = Field(
+        default="",
+        description=(
+            'Condition, such as \'Modality in ["CT", "MR"] and CallingAET != "TEST"\'; empty: '
+            "everything that comes in."
+        ),
+    )
+    send_to: Words = Field(default=(), description="Names of destinations.")
+    label: str = Field(default="", description="Label that the study gets, at once.")
+    complete: Complete = Field(
+        default=Complete.INSTANCE,
+        description="What is to be there before it is sent: the instance, its series or its study.",
+    )
+    quiet: Seconds = Field(
+        default=60.0, description="Seconds without news after which these are complete."
+    )
+    forced: SecondsOrForever = Field(
+        default=3600.0,
+        description="Seconds after the first instance until they are sent in any case; 0: never.",
+    )
+    priority: Priority = Field(default=Priority.MEDIUM, description="What goes first.")
+    last: bool = Field(
+        default=False, description="Where it is true of an instance, no later rule is asked."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        self.condition()
+        if self.label:
+            _check_label(self.label)
+        if not (self.send_to or self.label):
+            raise ValueError(f"rule {self.name!r}: it does nothing: say send_to or label")
+        if self.forced and self.forced < self.quiet:
+            raise ValueError(f"rule {self.name!r}: forced is less than quiet")
+        return self
+
+    def condition(self) -> Condition | None:
+        """What has to be true of an instance; None for whatever comes. Raises ValueError."""
+        if not self.when.strip():
+            return None
+        from pacs_routing.conditions import Condition  # noqa: PLC0415 - only where there is one
+
+        try:
+            return Condition.read(self.when)
+        except ValueError as error:
+            raise ValueError(f"rule {self.name!r}: {error}") from None
+
+
+class RoutingSettings(Section):
+    """What is sent on, and where to."""
+
+    destination: tuple[Destination, ...] = Field(
+        default=(),
+        description=(
+            "Where instances go; for example [[plugin.routing.destination]] with "
+            'name = "reading" and peer = "READING".'
+        ),
+    )
+    rule: tuple[Rule, ...] = Field(
+        default=(),
+        description=(
+            "What goes there, all rules that are true of an instance; for example "
+            '[[plugin.routing.rule]] with name = "ct", when = \'Modality = "CT"\' and '
+            'send_to = "reading".'
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        known = _unique("destination", [each.name for each in self.destination])
+        _unique("rule", [each.name for each in self.rule])
+        for rule in self.rule:
+            unknown = [name for name in rule.send_to if name not in known]
+            if unknown:
+                raise ValueError(
+                    f"rule {rule.name!r} sends to {unknown[0]!r}, which is no destination"
+                )
+        return self
+
+
+def _check_label(name: str) -> None:
+    try:
+        check_label(name)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+
+
+def _unique(what: str, names: list[str]) -> set[str]:
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ValueError(f"two of {what} have the name {min(twice)!r}")
+    return set(names)

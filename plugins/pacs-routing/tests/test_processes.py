@@ -1,0 +1,134 @@
+"""Archives that are killed while they send, and two of them on one database."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from routing_nodes import PATIENCE, Node, jobs_of, routing, until
+
+from pacs_framework.dicom.status import Status
+from pacs_framework.jobs import JobState
+from pacs_framework.testing.factories import Archives
+from pacs_framework.testing.instances import make_instance
+from pacs_framework.testing.memory_storage import MemoryStorage
+from pacs_framework.testing.postgres import PrivatePostgres
+from pacs_framework.testing.process import ServedArchive, served
+
+CONFIG = """[network]
+workers = {workers}
+[peers.node]
+aet = "NODE"
+host = "127.0.0.1"
+port = {port}
+[[plugin.routing.destination]]
+name = "node"
+peer = "NODE"
+together = 1
+retry_first = 0.1
+retry_longest = 0.2
+[[plugin.routing.rule]]
+name = "all"
+send_to = "node"
+"""
+NUMBER = 6
+
+
+def config_for(node: Node, workers: int = 1) -> str:
+    """Everything goes to ``node``, one instance in an association."""
+    return CONFIG.format(port=node.peer["port"], workers=workers)
+
+
+def folder_of(tmp_path: Path, number: int) -> tuple[Path, list[str]]:
+    """Files of so many instances, and their UIDs in order."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    made = [make_instance() for _ in range(number)]
+    for place, each in enumerate(made):
+        each.save_as(folder / f"{place:03}.dcm", enforce_file_format=True)
+    return folder, [str(each.SOPInstanceUID) for each in made]
+
+
+def state_of(archive: ServedArchive) -> dict[str, Any]:
+    """What `pacs routing destinations` says of the only one."""
+    done = archive.run("routing", "destinations", "--config", archive.config, "--json")
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)
+    return dict(found)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_kill_while_the_destination_is_away_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, node: Node, workers: int
+) -> None:
+    """kill -9 of everything; when both are back, each instance arrives once."""
+    folder, uids = folder_of(tmp_path, NUMBER)
+    node.away = True
+    config = config_for(node, workers)
+    with served(tmp_path / "archive", config=config) as archive:
+        assert archive.command("import", folder).returncode == 0
+        until(lambda: node.refused > 1)
+        archive.cut_power()
+    with served(tmp_path / "archive", config=config) as archive:
+        node.away = False
+        until(lambda: set(uids) <= set(node.instances), archive.log_text)
+        until(lambda: state_of(archive)["done"] == NUMBER, archive.log_text)
+    assert sorted(node.arrived) == sorted(uids)
+
+
+def test_a_kill_in_the_middle_repeats_what_was_not_answered_alone(
+    tmp_path: Path, node: Node
+) -> None:
+    """Three were answered, the fourth was on its way: that one comes twice, the others once."""
+    folder, uids = folder_of(tmp_path, NUMBER)
+    going_on = threading.Event()
+    answered = iter([True] * 3)
+
+    def answer(_request: object) -> int:
+        if not next(answered, False):
+            going_on.wait(PATIENCE)
+        return Status.SUCCESS
+
+    node.answer = answer
+    with served(tmp_path / "archive", config=config_for(node)) as archive:
+        assert archive.command("import", folder).returncode == 0
+        until(lambda: len(node.arrived) == 4 and state_of(archive)["done"] == 3, archive.log_text)
+        archive.cut_power()
+    going_on.set()
+    with served(tmp_path / "archive", config=config_for(node)) as archive:
+        until(lambda: set(uids) <= set(node.instances), archive.log_text)
+        until(lambda: state_of(archive)["done"] == NUMBER, archive.log_text)
+    repeated = [uid for uid in uids if node.arrived.count(uid) > 1]
+    assert repeated == [node.arrived[3]]
+    assert len(node.arrived) == NUMBER + 1
+
+
+@pytest.mark.postgresql
+def test_two_nodes_send_each_instance_once(
+    pacs_archive: Archives, pacs_postgres: PrivatePostgres, node: Node
+) -> None:
+    """What came in at either; the one that is left sends what the other had when it ended."""
+    settings = {"index": {"url": pacs_postgres.new_database()}}
+    destination = {"together": 2, "associations": 2}
+    objects = MemoryStorage()
+    one, two = (
+        routing(pacs_archive, node, destination=destination, settings=settings, storage=objects)
+        for _ in range(2)
+    )
+    made = [make_instance() for _ in range(20)]
+    takers = [
+        threading.Thread(target=running.take_in, args=each)
+        for running, each in ((one, made[:10]), (two, made[10:]))
+    ]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join()
+    until(lambda: len(jobs_of(two, JobState.DONE)) == 20, lambda: jobs_of(two))
+    assert sorted(node.arrived) == sorted(str(each.SOPInstanceUID) for each in made)
+    one.stop()
+    two.take_in(last := make_instance())
+    until(lambda: str(last.SOPInstanceUID) in node.instances)

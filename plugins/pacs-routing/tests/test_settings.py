@@ -1,0 +1,116 @@
+"""Hours, names of files, and settings that cannot be meant."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from pacs_routing.file_names import FileName
+from pacs_routing.hours import Hours, next_opening
+from pacs_routing.settings import RoutingSettings
+
+BERLIN = dt.timezone(dt.timedelta(hours=1))
+
+
+def at(hour: int, minute: int = 0) -> dt.datetime:
+    """A moment of a Sunday."""
+    return dt.datetime(2026, 11, 22, hour, minute, tzinfo=BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("moment", "opening"),
+    [
+        (at(20), None),
+        (at(23, 59), None),
+        (at(5, 59), None),
+        (at(6), at(12)),
+        (at(12, 30), None),
+        (at(13), at(20)),
+        (at(19, 59), at(20)),
+    ],
+)
+def test_hours_open_and_close(moment: dt.datetime, opening: dt.datetime | None) -> None:
+    """Over midnight, and at noon; the minute of the end is closed."""
+    hours = [Hours.parse("20:00-06:00"), Hours.parse("12:00-13:00")]
+    assert next_opening(hours, moment) == opening
+
+
+def test_the_next_opening_may_be_tomorrow() -> None:
+    """After the only one of today."""
+    assert next_opening([Hours.parse("08:00-09:00")], at(9)) == at(8) + dt.timedelta(days=1)
+    assert next_opening([], at(9)) is None
+
+
+@pytest.mark.parametrize("text", ["20-06", "24:00-06:00", "20:00-20:00", "20:60-21:00", "", "x"])
+def test_what_are_no_hours_is_refused(text: str) -> None:
+    """With an example, or a remedy."""
+    with pytest.raises(ValueError, match=r"write \"20:00-06:00\"|leave it out"):
+        Hours.parse(text)
+
+
+def test_a_file_name_is_made_of_values_that_lead_nowhere_else() -> None:
+    """Strangers send the values: no folder above, none that is empty, none that is endless."""
+    name = FileName("{PatientID}/{PatientName}/{StudyDate}-{SOPInstanceUID}.dcm")
+    values = {"PatientID": "../..", "PatientName": "", "StudyDate": "/etc", "SOPInstanceUID": "1.2"}
+    assert str(name.of(values)) == "_/_/_etc-1.2.dcm"
+    assert str(name.of({**values, "PatientID": "a" * 500, "PatientName": "Doe^J\x00 \\*"})) == (
+        f"{'a' * 100}/Doe^J_/_etc-1.2.dcm"
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{PatientID}.dcm", "needs {SOPInstanceUID}"),
+        ("/srv/{SOPInstanceUID}", "no path within a folder"),
+        ("../{SOPInstanceUID}", "no path within a folder"),
+        ("{SOPInstanceUID", "no path within a folder"),
+        ("{Colour}/{SOPInstanceUID}", "'Colour' is none of"),
+        ("", "no path within a folder"),
+    ],
+)
+def test_file_names_that_cannot_be_meant_are_refused(template: str, message: str) -> None:
+    """At the start, not with the first instance."""
+    with pytest.raises(ValueError, match=r"file_name") as refused:
+        FileName(template)
+    assert message in str(refused.value)
+
+
+HERE = {"name": "here", "peer": "HERE"}
+RULE = {"name": "all", "send_to": "here"}
+
+
+@pytest.mark.parametrize(
+    ("destinations", "rules", "message"),
+    [
+        ([{"name": "x"}], [], "say either peer or folder"),
+        ([{**HERE, "folder": "/srv"}], [], "say either peer or folder"),
+        ([HERE, HERE], [], "two of destination have the name 'here'"),
+        ([{**HERE, "name": "Not so"}], [], "pattern"),
+        ([{**HERE, "hours": "8 to 9"}], [], "are no hours"),
+        ([{**HERE, "retry_first": 60, "retry_longest": 5}], [], "retry_longest is less"),
+        ([{**HERE, "send_as": {"to": "jpeg"}}], [], "lossy = true allows it"),
+        ([{**HERE, "folder": "/srv", "peer": "", "file_name": "x"}], [], "needs {SOPInstanceUID}"),
+        ([HERE], [{**RULE, "send_to": "there"}], "sends to 'there', which is no destination"),
+        ([HERE], [{**RULE, "send_to": []}], "rule 'all': it does nothing: say send_to or label"),
+        ([HERE], [{**RULE, "label": "not so"}], "'not so' is no label"),
+        ([HERE], [RULE, RULE], "two of rule have the name 'all'"),
+        (
+            [HERE],
+            [{**RULE, "when": "Modality"}],
+            "rule 'all': line 1, column 9: the end is no comp",
+        ),
+        ([HERE], [{**RULE, "quiet": 60, "forced": 5}], "forced is less than quiet"),
+        ([HERE], [{**RULE, "colour": "red"}], "Extra inputs"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(
+    destinations: list[Any], rules: list[Any], message: str
+) -> None:
+    """Each with what is wrong."""
+    with pytest.raises(ValidationError) as refused:
+        RoutingSettings.model_validate({"destination": destinations, "rule": rules})
+    assert message in str(refused.value)
