@@ -1,0 +1,1 @@
+"""Models that read stored series and write standard results."""

@@ -1,0 +1,230 @@
+"""What is known of runs: begun, ended, and who may look it up (see `pacs_ai.tables`)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from pacs_ai.tables import review, run, run_input, run_result
+from pacs_framework.errors import PacsError
+from pacs_framework.tables import now
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+    from sqlalchemy.engine import Connection
+
+    from pacs_framework.tables import TableStore
+
+__all__ = ["Book", "NoSuchRun", "Review", "RunRecord", "RunResult", "State", "Verdict"]
+
+
+class State(StrEnum):
+    """What became of a run. A run is LOST when its process ended before it."""
+
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    REFUSED = "REFUSED"
+    CANCELED = "CANCELED"
+    LOST = "LOST"
+
+
+class Verdict(StrEnum):
+    """What a person says of the results of a run."""
+
+    ACCEPTED = "ACCEPTED"
+    MODIFIED = "MODIFIED"
+    REJECTED = "REJECTED"
+
+
+class NoSuchRun(PacsError):
+    """There is no such run, or no result of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A row of `pacs_ai.tables.run`."""
+
+    id: int
+    uid: str
+    model: str
+    version: str
+    runner: str
+    digest: str
+    study_instance_uid: str
+    series_instance_uid: str
+    state: State
+    reason: str
+    log: str
+    node: str
+    folder: str
+    started: dt.datetime
+    ended: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """An instance that a run made."""
+
+    sop_class_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What a person said of a run."""
+
+    verdict: Verdict
+    reviewer: str
+    note: str
+    made: dt.datetime
+
+
+class Book:
+    """Runs in the tables of one archive. Every method raises `IndexUnavailable`."""
+
+    def __init__(self, store: TableStore) -> None:
+        self._store = store
+
+    def begin(self, **values: str) -> None:
+        """A run of these values begins, on this node."""
+        row = {"state": State.RUNNING, "reason": "", "log": "", "node": socket.gethostname()}
+        with self._store.begin() as connection:
+            connection.execute(run.insert().values(**row, **values, started=now()))
+
+    def made(self, uid: str, inputs: Sequence[str], results: Sequence[Dataset]) -> None:
+        """What a run was given and what it made, before any of it is stored."""
+        with self._store.begin() as connection:
+            row = self._key(connection, uid)
+            connection.execute(
+                run_input.insert(),
+                [
+                    {"run_fk": row, "number": number, "sop_instance_uid": each}
+                    for number, each in enumerate(inputs)
+                ],
+            )
+            connection.execute(
+                run_result.insert(),
+                [
+                    {
+                        "run_fk": row,
+                        "number": number,
+                        "sop_class_uid": str(each.SOPClassUID),
+                        "series_instance_uid": str(each.SeriesInstanceUID),
+                        "sop_instance_uid": str(each.SOPInstanceUID),
+                        "stored": False,
+                    }
+                    for number, each in enumerate(results)
+                ],
+            )
+
+    def stored(self, uid: str, sop_instance_uid: str) -> None:
+        """A result of the run is in the archive."""
+        with self._store.begin() as connection:
+            row = self._key(connection, uid)
+            connection.execute(
+                run_result.update()
+                .where(run_result.c.run_fk == row)
+                .where(run_result.c.sop_instance_uid == sop_instance_uid)
+                .values(stored=True)
+            )
+
+    def end(self, uid: str, state: State, *, reason: str = "", log: str = "") -> None:
+        """The run is over."""
+        values = {"state": state, "reason": reason, "log": log, "ended": now()}
+        with self._store.begin() as connection:
+            connection.execute(run.update().where(run.c.uid == uid).values(**values))
+
+    def lose(self, living: Collection[str]) -> None:
+        """Runs of this node whose folder is not among the ``living`` ones are LOST."""
+        of_node = (run.c.state == State.RUNNING) & (run.c.node == socket.gethostname())
+        with self._store.reading() as connection:
+            rows = connection.execute(sa.select(run.c.id, run.c.folder).where(of_node)).all()
+        gone = [row.id for row in rows if row.folder not in living]
+        if not gone:
+            return
+        values = {"state": State.LOST, "reason": "its process ended before it did", "ended": now()}
+        with self._store.begin() as connection:
+            connection.execute(
+                run.update()
+                .where(run.c.id.in_(gone), run.c.state == State.RUNNING)
+                .values(**values)
+            )
+
+    def find(self, uid: str) -> RunRecord:
+        """The run of this UID, or the one that made the instance of it. Raises `NoSuchRun`."""
+        made = sa.select(run_result.c.run_fk).where(run_result.c.sop_instance_uid == uid)
+        rows = self._rows(sa.select(run).where((run.c.uid == uid) | run.c.id.in_(made)))
+        if not rows:
+            raise NoSuchRun(f"there is no run {uid!r}, nor one that made it; see `pacs ai runs`")
+        return _record(rows[-1])
+
+    def newest(self, most: int, *, model: str = "", state: str = "") -> list[RunRecord]:
+        """The last ``most`` runs, newest first."""
+        statement = sa.select(run).order_by(run.c.id.desc()).limit(most)
+        if model:
+            statement = statement.where(run.c.model == model)
+        if state:
+            statement = statement.where(run.c.state == state)
+        return [_record(row) for row in self._rows(statement)]
+
+    def inputs(self, record: RunRecord) -> list[str]:
+        """The SOP Instance UIDs that a run was given."""
+        ordered = sa.select(run_input.c.sop_instance_uid).order_by(run_input.c.number)
+        return [row[0] for row in self._rows(ordered.where(run_input.c.run_fk == record.id))]
+
+    def results(self, record: RunRecord) -> list[RunResult]:
+        """What a run made."""
+        ordered = sa.select(run_result).order_by(run_result.c.number)
+        return [
+            RunResult(
+                sop_class_uid=row.sop_class_uid,
+                series_instance_uid=row.series_instance_uid,
+                sop_instance_uid=row.sop_instance_uid,
+                stored=row.stored,
+            )
+            for row in self._rows(ordered.where(run_result.c.run_fk == record.id))
+        ]
+
+    def is_result(self, sop_instance_uid: str) -> bool:
+        """Whether a run made the instance."""
+        wanted = run_result.c.sop_instance_uid == sop_instance_uid
+        return bool(self._rows(sa.select(run_result.c.run_fk).where(wanted).limit(1)))
+
+    def judge(self, record: RunRecord, verdict: Verdict, *, reviewer: str, note: str) -> None:
+        """Add what a person says of a run; earlier words stay."""
+        values = {"verdict": verdict, "reviewer": reviewer, "note": note, "made": now()}
+        with self._store.begin() as connection:
+            connection.execute(review.insert().values(run_fk=record.id, **values))
+
+    def reviews(self, record: RunRecord) -> list[Review]:
+        """What people said of a run, oldest first."""
+        ordered = sa.select(review).order_by(review.c.id)
+        return [
+            Review(
+                verdict=Verdict(row.verdict), reviewer=row.reviewer, note=row.note, made=row.made
+            )
+            for row in self._rows(ordered.where(review.c.run_fk == record.id))
+        ]
+
+    @staticmethod
+    def _key(connection: Connection, uid: str) -> int:
+        found: int = connection.execute(sa.select(run.c.id).where(run.c.uid == uid)).scalar_one()
+        return found
+
+    def _rows(self, statement: sa.Select[Any]) -> Sequence[Any]:
+        with self._store.reading() as connection:
+            return connection.execute(statement).all()
+
+
+def _record(row: Any) -> RunRecord:
+    values = {name: getattr(row, name) for name in RunRecord.__slots__}
+    return RunRecord(**(values | {"state": State(row.state)}))

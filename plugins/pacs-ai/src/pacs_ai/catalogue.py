@@ -1,0 +1,157 @@
+"""The models of an archive by name and version: those of plugins, those of its configuration."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pacs_ai.api import Code, Model, Wants
+from pacs_ai.models.of_onnx import OnnxClass, OnnxModel
+from pacs_ai.running.by_command import CommandModel
+from pacs_ai.running.in_python import InstalledModel, NamedModel
+from pacs_ai.running.process import Limits
+from pacs_framework.errors import ConfigurationError, PluginError
+
+if TYPE_CHECKING:
+    from pacs_ai.running.runner import Runner
+    from pacs_ai.settings import AiSettings, ModelSettings
+    from pacs_framework.plugins.offered import OfferedHooks
+
+__all__ = ["OfferedModel", "chosen", "models_of"]
+
+_CONFIGURATION = "the configuration"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedModel:
+    """A model as it can be run; ``offered_by`` is the plugin, or the configuration."""
+
+    name: str
+    version: str
+    manufacturer: str
+    wants: Wants
+    limits: Limits
+    runner: Runner
+    offered_by: str
+
+    @property
+    def label(self) -> str:
+        """How it is asked for: NAME@VERSION."""
+        return f"{self.name}@{self.version}"
+
+
+def models_of(hooks: OfferedHooks, settings: AiSettings) -> list[OfferedModel]:
+    """Every model. Raises `PluginError` for what is none, `ConfigurationError` for twins."""
+    found: dict[str, OfferedModel] = {}
+    for model in (*_of_plugins(hooks, settings), *_of_configuration(settings)):
+        other = found.setdefault(model.label, model)
+        if other is not model:
+            raise ConfigurationError(
+                f"two models are called {model.label!r}: by {other.offered_by} and by "
+                f"{model.offered_by}"
+            )
+    return sorted(found.values(), key=lambda model: (model.name, model.version))
+
+
+def chosen(models: Sequence[OfferedModel], label: str) -> OfferedModel:
+    """The model of NAME@VERSION, or of NAME where there is one version of it only.
+
+    Raises `ConfigurationError`, which names those that there are.
+    """
+    name, _, version = label.partition("@")
+    fitting = [each for each in models if each.name == name and version in ("", each.version)]
+    if len(fitting) == 1:
+        return fitting[0]
+    known = ", ".join(each.label for each in (fitting or models)) or "none"
+    why = "has several versions" if fitting else "is not known"
+    raise ConfigurationError(f"the model {label!r} {why}; there are {known}")
+
+
+def _limits(settings: AiSettings) -> Limits:
+    # Code that was installed as a plugin runs in the archive, too: it is not kept from the network.
+    return Limits(seconds=settings.seconds, memory=settings.memory, network=True)
+
+
+def _of_plugins(hooks: OfferedHooks, settings: AiSettings) -> Iterator[OfferedModel]:
+    for plugin, models in hooks.register("ai_models"):
+        for model in models:
+            if not isinstance(model, Model) or not (model.name and model.version):
+                raise PluginError(
+                    f"plugin {plugin!r} offers {model!r}, which is no Model with a name and a "
+                    "version"
+                )
+            yield OfferedModel(
+                name=model.name,
+                version=model.version,
+                manufacturer=model.manufacturer,
+                wants=model.wants,
+                limits=_limits(settings),
+                runner=InstalledModel(model),
+                offered_by=f"plugin {plugin!r}",
+            )
+
+
+def _of_configuration(settings: AiSettings) -> Iterator[OfferedModel]:
+    usual = _limits(settings)
+    for each in settings.models:
+        wants = Wants(
+            modality=each.modality, min_slices=each.min_slices, max_slices=each.max_slices
+        )
+        limits = replace(
+            usual,
+            seconds=each.seconds or usual.seconds,
+            memory=each.memory or usual.memory,
+            network=each.network,
+        )
+        yield OfferedModel(
+            name=each.name,
+            version=each.version,
+            manufacturer=each.manufacturer,
+            wants=wants,
+            limits=limits,
+            runner=_runner(each, wants),
+            offered_by=_CONFIGURATION,
+        )
+
+
+def _runner(each: ModelSettings, wants: Wants) -> Runner:
+    weights = each.weights
+    if each.command:
+        return CommandModel(
+            each.name,
+            each.command,
+            environment=each.environment,
+            settings=each.settings,
+            weights=weights,
+        )
+    if each.load:
+        return NamedModel(
+            each.load,
+            each.version,
+            python=each.python or sys.executable,
+            folder=each.folder,
+            weights=() if weights is None else (weights,),
+            environment=each.environment,
+        )
+    assert each.onnx is not None  # as `ModelSettings` checks
+    return InstalledModel(
+        OnnxModel(
+            name=each.name,
+            version=each.version,
+            manufacturer=each.manufacturer,
+            file=each.onnx,
+            classes=tuple(
+                OnnxClass(code=_code(item.value, item.scheme, item.meaning))
+                for item in each.classes
+            ),
+            window=each.window,
+            wants=wants,
+            threads=each.threads,
+        )
+    )
+
+
+def _code(value: str, scheme: str, meaning: str) -> Code | None:
+    return Code(value=value, scheme=scheme, meaning=meaning) if value else None

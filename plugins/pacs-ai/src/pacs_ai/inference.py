@@ -1,0 +1,204 @@
+"""One model on one series, from the stored images to stored results, and the record of it."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from pydicom.uid import generate_uid
+
+from pacs_ai.book import Book, RunRecord, State
+from pacs_ai.errors import ModelCanceled, NoVolume, RefusedOutput
+from pacs_ai.results.checking import check_result, read_result
+from pacs_ai.results.signature import Signature
+from pacs_ai.results.writing import write_results
+from pacs_ai.running.process import Said
+from pacs_ai.running.runner import Work
+from pacs_ai.terms import DOOR
+from pacs_ai.volumes.loading import LoadedSeries, StoredSeries
+from pacs_framework.archive.claims import Claim, abandoned, living
+from pacs_framework.archive.incoming import Origin
+from pacs_framework.errors import PacsError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from pacs_ai.catalogue import OfferedModel
+    from pacs_ai.running.runner import Made
+    from pacs_framework.archive.archive import Archive
+    from pacs_framework.waking import Waker
+
+__all__ = ["Inference", "lose_dead_runs", "refused_folder"]
+
+_RUNS, _REFUSED = "runs", "refused"
+_REASON, _LOG = "reason.txt", "log.txt"
+_NOTHING_LEFT = frozenset({"voxels.npy", "input", "work"})
+"""Of a refused run's folder: what the archive has anyway."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inference:
+    """Runs models on series of an archive, each in a folder below its data.
+
+    ``output`` takes the results in place of the archive, to look at a model without trusting it.
+    ``keep_refused`` is how many refused runs keep what they made.
+    """
+
+    archive: Archive
+    book: Book
+    keep_refused: int
+    output: Path | None = None
+
+    def run(
+        self,
+        model: OfferedModel,
+        study_instance_uid: str,
+        series_instance_uid: str,
+        *,
+        progress: Callable[[float], None] = lambda _: None,
+        canceled: Waker | None = None,
+    ) -> RunRecord:
+        """Run ``model``; what became of it, whatever that is.
+
+        Raises `NoVolume` where the series is none for it, and what looking it up raises: then there
+        is no run.
+        """
+        lose_dead_runs(self.archive, self.book)
+        stored = StoredSeries(self.archive, series_instance_uid)
+        uid = str(generate_uid(None))
+        claim = Claim(self.archive.data / DOOR / _RUNS)
+        try:
+            series = stored.load(model.wants, pixels=model.runner.pixels, folder=claim.folder)
+            if series.study_instance_uid != study_instance_uid:
+                raise NoVolume(f"series {series_instance_uid!r} is not in that study")
+            self.book.begin(
+                uid=uid,
+                model=model.name,
+                version=model.version,
+                runner=model.runner.kind,
+                digest=model.runner.digest(),
+                study_instance_uid=study_instance_uid,
+                series_instance_uid=series_instance_uid,
+                folder=claim.folder.name,
+            )
+            said = Said()
+            work = Work(
+                uid=uid,
+                folder=claim.folder,
+                series=series,
+                limits=model.limits,
+                said=said,
+                progress=progress,
+                canceled=canceled,
+            )
+            self._attempt(model, work)
+        finally:
+            claim.close()
+        return self.book.find(uid)
+
+    def _attempt(self, model: OfferedModel, work: Work) -> None:
+        log = _log.bind(run=work.uid, model=model.label)
+        try:
+            made = self._made(model, work)
+            self.book.made(work.uid, work.series.sop_instance_uids, made)
+            self._keep(work, made)
+        except RefusedOutput as error:
+            self._end(work, State.REFUSED, str(error))
+            self._set_aside(work, str(error))
+            log.warning(
+                "results of a model refused"
+            )  # why may be in words of the model: see the run
+        except ModelCanceled as error:
+            self._end(work, State.CANCELED, str(error))
+        except (PacsError, OSError) as error:
+            self._end(work, State.FAILED, str(error))
+            log.warning("a model failed")
+        except BaseException:
+            self._end(work, State.FAILED, "it was interrupted")
+            raise
+        else:
+            self._end(work, State.DONE)
+            log.info("model run", results=len(made))
+
+    def _end(self, work: Work, state: State, reason: str = "") -> None:
+        self.book.end(work.uid, state, reason=reason, log=work.said.text)
+
+    def _made(self, model: OfferedModel, work: Work) -> list[Dataset]:
+        made: Made = model.runner.run(work)
+        signature = Signature(
+            run=work.uid, name=model.name, version=model.version, manufacturer=model.manufacturer
+        )
+        instances = write_results(made.results, work.series, signature) if made.results else []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a program may write what breaks rules of values
+            instances += [self._checked(path, work.series) for path in made.files]
+        return instances
+
+    def _checked(self, path: Path, series: LoadedSeries) -> Dataset:
+        made = read_result(path)
+        check_result(made, series, known=self._has)
+        return made
+
+    def _has(self, sop_instance_uid: str) -> bool:
+        """Whether somebody else's instance has this UID; a model may make its own once more."""
+        there = self.archive.lookup.instance(sop_instance_uid) is not None
+        return there and not self.book.is_result(sop_instance_uid)
+
+    def _keep(self, work: Work, made: Sequence[Dataset]) -> None:
+        """Write all, then store one after the other. A refused one fails the run and says which."""
+        files = [self._write(work, number, each) for number, each in enumerate(made)]
+        if self.output is not None:
+            self.output.mkdir(parents=True, exist_ok=True)
+            for file, instance in zip(files, made, strict=True):
+                shutil.copyfile(file, self.output / f"{instance.SOPInstanceUID}.dcm")
+            return
+        origin = Origin(door=DOOR)
+        for file, instance in zip(files, made, strict=True):
+            self.archive.import_file(file, origin)
+            self.book.stored(work.uid, str(instance.SOPInstanceUID))
+
+    @staticmethod
+    def _write(work: Work, number: int, made: Dataset) -> Path:
+        path = work.folder / f"result-{number}.dcm"
+        made.save_as(path, enforce_file_format=True)
+        return path
+
+    def _set_aside(self, work: Work, reason: str) -> None:
+        """Move what was made to where it can be looked at; the newest `keep_refused` stay."""
+        parent = self.archive.data / DOOR / _REFUSED
+        if not self.keep_refused:
+            return
+        parent.mkdir(parents=True, exist_ok=True)
+        place = parent / work.uid
+        place.mkdir(mode=0o750)
+        for each in list(work.folder.iterdir()):
+            if each.name not in _NOTHING_LEFT:
+                each.rename(place / each.name)
+        (place / _REASON).write_text(reason + "\n", "utf-8")
+        (place / _LOG).write_text(work.said.text + "\n", "utf-8")
+        kept = sorted(parent.iterdir(), key=lambda each: each.stat().st_mtime_ns)
+        for old in kept[: -self.keep_refused]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def refused_folder(archive: Archive, record: RunRecord) -> Path | None:
+    """Where the refused results of a run are kept, if they are."""
+    place = archive.data / DOOR / _REFUSED / record.uid
+    return place if place.is_dir() else None
+
+
+def lose_dead_runs(archive: Archive, book: Book) -> None:
+    """Runs whose process has died on this node are LOST, and their folders go."""
+    runs = archive.data / DOOR / _RUNS
+    with suppress(FileNotFoundError):
+        book.lose({folder.name for folder in living(runs)})
+        for _ in abandoned(runs):
+            pass  # removed when its turn is over

@@ -1,0 +1,1 @@
+"""Models that come with the plugin: real work by rules, without weights from anywhere."""

@@ -1,0 +1,1 @@
+"""What models yield, written as instances by highdicom, and what programs wrote, checked."""

@@ -1,0 +1,136 @@
+"""What programs wrote, held against what they were given: patient, study, geometry, references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import highdicom as hd
+import numpy as np
+import pydicom
+from pydicom import Dataset
+from pydicom.uid import SegmentationStorage
+from pynetdicom.presentation import AllStoragePresentationContexts
+
+from pacs_ai.errors import RefusedOutput
+from pacs_ai.volumes.loading import LoadedSeries
+from pacs_ai.volumes.planes import Plane
+from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
+from pacs_framework.dicom.uids import is_valid_uid
+from pacs_framework.rendering.attributes import integer_of, items_of, numbers_of, text_of
+from pacs_framework.rendering.frame_header import FrameHeader
+
+__all__ = ["check_result", "read_result"]
+
+_STORAGE = frozenset(str(each.abstract_syntax) for each in AllStoragePresentationContexts)
+_SAME_MM = 0.02
+_SAME_DIRECTION = 1e-3
+_OF_PATIENT = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex")
+
+
+def read_result(path: Path) -> Dataset:
+    """A DICOM file that a program wrote. Raises `RefusedOutput`."""
+    try:
+        made = pydicom.dcmread(path, defer_size=1 << 20)
+        for element in made:  # each is decoded when it is looked at
+            del element
+        meta = made.file_meta
+        same = (
+            text_of(made, "SOPClassUID") == str(meta.MediaStorageSOPClassUID)
+            and text_of(made, "SOPInstanceUID") == str(meta.MediaStorageSOPInstanceUID)
+            and bool(meta.TransferSyntaxUID)
+        )
+    except (*PYDICOM_FAILURES, OSError) as error:
+        raise RefusedOutput(f"{path.name!r} is no whole DICOM file: {error}") from error
+    if not same:
+        raise RefusedOutput(f"{path.name!r} has other UIDs in its header than in its data set")
+    return made
+
+
+def check_result(made: Dataset, series: LoadedSeries, *, known: Callable[[str], bool]) -> None:
+    """That ``made`` may be stored beside ``series``.
+
+    ``known`` tells whether the archive has an instance of a UID already. Raises `RefusedOutput`.
+    """
+    _check_class(made)
+    _check_owner(made, series)
+    uid = text_of(made, "SOPInstanceUID")
+    if known(uid):
+        raise RefusedOutput(f"it made an instance {uid!r}, which the archive has already")
+    if text_of(made, "SOPClassUID") == SegmentationStorage:
+        _check_segmentation(made, series)
+    _check_evidence(made, series)
+
+
+def _check_class(made: Dataset) -> None:
+    sop_class = text_of(made, "SOPClassUID")
+    if sop_class not in _STORAGE:
+        raise RefusedOutput(f"it made an instance of {sop_class!r}, which is no storage SOP class")
+    for keyword in ("SOPInstanceUID", "SeriesInstanceUID"):
+        if not is_valid_uid(text_of(made, keyword)):
+            raise RefusedOutput(f"it made an instance without a valid {keyword}")
+
+
+def _check_owner(made: Dataset, series: LoadedSeries) -> None:
+    source = series.headers[0]
+    if text_of(made, "StudyInstanceUID") != series.study_instance_uid:
+        raise RefusedOutput("it made an instance of another study")
+    for keyword in _OF_PATIENT:
+        theirs, ours = text_of(made, keyword), text_of(source, keyword)
+        # What identifies a patient has to be there; what it says besides may not contradict.
+        if theirs.rstrip("^ ") != ours.rstrip("^ ") and (theirs or keyword == "PatientID"):
+            raise RefusedOutput(
+                f"it made an instance of another patient: {keyword} is not the same"
+            )
+    if text_of(made, "SeriesInstanceUID") == series.series_instance_uid:
+        raise RefusedOutput("it made an instance in the series that it was given")
+
+
+def _check_segmentation(made: Dataset, series: LoadedSeries) -> None:
+    try:
+        hd.seg.Segmentation.from_dataset(made, copy=True)
+    except Exception as error:  # of any kind, as highdicom meets what is malformed
+        raise RefusedOutput(f"it made a segmentation that cannot be read: {error}") from error
+    planes = series.planes()
+    if not planes:
+        return
+    if text_of(made, "FrameOfReferenceUID") != planes[0].frame_of_reference:
+        raise RefusedOutput("it made a segmentation of another frame of reference")
+    if (integer_of(made, "Rows"), integer_of(made, "Columns")) != (
+        planes[0].rows,
+        planes[0].columns,
+    ):
+        raise RefusedOutput("it made a segmentation of another geometry: rows and columns differ")
+    for number in range(1, integer_of(made, "NumberOfFrames", 1) + 1):
+        _check_frame(FrameHeader(made, number), number, planes)
+
+
+def _check_frame(frame: FrameHeader, number: int, planes: Sequence[Plane]) -> None:
+    position = numbers_of(frame.macro("PlanePositionSequence"), "ImagePositionPatient")
+    cosines = numbers_of(frame.macro("PlaneOrientationSequence"), "ImageOrientationPatient")
+    spacing = numbers_of(frame.macro("PixelMeasuresSequence"), "PixelSpacing")
+    where = f"frame {number} of the segmentation"
+    if len(position) != 3 or len(cosines) != 6 or len(spacing) != 2:
+        raise RefusedOutput(f"{where} does not say where it lies")
+    there = [
+        plane
+        for plane in planes
+        if np.abs(plane.position - position).max() < _SAME_MM
+        and np.abs(np.concatenate([plane.across, plane.down]) - cosines).max() < _SAME_DIRECTION
+        and np.allclose(plane.spacing, spacing, rtol=_SAME_DIRECTION)
+    ]
+    if not there:
+        raise RefusedOutput(f"{where} lies on no image of the series: it is of another geometry")
+
+
+def _check_evidence(made: Dataset, series: LoadedSeries) -> None:
+    """Sources and evidence are of this study: what refers elsewhere was made of something else."""
+    given = set(series.sop_instance_uids)
+    for referenced in items_of(made, "ReferencedSeriesSequence"):
+        for item in items_of(referenced, "ReferencedInstanceSequence"):
+            if text_of(item, "ReferencedSOPInstanceUID") not in given:
+                raise RefusedOutput("it refers to an instance that it was not given")
+    for keyword in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence"):
+        for item in items_of(made, keyword):
+            if text_of(item, "StudyInstanceUID") != series.study_instance_uid:
+                raise RefusedOutput(f"{keyword} names another study")

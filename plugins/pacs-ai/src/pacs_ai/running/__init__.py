@@ -1,0 +1,1 @@
+"""Models at work: each run in processes of its own, within limits."""

@@ -1,0 +1,132 @@
+"""Models that are programs: files in one folder, results in another.
+
+Modules of mercure and MONAI application packages run as they are: both take their folders from the
+environment, and write DICOM files.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pacs_ai.errors import ModelFailed, RefusedOutput
+from pacs_ai.running.process import run_limited
+from pacs_ai.running.runner import Made, Runner, Work, digest_of, plain_environment
+
+__all__ = ["CommandModel", "environment_of"]
+
+_INPUTS = ("MERCURE_IN_DIR", "MONAI_INPUTPATH", "HOLOSCAN_INPUT_PATH")
+_OUTPUTS = ("MERCURE_OUT_DIR", "MONAI_OUTPUTPATH", "HOLOSCAN_OUTPUT_PATH")
+_MODELS = ("MONAI_MODELPATH", "HOLOSCAN_MODEL_PATH")
+_WORK = ("MONAI_WORKDIR", "HOLOSCAN_WORKDIR")
+_TASK = "task.json"
+_MAGIC_AT, _MAGIC = 128, b"DICM"
+
+
+class CommandModel(Runner):
+    """Runs ``command`` without a shell; ``{input}``, ``{output}`` and ``{work}`` are folders.
+
+    ``settings`` are what a mercure module reads of its task, ``weights`` is the folder of models
+    that a MONAI application looks for.
+    """
+
+    kind = "command"
+    pixels = False
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        settings: Mapping[str, Any],
+        weights: Path | None,
+    ) -> None:
+        self._name = name
+        self._command = tuple(command)
+        self._environment = environment
+        self._settings = settings
+        self._weights = weights
+
+    def run(self, work: Work) -> Made:
+        """As `Runner.run`."""
+        folders = {name: work.folder / name for name in ("input", "output", "work")}
+        for folder in folders.values():
+            folder.mkdir()
+        work.series.export(folders["input"])
+        (folders["input"] / _TASK).write_text(json.dumps(self._task(work)), "utf-8")
+        run_limited(
+            [_filled(part, folders) for part in self._command],
+            folder=folders["work"],
+            environment=plain_environment(
+                folders["work"], {**environment_of(folders, self._weights), **self._environment}
+            ),
+            limits=work.limits,
+            said=work.said,
+            progress=work.progress,
+            canceled=work.canceled,
+        )
+        files = tuple(_results(folders["output"]))
+        if not files:
+            raise RefusedOutput("it ended without results: there is no DICOM file in its output")
+        return Made(files=files)
+
+    def digest(self) -> str:
+        """Of the program, of its arguments that are files, and of the weights."""
+        program = shutil.which(self._command[0])
+        if program is None:
+            raise ModelFailed(f"{self._command[0]!r} cannot be run: there is no such program")
+        files = [Path(part) for part in (program, *self._command[1:]) if Path(part).is_file()]
+        if self._weights is not None:
+            files += sorted(path for path in self._weights.rglob("*") if path.is_file())
+        return digest_of(*files, text=json.dumps([self._command, dict(self._environment)]))
+
+    def _task(self, work: Work) -> dict[str, Any]:
+        """As much of a task as mercure's modules look at."""
+        return {
+            "id": work.uid,
+            "info": {
+                "action": "process",
+                "uid": work.series.series_instance_uid,
+                "uid_type": "series",
+            },
+            "process": {"module_name": self._name, "settings": dict(self._settings)},
+        }
+
+
+def environment_of(folders: Mapping[str, Path], weights: Path | None) -> dict[str, str]:
+    """The variables by which modules find their folders."""
+    found = dict.fromkeys(_INPUTS, str(folders["input"]))
+    found |= dict.fromkeys(_OUTPUTS, str(folders["output"]))
+    found |= dict.fromkeys(_WORK, str(folders["work"]))
+    return found | dict.fromkeys(_MODELS, str(weights or folders["work"]))
+
+
+def _filled(part: str, folders: Mapping[str, Path]) -> str:
+    for name, folder in folders.items():
+        part = part.replace("{" + name + "}", str(folder))
+    return part
+
+
+def _results(output: Path) -> Iterator[Path]:
+    """The DICOM files below ``output``. A link is refused: it may lead to any file of this host."""
+    for path in sorted(output.rglob("*")):
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            continue
+        if not stat.S_ISREG(mode):
+            raise RefusedOutput(f"its output holds {path.name!r}, which is no ordinary file")
+        if _is_dicom(path):
+            yield path
+        elif path.suffix.lower() == ".dcm":
+            raise RefusedOutput(f"its output holds {path.name!r}, which is no DICOM file")
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(_MAGIC_AT)
+        return file.read(len(_MAGIC)) == _MAGIC

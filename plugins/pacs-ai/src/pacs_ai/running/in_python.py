@@ -1,0 +1,101 @@
+"""Models in Python: in a process of this environment, or of one of their own."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import pickle
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pacs_ai.api import Model
+from pacs_ai.errors import RefusedOutput
+from pacs_ai.exchange import BadResults, read_results, write_volume
+from pacs_ai.running import worker
+from pacs_ai.running.process import run_limited
+from pacs_ai.running.runner import Made, Runner, Work, digest_of, plain_environment
+
+__all__ = ["InstalledModel", "NamedModel"]
+
+_WORKER = Path(worker.__file__)
+
+
+def _run(work: Work, python: str, more: Mapping[str, str]) -> Made:
+    loaded = work.series.loaded
+    assert loaded is not None  # as `Runner.pixels` asks for
+    write_volume(work.folder, loaded.volume)
+    results = work.folder / worker.RESULTS
+    results.mkdir()
+    run_limited(
+        (python, "-I", str(_WORKER), str(work.folder)),
+        folder=work.folder,
+        environment=plain_environment(work.folder, more),
+        limits=work.limits,
+        said=work.said,
+        progress=work.progress,
+        canceled=work.canceled,
+        progress_pipe=True,
+    )
+    try:
+        return Made(results=tuple(read_results(results, loaded.grid.shape)))
+    except BadResults as error:
+        raise RefusedOutput(str(error)) from error
+
+
+class InstalledModel(Runner):
+    """A model that a plugin offers: pickled into a process of this environment."""
+
+    kind = "process"
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def run(self, work: Work) -> Made:
+        """As `Runner.run`."""
+        (work.folder / worker.PICKLED).write_bytes(pickle.dumps(self._model))
+        return _run(work, sys.executable, {})
+
+    def digest(self) -> str:
+        """Of the file of its class, its settings and its weights."""
+        source = inspect.getsourcefile(type(self._model))
+        files = [Path(source)] if source else []
+        settings = pickle.dumps(self._model, protocol=4).hex()
+        return digest_of(*files, *self._model.weights(), text=settings)
+
+
+class NamedModel(Runner):
+    """A model that the configuration names as ``module:attribute``, maybe of another environment.
+
+    ``python`` is the interpreter of that one, ``folder`` is where the module lies if it is not
+    installed there. Calling the attribute gives a `Model`, or what looks like one.
+    """
+
+    kind = "environment"
+
+    def __init__(
+        self,
+        load: str,
+        version: str,
+        *,
+        python: str,
+        folder: Path | None,
+        weights: tuple[Path, ...],
+        environment: Mapping[str, str],
+    ) -> None:
+        self._wanted = {"load": load, "version": version, "folder": str(folder or "")}
+        self._python = python
+        self._weights = weights
+        self._environment = environment
+        module = load.partition(":")[0].replace(".", "/") + ".py"
+        source = None if folder is None else folder / module
+        self._files = [source] if source is not None and source.is_file() else []
+
+    def run(self, work: Work) -> Made:
+        """As `Runner.run`."""
+        (work.folder / worker.MODEL).write_text(json.dumps(self._wanted), "utf-8")
+        return _run(work, self._python, self._environment)
+
+    def digest(self) -> str:
+        """Of its module where that is a file in ``folder``, of its name, and of its weights."""
+        return digest_of(*self._files, *self._weights, text=json.dumps(self._wanted))

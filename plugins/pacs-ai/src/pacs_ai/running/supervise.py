@@ -1,0 +1,121 @@
+"""The process between the archive and a command: holds it to limits, and leaves nothing behind.
+
+    python -I -S supervise.py MEMORY CPU FILE NETWORK COMMAND ARGUMENT...
+
+MEMORY and FILE are bytes, CPU is seconds; 0 is no limit. Without NETWORK (0) the command is in a
+network of its own, in which there is nobody. Standard input is a pipe that nobody writes to: when
+it ends, because the archive wants that or has died, the command is killed with all it has started.
+The exit code is that of the command; 125 is a command that could not be started as wanted.
+
+It is a script of the standard library alone, because it starts in front of every run: importing
+the package would take ten times as long.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import select
+import signal
+import sys
+from contextlib import suppress
+
+NOT_STARTED = 125
+
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def main() -> int:
+    """Run the command of ``sys.argv``."""
+    memory, cpu, file, network = map(int, sys.argv[1:5])
+    command = sys.argv[5:]
+    # Whoever loses its parent becomes our child, so that it is found at the end.
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    supervisor = os.getpid()
+    child = os.fork()
+    if not child:
+        _become(command, supervisor, (memory, cpu, file), network=bool(network))
+    handle = os.pidfd_open(child)
+    poll = select.poll()
+    poll.register(0, select.POLLIN | select.POLLHUP)
+    poll.register(handle, select.POLLIN)
+    ended = {descriptor for descriptor, _ in poll.poll()}
+    code = _exit_code(os.waitpid(child, 0)[1]) if handle in ended else 128 + signal.SIGKILL
+    _kill_all()
+    return code
+
+
+def _become(
+    command: list[str], supervisor: int, limits: tuple[int, int, int], *, network: bool
+) -> None:
+    """Turn this process into the command. Never returns."""
+    try:
+        if not network:
+            _leave_network()
+        # After that, because new rights take it back.
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != supervisor:
+            os._exit(NOT_STARTED)
+        kinds = resource.RLIMIT_DATA, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE
+        for kind, most in zip(kinds, limits, strict=True):
+            if most:
+                resource.setrlimit(kind, (most, most))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.execvp(command[0], command)  # noqa: S606 - without a shell is what is wanted
+    except OSError as error:
+        _say(f"{command[0]} cannot be run: {error.strerror}")
+    os._exit(NOT_STARTED)
+
+
+def _leave_network() -> None:
+    """Into a network without anybody, as the same user."""
+    user, group = os.getuid(), os.getgid()
+    if _libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET):
+        _say(
+            f"this system gives nobody a network of his own ({os.strerror(ctypes.get_errno())}); "
+            "set network = true for the model if it may use the network"
+        )
+        os._exit(NOT_STARTED)
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - see above
+            file.write(text)
+
+
+def _exit_code(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def _kill_all() -> None:
+    """Kill children until there are none; theirs become ours when they go."""
+    while True:
+        for child in _children():
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _children() -> list[int]:
+    path = f"/proc/self/task/{os.getpid()}/children"
+    with open(path, encoding="ascii") as file:  # noqa: PTH123 - see above
+        return [int(number) for number in file.read().split()]
+
+
+def _say(text: str) -> None:
+    os.write(2, f"{text}\n".encode())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The images of a series as a volume, or the reason why they are none."""

@@ -1,0 +1,55 @@
+"""Programs of others in short: a mercure module and a MONAI application.
+
+python ai_modules.py KIND
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.uid import generate_uid
+
+
+def mercure():
+    """As mercure's modules do: by file names of SERIES#INSTANCE, and settings of the task."""
+    given, out = Path(os.environ["MERCURE_IN_DIR"]), Path(os.environ["MERCURE_OUT_DIR"])
+    task = json.loads((given / "task.json").read_text())
+    settings = task["process"]["settings"]
+    series = {}
+    for entry in os.scandir(given):
+        if entry.name.endswith(".dcm") and not entry.is_dir():
+            series.setdefault(entry.name.split("#", 1)[0], []).append(entry.path)
+    for uid, paths in series.items():
+        assert uid == task["info"]["uid"]
+        new = generate_uid()
+        for number, path in enumerate(sorted(paths)[: settings["most"]]):
+            image = derived(dcmread(path), new)
+            image.SeriesDescription = settings["description"]
+            image.save_as(out / f"{uid}#{number}.dcm")
+    (out / "result.json").write_text('{"done": true}')
+
+
+def monai():
+    """As an application of MONAI does: anything below its folders."""
+    given = sorted(Path(os.environ["HOLOSCAN_INPUT_PATH"]).rglob("*.dcm"))
+    out = Path(os.environ["HOLOSCAN_OUTPUT_PATH"])
+    assert os.environ["MONAI_INPUTPATH"] == os.environ["HOLOSCAN_INPUT_PATH"]
+    weights = Path(os.environ["HOLOSCAN_MODEL_PATH"])
+    (out / "sub").mkdir()
+    image = derived(dcmread(given[0]), generate_uid())
+    image.SeriesDescription = (weights / "model.ts").read_text()
+    image.save_as(out / "sub/made.dcm")
+    sys.stdout.write("scale: 1/1\n")
+
+
+def derived(image, series):
+    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    image.SeriesInstanceUID = series
+    image.ImageType = ["DERIVED", "SECONDARY"]
+    return image
+
+
+if __name__ == "__main__":
+    {"mercure": mercure, "monai": monai}[sys.argv[1]]()

@@ -1,0 +1,175 @@
+"""Models that run by themselves, when a series is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ai_archives import Ai, Start
+from ai_phantom import ct_series
+
+from pacs_ai.book import State
+from pacs_ai.terms import DOOR
+from pacs_ai.triggers import KIND, kinds_of, order_runs
+from pacs_framework.archive.incoming import Origin
+from pacs_framework.jobs import JobCanceled, JobFilter, JobState
+from pacs_framework.tables import now
+from pacs_framework.testing.jobs import RecordedContext
+from pacs_jobs import plugin as jobs
+
+Named = Callable[..., dict[str, Any]]
+LATER = 3600.0
+
+
+@pytest.fixture
+def images() -> list[Any]:
+    return ct_series()
+
+
+@pytest.fixture
+def triggered(start: Start, python_model: Named) -> Callable[..., Ai]:
+    """An archive in which models of `ai_sample_models` run on each CT series."""
+
+    def run(*attributes: str, own: dict[str, Any] | None = None, **trigger: Any) -> Ai:
+        triggers = [{"model": each.lower(), **trigger} for each in attributes]
+        models = [python_model(each) for each in attributes]
+        return start(*models, others={"jobs": jobs}, triggers=triggers, **(own or {}))
+
+    return run
+
+
+def test_a_model_runs_when_nothing_more_comes(
+    triggered: Callable[..., Ai], images: list[Any]
+) -> None:
+    """By the queue of the archive; what it made starts none."""
+    ai = triggered("Dense", quiet=0.1)
+    ai.running.take_in(images[0])  # one alone, so that a slow machine sees no pause within
+    orders = JobFilter(kinds=(KIND,))
+    with ai.archive.jobs.news() as news:
+        while not (found := ai.archive.jobs.find(orders)) or not found[0].state.is_over:
+            news.wait(60)
+    (job,) = found
+    assert (job.state, job.error) == (JobState.DONE, "")
+    (record,) = ai.book.newest(9)
+    assert (record.state, record.uid) == (State.DONE, job.result["run"])
+    assert ai.archive.lookup.count() == 1 + 3
+
+
+def change(series: str, *, door: str = "dimse", aet: str = "CT1") -> Any:
+    origin = Origin(door=door, calling_aet=aet)
+    return SimpleNamespace(study_instance_uid="1.2", series_instance_uid=series, origin=origin)
+
+
+def test_a_series_is_one_job_however_much_of_it_comes(triggered: Callable[..., Ai]) -> None:
+    """For each trigger that is for its sender; results of models make none."""
+    ai = triggered("Dense", quiet=LATER, calling_aet="CT*")
+    changes = [
+        change("1"),
+        change("1"),
+        change("2"),
+        change("3", aet="MR1"),
+        change("4", door=DOOR),
+    ]
+    for _ in range(2):
+        order_runs(changes, ai.archive, ai.settings)
+    found = ai.archive.jobs.find(JobFilter(kinds=(KIND,)))
+    assert sorted(job.key for job in found) == ["dense/1", "dense/2"]
+    assert {job.lane for job in found} == {"1", "2"}
+    assert all(job.due is not None and job.due > now() for job in found)
+
+
+def job_of(ai: Ai, images: list[Any], number: int = 0) -> RecordedContext:
+    """The work that a trigger orders, without a queue."""
+    trigger = ai.settings.triggers[number].model_dump(mode="json")
+    study, series = str(images[0].StudyInstanceUID), str(images[0].SeriesInstanceUID)
+    return RecordedContext({"trigger": trigger, "study": study, "series": series}, kind=KIND)
+
+
+def work(ai: Ai, images: list[Any]) -> RecordedContext:
+    context = job_of(ai, images)
+    (kind,) = kinds_of(ai.archive, ai.settings)
+    assert kind.run_together is not None
+    kind.run_together([context])
+    return context
+
+
+def test_a_run_tells_the_queue(triggered: Callable[..., Ai], images: list[Any]) -> None:
+    """Progress, and the run that it became."""
+    ai = triggered("Dense", quiet=LATER)
+    ai.running.take_in(*images)
+    context = work(ai, images)
+    (record,) = ai.book.newest(9)
+    assert context.outcome == ("done", {"state": "DONE", "run": record.uid})
+    assert context.said[-1].done == 1.0
+
+
+@pytest.mark.parametrize(
+    ("attribute", "outcome", "state"),
+    [
+        ("Raises", "failed", State.FAILED),
+        ("Yields", "failed for good", State.REFUSED),
+    ],
+)
+def test_what_was_refused_is_not_tried_again(
+    triggered: Callable[..., Ai], images: list[Any], attribute: str, outcome: str, state: State
+) -> None:
+    """It would be refused again; a failure may have been bad luck. The model's words stay in the
+    run, for they may name patients.
+    """
+    ai = triggered(attribute, quiet=LATER)
+    ai.running.take_in(*images)
+    context = work(ai, images)
+    (record,) = ai.book.newest(9)
+    assert record.state is state
+    why = f"run {record.uid} is {state}; `pacs ai show` tells why"
+    assert context.outcome == (outcome, why)
+
+
+def test_a_model_that_keeps_failing_rests(triggered: Callable[..., Ai], images: list[Any]) -> None:
+    """Its circuit is open: jobs wait, no attempt is counted; a good run closes it."""
+    ai = triggered("Raises", quiet=LATER, own={"circuit": 2, "rest": LATER})
+    ai.running.take_in(*images)
+    outcomes = [work(ai, images).outcome for _ in range(3)]
+    assert [each[0] for each in outcomes if each] == ["failed", "failed", "put off"]
+    assert len(ai.book.newest(9)) == 2
+    rested = triggered("Raises", quiet=LATER, own={"circuit": 2, "rest": 0.001})
+    rested.running.take_in(*images)
+    assert [work(rested, images).outcome[0] for _ in range(3)] == ["failed"] * 3  # type: ignore[index]
+
+
+def test_series_of_other_kinds_are_passed_over(
+    triggered: Callable[..., Ai], images: list[Any]
+) -> None:
+    ai = triggered("Dense", quiet=LATER, description="*CHEST*")
+    ai.running.take_in(*images)
+    context = work(ai, images)
+    assert context.outcome is not None
+    assert context.outcome[1]["reason"] == "the trigger is for other series"  # type: ignore[index]
+    assert ai.book.newest(9) == []
+
+
+def test_a_canceled_job_ends_its_model(triggered: Callable[..., Ai], images: list[Any]) -> None:
+    """While it runs; the run is CANCELED, and the queue is told by the exception."""
+    ai = triggered("Hangs", quiet=LATER)
+    ai.running.take_in(*images)
+    context = job_of(ai, images)
+    context.progress = lambda *_: context.cancelled.set()  # type: ignore[method-assign]
+    (kind,) = kinds_of(ai.archive, ai.settings)
+    assert kind.run_together is not None
+    with pytest.raises(JobCanceled):
+        kind.run_together([context])
+    assert [record.state for record in ai.book.newest(9)] == [State.CANCELED]
+
+
+def test_in_the_shadow_results_go_into_a_folder(
+    triggered: Callable[..., Ai], images: list[Any], tmp_path: Path
+) -> None:
+    """The archive is as it was; the run is known."""
+    ai = triggered("Dense", quiet=LATER, shadow=str(tmp_path / "shadow"))
+    ai.running.take_in(*images)
+    work(ai, images)
+    assert len(list((tmp_path / "shadow").iterdir())) == 3
+    assert ai.archive.lookup.count() == len(images)
