@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench.bars import judge
+from bench.bars import Verdict, judge
 from bench.results import OURS, Column, Result, Run
 
 __all__ = ["markdown", "number", "print_report"]
@@ -19,6 +19,7 @@ _TITLES = {
     "hooks": "Cost of a hook by number of plugins (µs)",
     "worklist": "Modality worklist, time to the last of ten answers (ms)",
     "mpps": "Performed procedure steps, each an N-CREATE and an N-SET (1/s)",
+    "jobs": "Jobs, each put in, taken and done durably (1/s)",
     "print": "Films (s)",
     "codecs": "Codecs: native pixels of a CT slice on one core (MB/s)",
     "scaling": "Decoders in processes of their own, as the archive runs them (MB/s)",
@@ -31,6 +32,7 @@ _RATIOS = {
     "hooks": (),
     "worklist": (),
     "mpps": (),
+    "jobs": (),
     "print": (),
     "codecs": ("pydicom", "gdcm"),
     "scaling": (),
@@ -116,11 +118,25 @@ def _print_bars(run: Run, console: Console) -> None:
     for head, justify in (("", "left"), ("bar", "left"), ("measured", "right"), ("", "left")):
         drawn.add_column(head, justify=justify)  # type: ignore[arg-type]
     for verdict in verdicts:
-        mark = "[green]met[/]" if verdict.met else "[red]missed[/]"
+        colour = "green" if verdict.met else "yellow" if verdict.not_judged else "red"
+        mark = f"[{colour}]{_mark(verdict)}[/]"
         drawn.add_row(verdict.bar.row, verdict.text, number(verdict.value), mark)
     console.print(drawn)
-    met = sum(verdict.met for verdict in verdicts)
-    console.print(f"{met} of {len(verdicts)} bars met\n", highlight=False)
+    console.print(f"{_count(verdicts)}\n", highlight=False)
+
+
+def _mark(verdict: Verdict) -> str:
+    if verdict.not_judged:
+        return f"not judged: {verdict.not_judged}"
+    return "met" if verdict.met else "missed"
+
+
+def _count(verdicts: Sequence[Verdict]) -> str:
+    """Those that are not judged count neither as met nor among those that could be."""
+    judged = [verdict for verdict in verdicts if not verdict.not_judged]
+    told = f"{sum(verdict.met for verdict in judged)} of {len(judged)} bars met"
+    left = len(verdicts) - len(judged)
+    return f"{told}, {left} not judged" if left else told
 
 
 def _footnotes(run: Run) -> Iterable[str]:
@@ -160,9 +176,9 @@ def markdown(run: Run) -> str:
     if verdicts:
         lines += ["### Bars", "", _line(["row", "bar", "measured", ""]), _line(["---"] * 4)]
         for v in verdicts:
-            mark = "met" if v.met else "**missed**"
+            mark = _mark(v) if v.met or v.not_judged else "**missed**"
             lines.append(_line([v.bar.row, v.text, number(v.value), mark]))
-        lines.append("")
+        lines += ["", f"{_count(verdicts)}.", ""]
     lines += [f"- {line.strip()}" for line in _footnotes(run)]
     return "\n".join(lines) + "\n"
 

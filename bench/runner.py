@@ -62,14 +62,18 @@ class Runner:
 
     def _starts(self, peer: Peer) -> bool:
         try:
-            peer.spawn()
-            self._bench.client.run(tasks.first_association, peer.address)
+            self._bring_up(peer)
         except _FAILURES as failure:
             said = peer.log_tail()
             self._console.print(f"[red]{peer.title} did not start[/]: {failure}\n{said}")
             peer.stop()
             return False
         return True
+
+    def _bring_up(self, peer: Peer) -> None:
+        peer.spawn()
+        if peer.associations:
+            self._bench.client.run(tasks.first_association, peer.address)
 
     def _row(self, row: Row, peers: Mapping[str, Peer]) -> Result:
         result = Result(
@@ -118,8 +122,7 @@ class Runner:
         """A sample, and the seconds that the taking of it took."""
         try:
             if row.fresh and row.spawns:
-                peer.spawn()
-                self._bench.client.run(tasks.first_association, peer.address)
+                self._bring_up(peer)
             row.prepare(self._bench, peer)
             # What others have left unwritten must not be written in the time of this sample.
             os.sync()

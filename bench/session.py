@@ -20,10 +20,11 @@ from bench.client.process import ClientProcess
 from bench.peers import PEERS, Destinations, Peer
 from bench.peers.filled import SIZES, filled_peers
 from bench.results import Run
-from bench.rows import CODECS, FAMILIES, FIND, HOOKS, MPPS, PRINT, WORKLIST, Family
+from bench.rows import CODECS, FAMILIES, FIND, HOOKS, JOBS, MPPS, PRINT, WORKLIST, Family
 from bench.rows.base import Bench, Row
 from bench.rows.codecs import CODEC_ROWS, measure_codecs
 from bench.rows.hooks import measure_hooks
+from bench.rows.jobs import measure_jobs
 from bench.rows.mpps import measure_mpps
 from bench.rows.print_sessions import measure_sessions
 from bench.rows.printing import measure_films
@@ -64,6 +65,7 @@ def measure(console: Console, wanted: Wanted, target: Path, scratch: Path | None
         session.hooks()
         session.worklist()
         session.mpps()
+        session.jobs()
         session.printing()
         session.codecs()
         session.find()
@@ -158,6 +160,12 @@ class _Session:
         if self.wanted.takes(MPPS):
             self.console.print(f"[bold]{MPPS}[/]")
             self.run.results += measure_mpps()
+
+    def jobs(self) -> None:
+        """No peer takes part: those here have no queue for work of others."""
+        if self.wanted.takes(JOBS):
+            self.console.print(f"[bold]{JOBS}[/]")
+            self.run.results += measure_jobs()
 
     def printing(self) -> None:
         """No peer takes part: none of those here draws a film."""

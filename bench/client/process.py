@@ -42,6 +42,7 @@ class ClientProcess:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
+        self._process.close()
 
     def run(self, task: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a task to its end; its result. Raises ClientFailed with what it raised."""

@@ -32,6 +32,7 @@ __all__ = [
     "CALLING",
     "RECEIVER_AET",
     "Address",
+    "Clock",
     "Query",
     "Sample",
     "Store",
@@ -84,7 +85,7 @@ class Sample:
     figures: dict[str, float] = field(default_factory=dict)
 
 
-class _Clock:
+class Clock:
     """Wall and CPU time of a block."""
 
     def __enter__(self) -> Self:
@@ -138,7 +139,7 @@ def associate_many(address: Address, count: int) -> Sample:
     """``count`` times connect, associate, release; ``figures`` has the median of one in ms."""
     request = _verification(address)
     each = []
-    with _Clock() as clock:
+    with Clock() as clock:
         for _ in range(count):
             start = time.perf_counter()
             connect(address.pair, request).release()
@@ -152,7 +153,7 @@ def echo(address: Address, count: int) -> Sample:
         encode.message(1, encode.echo_request(n % 65535 + 1, Verification)) for n in range(count)
     ]
     with connect(address.pair, _verification(address)) as association:
-        with _Clock() as clock:
+        with Clock() as clock:
             for each in messages:
                 if association.exchange(each):
                     raise Refused("a C-ECHO was answered with a failure")
@@ -224,7 +225,7 @@ def store(address: Address, job: Store) -> Sample:
     if job.associations == 1:
         return _store_on_one(address, request, plans[0])
     messages: list[Messages] = [partial(_known, plan) for plan in plans]
-    with _Clock() as clock:
+    with Clock() as clock:
         stored = store_all(address.pairs, request, messages)
     return clock.sample(stored)
 
@@ -238,7 +239,7 @@ def _known(
 def _store_on_one(
     address: Address, request: bytes, plan: Sequence[Callable[[], encode.Buffers]]
 ) -> Sample:
-    with _Clock() as clock, connect(address.pair, request) as association:
+    with Clock() as clock, connect(address.pair, request) as association:
         for build in plan:
             status = association.exchange(build())
             if status:
@@ -280,7 +281,7 @@ def find(address: Address, queries: Sequence[Query]) -> Sample:
         messages.append(encode.message(1, command, [identifier], len(identifier)))
     firsts, lasts, matches = [], [], 0
     with connect(address.pair, _request(address, model)) as association:
-        with _Clock() as clock:
+        with Clock() as clock:
             for each in messages:
                 first, last, matches = _ask(association, each)
                 firsts.append(first)
@@ -330,7 +331,7 @@ def get(address: Address, sop_class: str, keys: dict[str, str]) -> Sample:
     tally = Tally()
     request = _request(address, model, sop_class, as_scp=True)
     with connect(address.pair, request) as association:
-        with _Clock() as clock:
+        with Clock() as clock:
             _retrieve(association, keys, encode.retrieve_request(1, model), tally)
         association.release()
     return clock.sample(tally.instances, bytes=tally.size)
@@ -343,7 +344,7 @@ def move(address: Address, keys: dict[str, str]) -> Sample:
     receiver.tally = tally = Tally()
     command = encode.retrieve_request(1, model, RECEIVER_AET)
     with connect(address.pair, _request(address, model)) as association:
-        with _Clock() as clock:
+        with Clock() as clock:
             _retrieve(association, keys, command, Tally())
         association.release()
     return clock.sample(tally.instances, bytes=tally.size)

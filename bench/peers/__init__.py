@@ -7,7 +7,7 @@ from bench.peers.dcmtk import Storescp, StorescpFork
 from bench.peers.nodes import OursOnPostgres, OursOnTwoNodes
 from bench.peers.orthanc import Orthanc
 from bench.peers.ours import Ours, OursWithWorkers
-from bench.peers.ours_s3 import OursOnS3
+from bench.peers.ours_s3 import BarePuts, OursOnS3
 from bench.peers.pynetdicom_apps import PynetdicomQrscp, PynetdicomStorescp
 
 __all__ = ["PEERS", "Destinations", "Peer"]
@@ -18,6 +18,7 @@ PEERS: dict[str, type[Peer]] = {
         Ours,
         OursWithWorkers,
         OursOnS3,
+        BarePuts,
         OursOnPostgres,
         OursOnTwoNodes,
         Orthanc,

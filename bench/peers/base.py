@@ -44,6 +44,7 @@ class Peer(ABC):
     retrieves: ClassVar[bool] = False
     finds: ClassVar[bool] = False
     associations: ClassVar[int] = 100_000
+    """How many it accepts at once; none where it does not speak DICOM."""
     stop_seconds: ClassVar[float] = 30
 
     def __init__(self, scratch: Path, destinations: Destinations) -> None:

