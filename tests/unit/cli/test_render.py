@@ -132,6 +132,25 @@ def test_a_presentation_state_takes_the_place_of_the_header(tmp_path: Path) -> N
     assert render(foreign, "--state", state, "-o", tmp_path / "c.png").exit_code == 1
 
 
+def test_a_state_may_subtract_another_frame_of_the_file(tmp_path: Path) -> None:
+    """Which is read besides the frame that is drawn, whatever threads draw."""
+    image = write(tmp_path / "a.dcm", frames=3)
+    mask, window = Dataset(), Dataset()
+    mask.MaskOperation, mask.MaskFrameNumbers = "AVG_SUB", 1
+    window.WindowCenter, window.WindowWidth = 0, 512
+    said = {
+        "MaskSubtractionSequence": Sequence([mask]),
+        "SoftcopyVOILUTSequence": Sequence([window]),
+        "RecommendedViewingMode": "SUB",
+    }
+    state = presentation(tmp_path / "s.dcm", GREY_STATE, **said)
+    result = render(image, "--state", state, "-o", tmp_path / "out", "--all-frames", "--json")
+    assert result.exit_code == 0, result.output
+    drawn = [np.array(levels(Path(each["output"]))) for each in json.loads(result.stdout)]
+    assert [picture.min() for picture in drawn] == [picture.max() for picture in drawn]
+    assert [int(picture[0, 0]) for picture in drawn] == [128, 178, 228]
+
+
 def test_what_is_no_presentation_state_is_a_usage_error(tmp_path: Path) -> None:
     """Before anything is drawn."""
     image = write(tmp_path / "a.dcm")
