@@ -28,6 +28,8 @@ REASONS = (
     "needs a running",
     "needs Cython",
     "needs a PostgreSQL",
+    "needs a stored CT series",
+    "needs models of yours",
 )
 
 EXAMPLES = [
