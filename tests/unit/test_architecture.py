@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +112,19 @@ def test_the_kernel_imports_no_plugin() -> None:
         and not module.startswith("pacs_framework")
     ]
     assert crossing == []
+
+
+def test_the_kernel_names_no_plugin() -> None:
+    """Not in its messages either: whoever provides something may come from anybody."""
+    names = [path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")]
+    found = [
+        (str(path.relative_to(ROOT)), name)
+        for path in KERNEL.rglob("*.py")
+        for name in names
+        if re.search(rf"\b{name}\b", path.read_text("utf-8"))
+    ]
+    assert len(names) > 5
+    assert found == []
 
 
 def test_rooms_know_only_whom_they_may() -> None:

@@ -82,7 +82,7 @@ def test_without_a_queue_jobs_are_refused_with_what_to_install(pacs_archive: Arc
     follower = _Follower()
     archive = pacs_archive({"follower": follower}).archive
     assert isinstance(archive.jobs, MissingJobQueue)
-    with pytest.raises(PluginError, match="install one, such as pacs-jobs"):
+    with pytest.raises(PluginError, match="install one that implements job_queue"):
         put_one(archive.jobs)
 
 

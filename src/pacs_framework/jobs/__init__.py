@@ -1,7 +1,7 @@
 """Work that is done later: the contract of kinds of jobs, and of the queue that keeps them.
 
 A plugin names its kinds of jobs in the hook ``job_kinds`` and puts jobs in by ``archive.jobs``, a
-`JobQueue`, which a plugin such as pacs-jobs provides (hook ``job_queue``).
+`JobQueue`, which a plugin provides (hook ``job_queue``).
 """
 
 from pacs_framework.jobs.context import JobContext

@@ -89,4 +89,6 @@ class MissingJobQueue(JobQueue):
 
 
 def _refuse() -> NoReturn:
-    raise PluginError("no active plugin keeps a queue of jobs; install one, such as pacs-jobs")
+    raise PluginError(
+        "no active plugin keeps a queue of jobs; install one that implements job_queue"
+    )

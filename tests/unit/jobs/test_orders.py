@@ -116,7 +116,7 @@ def test_without_a_provider_every_method_says_what_to_install() -> None:
         lambda: queue.pause("x"),
     ]
     for method in methods:
-        with pytest.raises(PluginError, match="install one, such as pacs-jobs"):
+        with pytest.raises(PluginError, match="install one that implements job_queue"):
             method()
 
 
