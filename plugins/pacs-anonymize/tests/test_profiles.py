@@ -110,8 +110,11 @@ def test_a_profile_file_becomes_the_rules_that_it_says() -> None:
             "'May' is no value of VR DA",
         ),
         ("[[rule]]\nkeyword = 'StudyDate'\naction = 'U'", "action U (new UID) is for UIDs"),
-        ("[[rule]]\nkeyword = 'StudyID'\naction = 'X'\nwhen = 'Rows'", "rule 1, when: column 5: "),
-        ("[[refuse]]\nwhen = 'Rows'\nreason = 'x'", "refuse 1, when: column 5: "),
+        (
+            "[[rule]]\nkeyword = 'StudyID'\naction = 'X'\nwhen = 'Rows'",
+            "rule 1, when: line 1, column 5: ",
+        ),
+        ("[[refuse]]\nwhen = 'Rows'\nreason = 'x'", "refuse 1, when: line 1, column 5: "),
         (
             "[[covers]]\nidentifier = 'x'\nattributes = ['Name']",
             "covers 1, attributes: 'Name' is no keyword",

@@ -69,7 +69,7 @@ def test_every_label_becomes_a_rule_or_is_told() -> None:
     )
     assert found["A screen"].blank == ((10, 20, 100, 30), (10, 20, 110, 50))
     assert found["Suspect"].refuse
-    assert found["Suspect"].when == 'not exists Manufacturer or not StationName contains "A"'
+    assert found["Suspect"].when == 'not Manufacturer exists or not StationName contains "A"'
 
     assert found["Regions"].keep_ultrasound_regions
     assert found["Everything"].blank_all
@@ -129,7 +129,9 @@ def test_a_recipe_is_a_rule_file_where_all_of_it_is_understood(tmp_path: Path) -
 
 
 def test_the_recipe_that_deid_comes_with() -> None:
-    """All 118 labels of it are read; the four that misspell an attribute are told."""
+    """All 118 labels of it are read; four that misspell an attribute are told, and one that asks
+    for what is not in a data set but before it, where deid does not look either.
+    """
     found = find_spec("deid")
     if found is None or found.origin is None:
         pytest.skip("deid is not installed")
@@ -137,5 +139,6 @@ def test_the_recipe_that_deid_comes_with() -> None:
     recipe = read_recipe(text)
     labels = sum(line.strip().startswith("LABEL") for line in text.splitlines())
     assert len(recipe.entries) + len(recipe.problems) == labels > 100
-    assert all("is no keyword of PS3.6" in each.reason for each in recipe.problems)
-    assert len(recipe.problems) <= 4
+    assert len(recipe.problems) <= 5
+    for each in recipe.problems:
+        assert "is no keyword" in each.reason or "is not in the header" in each.reason

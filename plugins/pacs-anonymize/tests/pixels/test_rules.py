@@ -108,7 +108,7 @@ def test_an_image_that_no_rule_is_for_is_refused() -> None:
         ("blank = [[0, 0, 1, 1]]\nframes = '3-2'", "are no frames"),
         ("keep = [[0, 0, 1, 1]]\nframes = '1'", "there is none"),
         ("keep = [[0, 0, 1, 1]]\nkeep_ultrasound_regions = true", "exclude each other"),
-        ("clean = true\nwhen = 'Modalty == \"CT\"'", "did you mean Modality"),
+        ("clean = true\nwhen = 'Modalty == \"CT\"'", "did you mean 'Modality'"),
         ("clean = true\ncolour = 1", "not known here"),
     ],
 )

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from pacs_anonymize.conditions.parser import parse_condition
 from pacs_framework.anonymizers.pixel_work import Region
+from pacs_framework.conditions import Condition
 from pacs_framework.config import Section
 
 __all__ = ["PixelDocument", "PixelRuleEntry"]
@@ -71,7 +71,7 @@ class PixelRuleEntry(Section):
     @classmethod
     def _condition(cls, text: str) -> str:
         if text:
-            parse_condition(text)
+            Condition(text)
         return text
 
     @model_validator(mode="after")

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
-from pacs_anonymize.conditions.parser import parse_condition
-from pacs_anonymize.conditions.tokens import ConditionError
 from pacs_anonymize.pixels.document import PixelRuleEntry
+from pacs_framework.conditions import Condition, ConditionError
 
 __all__ = ["NotUnderstood", "Recipe", "is_recipe", "read_recipe"]
 
@@ -134,7 +133,7 @@ def _entry(label: _Label) -> PixelRuleEntry:
             filters = _joined(filters, member, number)
     condition = "" if filters is None else filters.text
     if condition:
-        parse_condition(condition)
+        Condition(condition)
     name = label.name or f"line {label.line}"
     why = f"recipe of deid, line {label.line}" + (f", by {label.author}" if label.author else "")
     if not parts:
@@ -196,7 +195,7 @@ def _filter(text: str, line: int) -> _Part:
     keyword = _keyword(found["field"], line)
     action, value = found["action"].lower(), found["value"].strip()
     if action in ("missing", "empty", "present"):
-        there = _Part(f"exists {keyword}")
+        there = _Part(f"{keyword} exists")
         return there if action == "present" else there.negated()
     if not value:
         raise _Fault(line, f"{action} needs a value")
@@ -228,7 +227,7 @@ def _equal(keyword: str, values: list[str], line: int) -> _Part:
 
 def _one_of(keyword: str, values: list[str]) -> _Part:
     if len(values) == 1:
-        return _Part(f"{keyword} == {values[0]}")
+        return _Part(f"{keyword} = {values[0]}")
     return _Part(f"{keyword} in [{', '.join(values)}]")
 
 
@@ -284,7 +283,7 @@ def _rectangle(value: str, line: int, *, with_size: bool) -> list[int]:
 
 def _reason(error: ValidationError | ConditionError) -> str:
     if isinstance(error, ConditionError):
-        return str(error)
+        return error.message
     return "; ".join(_messages(error))
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 
-from pacs_anonymize.conditions.parser import parse_condition
-from pacs_anonymize.conditions.predicates import Condition
+from pacs_anonymize.conditions import InstanceCondition
 from pacs_anonymize.pixels.document import PixelRuleEntry
 from pacs_anonymize.pixels.text import TextFinder
 from pacs_anonymize.pixels.ultrasound import ultrasound_regions
@@ -26,7 +25,7 @@ class PixelRule:
 
     name: str
     entry: PixelRuleEntry
-    when: Condition | None
+    when: InstanceCondition | None
 
     def fits(self, dataset: Dataset) -> bool:
         """Whether it is for the instance, as it was before anything of it was changed."""
@@ -87,7 +86,7 @@ def rules_of(entries: Iterable[PixelRuleEntry]) -> tuple[PixelRule, ...]:
         PixelRule(
             name=entry.name or f"pixel rule {number}",
             entry=entry,
-            when=parse_condition(entry.when) if entry.when else None,
+            when=InstanceCondition.of_rule(entry.when),
         )
         for number, entry in enumerate(entries, start=1)
     )

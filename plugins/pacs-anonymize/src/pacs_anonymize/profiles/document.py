@@ -9,11 +9,11 @@ from pydicom.config import RAISE
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.valuerep import validate_value
 
-from pacs_anonymize.conditions.parser import parse_condition
 from pacs_anonymize.engine.profile import Action, ByTag, ByVR, Selector
 from pacs_anonymize.pixels.document import PixelRuleEntry
 from pacs_anonymize.pixels.options import OptionName, PixelOption
 from pacs_anonymize.profiles.selectors import by_group, by_keyword, by_private, by_tag, by_vr
+from pacs_framework.conditions import Condition
 from pacs_framework.config import Section
 
 __all__ = ["Covered", "Document", "PrivateEntry", "RefusedEntry", "RuleEntry"]
@@ -49,7 +49,7 @@ class RuleEntry(Section):
     @classmethod
     def _condition(cls, text: str) -> str:
         if text:
-            parse_condition(text)
+            Condition(text)
         return text
 
     @model_validator(mode="after")
@@ -91,7 +91,7 @@ class RefusedEntry(Section):
     @field_validator("when")
     @classmethod
     def _condition(cls, text: str) -> str:
-        parse_condition(text)
+        Condition(text)
         return text
 
 

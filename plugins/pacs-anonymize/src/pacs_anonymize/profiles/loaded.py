@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydicom import Dataset
 
-from pacs_anonymize.conditions.predicates import Condition
+from pacs_anonymize.conditions import InstanceCondition
 from pacs_anonymize.engine.anonymizer import Change, ProfileAnonymizer
 from pacs_anonymize.engine.options import Option
 from pacs_anonymize.engine.patients import PatientTable
@@ -28,7 +28,7 @@ __all__ = ["LoadedProfile", "RefusedInstance", "RefusingAnonymizer"]
 class RefusedInstance:
     """A kind of instance that a profile does not take, since its header alone is not enough."""
 
-    when: Condition
+    when: InstanceCondition
     reason: str
 
 

@@ -28,9 +28,15 @@ class UnreadableProfile(ConfigurationError):
     """A profile file cannot be used; it has ``problems``."""
 
     def __init__(self, name: str, problems: tuple[Problem, ...]) -> None:
-        lines = "; ".join(map(str, problems))
-        super().__init__(f"the profile {name!r} cannot be used: {lines}")
+        super().__init__(f"the profile {name!r} cannot be used:{_listed(problems)}")
         self.problems = problems
+
+
+def _listed(problems: tuple[Problem, ...]) -> str:
+    """In one line where they fit into one: some show a place, with a caret below it."""
+    texts = [str(each) for each in problems]
+    shown = any("\n" in text for text in texts)
+    return "".join(f"\n{text}" for text in texts) if shown else f" {'; '.join(texts)}"
 
 
 def problems_of(error: ValidationError) -> Iterator[Problem]:

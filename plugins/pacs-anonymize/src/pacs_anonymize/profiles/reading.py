@@ -6,7 +6,7 @@ import tomllib
 
 from pydantic import ValidationError
 
-from pacs_anonymize.conditions.parser import parse_condition
+from pacs_anonymize.conditions import InstanceCondition
 from pacs_anonymize.engine.profile import Profile, Rule
 from pacs_anonymize.pixels.anonymizer import PixelProfile
 from pacs_anonymize.pixels.options import split_options
@@ -51,7 +51,7 @@ def made_of(document: Document, name: str) -> LoadedProfile:
         profile=Profile(name, options, rules),
         description=document.description or f"the profile file {name}",
         refused=tuple(
-            RefusedInstance(when=parse_condition(each.when), reason=each.reason)
+            RefusedInstance(when=InstanceCondition.read(each.when), reason=each.reason)
             for each in document.refuse
         ),
         pixels=PixelProfile(
@@ -67,5 +67,5 @@ def _rule(entry: RuleEntry, number: int) -> Rule:
         attributes=selector,
         action=entry.action,
         value=entry.value,
-        when=parse_condition(entry.when) if entry.when else None,
+        when=InstanceCondition.of_rule(entry.when),
     )
