@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pacs_framework.errors import PacsError
 from pacs_framework.testing.factories import Archives
 from pacs_http.access.accounts import Accounts
 from pacs_http.api import Action, Headers, Level, Request, Response, Route
+from pacs_http.server import protocol
 from pacs_http.testing import WebArchive, serve_http
 
 
@@ -86,6 +88,22 @@ def test_head_is_get_without_a_body(client: httpx.Client) -> None:
     assert answer.content == b""
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "shown", "status"),
+    [
+        ("GET", "/echo/x", "*", 200),
+        ("GET", "/echo/x", '"a"', 412),  # what has no ETag matches none
+        ("POST", "/count", "*", 200),
+        ("POST", "/count", '"a"', 412),
+        ("GET", "/nowhere", '"a"', 404),
+    ],
+)
+def test_if_match_is_heeded(client, method: str, target: str, shown: str, status: int) -> None:
+    """RFC 9110 13.1.1; nothing is done where it is not met."""
+    answer = client.request(method, target, headers={"If-Match": shown})
+    assert answer.status_code == status
+
+
 # --- bodies -------------------------------------------------------------------------------------
 
 
@@ -131,6 +149,20 @@ def test_a_short_answer_in_pieces_is_sent_as_one_with_its_length(client: httpx.C
 
 
 def test_a_large_answer_comes_whole(client: httpx.Client, streams: Any) -> None:
+    assert len(client.get("/large").content) == 64 << 20
+    assert streams.closed.is_set()
+
+
+def test_a_large_answer_comes_whole_by_the_event_loop_too(
+    client: httpx.Client, streams: Any, monkeypatch: Any
+) -> None:
+    """There are no descriptors left for a line."""
+
+    def no_line(handle: int, **_: object) -> None:
+        os.close(handle)
+        raise OSError
+
+    monkeypatch.setattr(protocol, "Line", no_line)
     assert len(client.get("/large").content) == 64 << 20
     assert streams.closed.is_set()
 

@@ -32,6 +32,11 @@ def shown(request: Request) -> Response:
     return json_response([request.tls_subject, request.base_url.partition(":")[0]])
 
 
+def long(_: Request) -> Response:
+    """More than is sent at once, in pieces of all sizes."""
+    return Response(body=(bytes([number % 251]) * (number * 1000) for number in range(100)))
+
+
 @pytest.fixture
 def secure(pacs_archive: Archives, certificates: Certificates) -> WebArchive:
     """HTTPS, which asks for a certificate and takes none, too."""
@@ -44,14 +49,17 @@ def _served(
     client_certificates: str = "optional",
     **more: object,
 ) -> WebArchive:
-    declared = Route(
-        method="GET",
-        path="/shown",
-        handler=shown,
-        level=Level.SYSTEM,
-        action=Action.READ,
-        summary="for a test",
-    )
+    declared = [
+        Route(
+            method="GET",
+            path=f"/{handler.__name__}",
+            handler=handler,
+            level=Level.SYSTEM,
+            action=Action.READ,
+            summary="for a test",
+        )
+        for handler in (shown, long)
+    ]
     tls = {
         "enabled": True,
         "certificate": made.server,
@@ -59,8 +67,16 @@ def _served(
         "ca": made.ca,
         "client_certificates": client_certificates,
     }
-    plugin = SimpleNamespace(http_routes=hookimpl(lambda: [declared]))
+    plugin = SimpleNamespace(http_routes=hookimpl(lambda: declared))
     return serve_http(archives, {"test": plugin}, http={"tls": tls, "header_timeout": 1.0, **more})
+
+
+def test_a_long_answer_comes_whole(secure: WebArchive, certificates: Certificates) -> None:
+    """By the event loop: what is encrypted there is nothing for another thread to write."""
+    context = client_context(ca=certificates.ca)
+    with httpx.Client(base_url=secure.url, verify=context, trust_env=False) as client:
+        answer = client.get("/long").content
+    assert answer == b"".join(bytes([number % 251]) * (number * 1000) for number in range(100))
 
 
 def test_requests_know_who_showed_a_certificate(

@@ -6,14 +6,16 @@ still in the race.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from pydicom import Dataset
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag
+from pydicom.valuerep import VR
 
 from pacs_framework.archive.also_known import OTHER_IDS, with_linked
 from pacs_framework.archive.candidates import (
@@ -24,7 +26,7 @@ from pacs_framework.archive.candidates import (
     text_element,
 )
 from pacs_framework.archive.corrections import CORRECTABLE
-from pacs_framework.archive.query_keys import COUNTS, KeyPlan
+from pacs_framework.archive.key_plan import COUNTS, KeyPlan
 from pacs_framework.dicom.attributes import Level
 from pacs_framework.errors import ObjectNotFound, UnreadableInstance
 from pacs_framework.index.aggregates import count_below, first_instances, values_below
@@ -40,15 +42,52 @@ if TYPE_CHECKING:
     from pacs_framework.index.database import Database
     from pacs_framework.index.prepared import Cursor
 
-__all__ = ["Answers", "Candidate"]
+__all__ = ["Answer", "Answers", "Candidate"]
 
-_LEVEL = BaseTag(0x00080052)
-_RETRIEVE_AET = BaseTag(0x00080054)
-_AVAILABILITY = BaseTag(0x00080056)
+_LEVEL = 0x00080052
+_RETRIEVE_AET = 0x00080054
+_AVAILABILITY = 0x00080056
 
 _CORRECTABLE = {tag_for_keyword(keyword): keyword for keyword in CORRECTABLE}
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """What is answered of one entity, by tag: each key that was asked for is in one of these.
+
+    texts
+        Decoded, several values joined by a backslash, empty where nothing is known; their VRs are
+        in ``vrs``.
+    elements
+        What is no text of the index.
+    common
+        The same in all answers of a query. Neither it nor ``vrs`` is to be changed.
+    """
+
+    texts: dict[int, str]
+    vrs: Mapping[int, str]
+    elements: dict[int, DataElement] = field(default_factory=dict)
+    common: Mapping[int, DataElement] = field(default_factory=dict)
+
+    def get(self, tag: int) -> DataElement | None:
+        """The element of a tag, None where it was not asked for."""
+        text = self.texts.get(tag)
+        if text is not None:
+            return text_element(tag, self.vrs[tag], text)
+        element = self.elements.get(tag)
+        return self.common.get(tag) if element is None else element
+
+    def dataset(self) -> Dataset:
+        """All of it, as a data set that may be changed."""
+        found: dict[BaseTag, DataElement | RawDataElement] = {
+            BaseTag(tag): text_element(tag, self.vrs[tag], text) for tag, text in self.texts.items()
+        }
+        found |= {BaseTag(tag): element for tag, element in self.elements.items()}
+        for tag, each in self.common.items():
+            found[BaseTag(tag)] = DataElement(each.tag, each.VR, each.value, already_converted=True)
+        return Dataset(found)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,13 +96,17 @@ class Candidate:
     above it that a computed key speaks of.
     """
 
-    dataset: Dataset
+    answer: Answer
     ids: dict[Level, int] = field(default_factory=dict)
     first_instance: FirstInstance | None = None
 
 
 class Answers:
-    """Fills the keys of one plan, source by source."""
+    """Fills the keys of one plan, source by source.
+
+    retrieve_aet
+        Answered as Retrieve AE Title (0008,0054), where there is one.
+    """
 
     def __init__(
         self,
@@ -71,12 +114,18 @@ class Answers:
         headers: HeaderMemory,
         plan: KeyPlan,
         within: Reach | None = None,
+        retrieve_aet: str = "",
     ) -> None:
         self._database = database
         self._within = within
         self._headers = headers
         self._plan = plan
-        self._own = list(plan.own.items())
+        self._columns = [source.column for source in plan.own.values()]
+        self._tags = list(plan.own)
+        self._vrs = {tag: source.vr for tag, source in plan.own.items()}
+        self._vrs |= dict.fromkeys(plan.counts, VR.IS)
+        self._common = self._about_the_answer(retrieve_aet)
+        self._of_header = [(tag, plan.identifier[tag]) for tag in plan.header]
         spoken_of = {plan.level, *(level for level, _ in plan.lists.values())}
         spoken_of |= {COUNTS[keyword][0] for keyword in plan.counts.values()}
         self._levels = [level for level in LEVELS if level in spoken_of]
@@ -84,17 +133,13 @@ class Answers:
     @property
     def columns(self) -> Sequence[Column[Any]]:
         """What to select for `from_row`."""
-        ids = [TABLES[level].c.id for level in self._levels]
-        return [source.column for _, source in self._own] + ids
+        return [*self._columns, *(TABLES[level].c.id for level in self._levels)]
 
     def from_row(self, row: Sequence[Any]) -> Candidate:
         """A candidate with the keys that have a column of their own."""
-        values = zip(self._own, row, strict=False)
-        dataset = Dataset(
-            {BaseTag(tag): text_element(tag, own.vr, text) for (tag, own), text in values}
-        )
-        ids = zip(self._levels, row[len(self._own) :], strict=False)
-        return Candidate(dataset=dataset, ids=dict(ids))
+        texts = dict(zip(self._tags, row, strict=False))
+        ids = dict(zip(self._levels, row[len(self._tags) :], strict=False))
+        return Candidate(answer=Answer(texts=texts, vrs=self._vrs, common=self._common), ids=ids)
 
     def compute(self, candidates: Sequence[Candidate]) -> None:
         """Add counts and lists, and find the instance whose header speaks for each entity."""
@@ -120,7 +165,7 @@ class Answers:
             self._database.shapes, cursor, TABLES[level], TABLES[lower], ids, within=self._within
         )
         for c in candidates:
-            c.dataset[tag] = text_element(tag, "IS", str(counts.get(c.ids[level], 0)))
+            c.answer.texts[tag] = str(counts.get(c.ids[level], 0))
 
     def _list(self, cursor: Cursor, candidates: Sequence[Candidate], tag: int) -> None:
         level, source = self._plan.lists[tag]
@@ -131,20 +176,20 @@ class Answers:
             shapes, cursor, entity, source.column, ids, among=among, within=self._within
         )
         for c in candidates:
-            c.dataset[tag] = list_element(tag, source.vr, found.get(c.ids[level], ()))
+            values = found.get(c.ids[level], ())
+            c.answer.elements[tag] = list_element(tag, source.vr, values)
 
     def read_header(self, candidate: Candidate) -> None:
         """Add the keys that only the stored header answers, empty where it cannot be read."""
-        plan = self._plan
-        if not plan.header:
+        if not self._of_header:
             return
         stored = self._read(candidate.first_instance)
-        for tag in plan.header:
-            asked = plan.identifier[tag]
+        elements = candidate.answer.elements
+        for tag, asked in self._of_header:
             if asked.tag.is_private and not self._same_creator(stored, asked.tag):
-                candidate.dataset[tag] = empty_element(tag, asked.VR)
+                elements[tag] = empty_element(tag, asked.VR)
             else:
-                candidate.dataset[tag] = copy_asked(asked, stored)
+                elements[tag] = copy_asked(asked, stored)
 
     def _same_creator(self, stored: Dataset, tag: BaseTag) -> bool:
         """Whether a private tag means the same in the key and in the header (PS3.5 7.8.1)."""
@@ -184,16 +229,15 @@ class Answers:
                 found.add(also_known)
         return found
 
-    def finish(self, candidate: Candidate, retrieve_aet: str) -> Dataset:
-        """The whole answer: with the keys that are about the answer, and the unsupported empty."""
-        answer, plan = candidate.dataset, self._plan
-        for tag in plan.echoed:
-            answer[tag] = plan.identifier[tag]
+    def _about_the_answer(self, retrieve_aet: str) -> Mapping[int, DataElement]:
+        """The keys that are about the answer, and those that are not supported, which are empty."""
+        plan = self._plan
+        found = {tag: plan.identifier[tag] for tag in plan.echoed}
         for tag in plan.unsupported:
-            answer[tag] = empty_element(tag, plan.identifier[tag].VR)
-        answer[_LEVEL] = text_element(_LEVEL, "CS", plan.level.value)
-        if retrieve_aet or _RETRIEVE_AET in answer:
-            answer[_RETRIEVE_AET] = text_element(_RETRIEVE_AET, "AE", retrieve_aet)
-        if _AVAILABILITY in answer:
-            answer[_AVAILABILITY] = text_element(_AVAILABILITY, "CS", "ONLINE")
-        return answer
+            found[tag] = empty_element(tag, plan.identifier[tag].VR)
+        found[_LEVEL] = text_element(_LEVEL, "CS", plan.level.value)
+        if retrieve_aet or _RETRIEVE_AET in found:
+            found[_RETRIEVE_AET] = text_element(_RETRIEVE_AET, "AE", retrieve_aet)
+        if _AVAILABILITY in found:
+            found[_AVAILABILITY] = text_element(_AVAILABILITY, "CS", "ONLINE")
+        return found

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydicom.valuerep import VR
 
-from pacs_framework.archive.query_keys import KeyPlan, ValueColumn
+from pacs_framework.archive.key_plan import KeyPlan, ValueColumn
 from pacs_framework.dicom.matching import (
     LITERAL,
     Bounds,
@@ -45,13 +45,14 @@ if TYPE_CHECKING:
     from pydicom.dataelem import DataElement
     from sqlalchemy import Column
 
-__all__ = ["Alternatives", "combine", "narrow", "one_of"]
+__all__ = ["Alternatives", "combine", "decided", "narrow", "one_of"]
 
 _VALUES_AT_ONCE = 500
 _LITERAL_VRS = frozenset({VR.UI})
 _WILDCARD_VRS = frozenset({VR.AE, VR.CS, VR.LO, VR.LT, VR.SH, VR.ST, VR.UC, VR.UR, VR.UT})
 _LONGEST_WORD = 64  # characters of a pattern: databases refuse very long ones
 _AFTER_ANY_TIME = "99"  # sorts behind each time of the day
+_is_plain_uid = re.compile(r"[0-9.]+").fullmatch
 _NOT_PLAIN = re.compile(r"(?:[^a-z0-9]|ss)+")  # ß is ss when case is ignored
 
 Alternatives = list[list[Condition]]
@@ -70,6 +71,18 @@ def narrow(plan: KeyPlan, rules: MatchingRules = LITERAL) -> Sequence[Sequence[C
         if tag in plan.matched
     ]
     return combine(choices)
+
+
+def decided(plan: KeyPlan) -> set[int]:
+    """The matched keys of the entity that `narrow` leaves nothing of to decide: UIDs, which match
+    where they are the same text.
+    """
+    return {
+        tag
+        for tag in plan.matched.intersection(plan.own)
+        if plan.own[tag].vr in _LITERAL_VRS
+        and all(map(_is_plain_uid, values_of(plan.identifier[tag])))
+    }
 
 
 def combine(choices: Iterable[Alternatives]) -> list[list[Condition]]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydicom import Dataset
 from pydicom.valuerep import VR
 
-from pacs_framework.archive.answers import Answers, Candidate
+from pacs_framework.archive.answers import Answer, Answers, Candidate
 from pacs_framework.archive.header_memory import HeaderMemory
-from pacs_framework.archive.narrowing import narrow
-from pacs_framework.archive.query_keys import KeyPlan, Root, check_unique_keys, plan_keys
+from pacs_framework.archive.key_plan import KeyPlan, plan_keys
+from pacs_framework.archive.narrowing import decided, narrow
+from pacs_framework.archive.query_keys import Root, check_unique_keys
 from pacs_framework.dicom.charset import encode_identifier_charset
 from pacs_framework.dicom.matching import LITERAL, Matcher, MatchingRules
 from pacs_framework.index.queries import pages
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pacs_framework.storage import StorageBackend
 
 __all__ = ["Matches", "QueryService"]
+
+_T = TypeVar("_T")
 
 _AT_ONCE = 50  # candidates that share their aggregate queries
 
@@ -47,7 +50,7 @@ def _in_character_set(answer: Dataset, preferred: str | Sequence[str] | None) ->
     return answer
 
 
-class Matches(Iterator[Dataset]):
+class Matches(Iterator[_T], Generic[_T]):
     """The answers to a query, one after the other as they are found.
 
     ``all_keys_supported`` is false when the identifier holds keys that can neither be answered nor
@@ -56,13 +59,13 @@ class Matches(Iterator[Dataset]):
     """
 
     def __init__(
-        self, answers: Iterator[Dataset], *, all_keys_supported: bool, unmatched: frozenset[int]
+        self, answers: Iterator[_T], *, all_keys_supported: bool, unmatched: frozenset[int]
     ) -> None:
         self._answers = answers
         self.all_keys_supported = all_keys_supported
         self.unmatched = unmatched
 
-    def __next__(self) -> Dataset:
+    def __next__(self) -> _T:
         return next(self._answers)
 
 
@@ -85,7 +88,7 @@ class QueryService:
         cancelled: Callable[[], bool] = _never,
         retrieve_aet: str = "",
         within: Reach | None = None,
-    ) -> Matches:
+    ) -> Matches[Dataset]:
         """Every entity of ``level`` that matches ``identifier``, in a stable order.
 
         An answer holds each key that was asked for, empty where nothing is known, and the Specific
@@ -97,17 +100,43 @@ class QueryService:
 
         Raises `QueryError` at once, `IndexUnavailable` and `StorageError` while iterating.
         """
+        character_set = identifier.get("SpecificCharacterSet")
+        found = self.answers(
+            level,
+            root,
+            identifier,
+            relational=relational,
+            rules=rules,
+            cancelled=cancelled,
+            retrieve_aet=retrieve_aet,
+            within=within,
+        )
+        datasets = (_in_character_set(each.dataset(), character_set) for each in found)
+        return Matches(
+            itertools.islice(datasets, limit),
+            all_keys_supported=found.all_keys_supported,
+            unmatched=found.unmatched,
+        )
+
+    def answers(
+        self,
+        level: Level,
+        root: Root,
+        identifier: Dataset,
+        *,
+        relational: bool = False,
+        rules: MatchingRules = LITERAL,
+        cancelled: Callable[[], bool] = _never,
+        retrieve_aet: str = "",
+        within: Reach | None = None,
+    ) -> Matches[Answer]:
+        """The same as `find`, for who has no use for data sets: they cost most of an answer."""
         check_unique_keys(identifier, level, root, relational=relational)
         plan = plan_keys(identifier, level)
-        answers = Answers(self._database, self._headers, plan, within)
+        answers = Answers(self._database, self._headers, plan, within, retrieve_aet)
         search = _Search(self._database, plan, answers, rules=rules, within=within)
-        character_set = identifier.get("SpecificCharacterSet")
-        found = (
-            _in_character_set(answers.finish(candidate, retrieve_aet), character_set)
-            for candidate in search.matches(cancelled)
-        )
         return Matches(
-            itertools.islice(found, limit),
+            search.matches(cancelled),
             all_keys_supported=not plan.unsupported,
             unmatched=frozenset(plan.unsupported | plan.echoed),
         )
@@ -130,7 +159,7 @@ class _Search:
         self._answers = answers
         self._rules = rules
         self._bounds = conditions_of(within)
-        self._by_row = self._matcher(plan.own)
+        self._by_row = self._matcher(plan.own.keys() - decided(plan))
         self._by_more = self._matcher({*plan.lists, *plan.counts, *plan.header})
 
     def _matcher(self, tags: Collection[int]) -> Matcher | None:
@@ -138,12 +167,11 @@ class _Search:
         held_to = self._plan.matched.intersection(tags)
         if not held_to:
             return None
-        keys = Dataset()
-        for tag in sorted(held_to):
-            keys[tag] = self._plan.identifier[tag]
+        identifier = self._plan.identifier
+        keys = Dataset({(key := identifier[tag]).tag: key for tag in held_to})
         return Matcher(keys, self._rules)
 
-    def matches(self, cancelled: Callable[[], bool]) -> Iterator[Candidate]:
+    def matches(self, cancelled: Callable[[], bool]) -> Iterator[Answer]:
         columns = self._answers.columns
         for keys in narrow(self._plan, self._rules):
             conditions = [*keys, *self._bounds]
@@ -153,7 +181,7 @@ class _Search:
                         if cancelled():
                             return
                         if self._passes(candidate):
-                            yield candidate
+                            yield candidate.answer
                     if cancelled():
                         return
 
@@ -161,10 +189,10 @@ class _Search:
         """The rows that the index alone lets pass, with everything that it can compute."""
         candidates = [self._answers.from_row(row) for row in rows]
         if self._by_row is not None:
-            candidates = [c for c in candidates if self._by_row.matches(c.dataset)]
+            candidates = [c for c in candidates if self._by_row.matches(c.answer)]
         self._answers.compute(candidates)
         return candidates
 
     def _passes(self, candidate: Candidate) -> bool:
         self._answers.read_header(candidate)
-        return self._by_more is None or self._by_more.matches(candidate.dataset)
+        return self._by_more is None or self._by_more.matches(candidate.answer)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from pydicom import DataElement, Dataset
 from pydicom.datadict import dictionary_has_tag, dictionary_VM, keyword_for_tag, tag_for_keyword
@@ -39,6 +39,7 @@ __all__ = [
     "EMPTY_VALUE_KEY",
     "LITERAL",
     "Bounds",
+    "Elements",
     "Matcher",
     "MatchingRules",
     "date_bounds",
@@ -108,6 +109,13 @@ LITERAL = MatchingRules()
 """The baseline, where nothing is agreed on."""
 
 
+class Elements(Protocol):
+    """What a `Matcher` is asked about: a data set, or what gives elements as one does."""
+
+    def get(self, tag: int, /) -> DataElement | None:
+        """The element of a tag, None where there is none."""
+
+
 class Matcher:
     """Says which data sets match an identifier, by what was agreed on."""
 
@@ -119,12 +127,12 @@ class Matcher:
         """Whether every data set matches."""
         return not self._tests
 
-    def matches(self, candidate: Dataset) -> bool:
+    def matches(self, candidate: Elements) -> bool:
         """Whether a data set matches all keys."""
         return all(test(candidate) for test in self._tests)
 
 
-_Test: TypeAlias = Callable[[Dataset], bool]
+_Test: TypeAlias = Callable[[Elements], bool]
 
 
 def _tests(identifier: Dataset, rules: MatchingRules) -> Iterator[_Test]:
@@ -158,7 +166,7 @@ def _element_test(element: DataElement, rules: MatchingRules) -> _Test | None:
     tests = [_value_test(str(element.VR), key, rules) for key in keys]
     together = all if every else any
 
-    def matches(candidate: Dataset) -> bool:
+    def matches(candidate: Elements) -> bool:
         values = values_of(_found(candidate, tag))
         return together(any(map(test, values)) for test in tests)
 
@@ -185,7 +193,7 @@ def _sequence_test(tag: int, items: Iterable[Dataset], rules: MatchingRules) -> 
     if any(matcher.universal for matcher in matchers) or not matchers:
         return None
 
-    def matches(candidate: Dataset) -> bool:
+    def matches(candidate: Elements) -> bool:
         element = _found(candidate, tag)
         found = element.value if element is not None and element.VR == "SQ" else ()
         return any(matcher.matches(item) for item in found or () for matcher in matchers)
@@ -193,7 +201,7 @@ def _sequence_test(tag: int, items: Iterable[Dataset], rules: MatchingRules) -> 
     return matches
 
 
-def _found(candidate: Dataset, tag: int) -> DataElement | None:
+def _found(candidate: Elements, tag: int) -> DataElement | None:
     """An element of a candidate; None also when its value cannot be decoded."""
     try:
         return candidate.get(tag)
@@ -311,7 +319,7 @@ def _combined_test(date: DataElement, time: DataElement) -> _Test:
     assert bounds is not None, "_date_time_pairs checks"
     date_tag, time_tag = int(date.tag), int(time.tag)
 
-    def matches(candidate: Dataset) -> bool:
+    def matches(candidate: Elements) -> bool:
         times = values_of(_found(candidate, time_tag)) or [""]
         moments = (
             normalise_datetime(day, times[0]) for day in values_of(_found(candidate, date_tag))

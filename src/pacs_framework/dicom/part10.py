@@ -28,6 +28,7 @@ __all__ = ["Prefix", "make_prefix", "read_prefix", "source_in"]
 
 # Far more than group 0002 or the start of a data set needs; what does not fit is no file of ours.
 _HEAD = 1 << 18
+_START = 1 << 10  # bytes of a data set in which its UIDs nearly always are
 
 _PREAMBLE = 128
 _MAGIC = b"DICM"
@@ -126,7 +127,9 @@ def read_prefix(source: EncodedDataSet | BinaryIO) -> Prefix:
     values, offset = _read_group_2(head, start)
     stated = tuple(values.get(key, "") for key in (_CLASS_UID, _INSTANCE_UID, _TRANSFER_SYNTAX_UID))
     syntax = stated[2] or _guess_syntax(head, offset)
-    found = _identify(head[offset:], syntax)
+    found = _identify(head[offset : offset + _START], syntax)
+    if not all(found):
+        found = _identify(head[offset:], syntax)
     true = (found[0] or stated[0], found[1] or stated[1], syntax)
     if not all(is_valid_uid(uid) for uid in true):
         raise UnreadableInstance(

@@ -127,6 +127,14 @@ def test_the_uids_in_the_data_set_are_believed(encode, dataset):
     assert offset == len(prefix)
 
 
+def test_uids_are_found_behind_long_elements(encode, dataset):
+    """They nearly always are in the first bytes of a data set, and need not be."""
+    dataset.ImageType = ["DERIVED", *["X" * 16] * 200]
+    dataset.SOPInstanceUID = "1.2.3.9"
+    found = read_prefix(make_prefix(META) + encode(dataset, META.transfer_syntax_uid))
+    assert found.meta.sop_instance_uid == "1.2.3.9"
+
+
 def test_a_data_set_longer_than_what_is_looked_at_is_no_obstacle(encode, dataset):
     dataset.EncapsulatedDocument = b"\0" * (1 << 19)
     data = encode(dataset, META.transfer_syntax_uid)

@@ -10,8 +10,9 @@ import pytest
 from pydicom import Dataset
 
 from pacs_framework.archive.corrections import PatientKey
+from pacs_framework.archive.key_plan import COUNTS
 from pacs_framework.archive.marks import Subject
-from pacs_framework.archive.query_keys import COUNTS, Root
+from pacs_framework.archive.query_keys import Root
 from pacs_framework.archive.reach import Limit, Reach
 from pacs_framework.dicom.attributes import Level
 

@@ -9,12 +9,46 @@ from typing import TYPE_CHECKING
 from pacs_http.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pacs_http.request import Request
+    from pacs_http.response import Response
 
-__all__ = ["byte_range", "not_modified"]
+__all__ = ["answered_if_match", "byte_range", "not_modified"]
 
-_ETAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_ETAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _RANGE = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*")
+
+
+def answered_if_match(
+    handler: Callable[[Request], Response], method: str, request: Request
+) -> Response:
+    """What ``handler`` answers to a request with If-Match; raises `Problem` 412 if that is not met.
+
+    ETags are compared strongly (RFC 9110 13.1.1): a weak one never matches. Nothing that is changed
+    by HTTP has an ETag, so that a change is refused before it begins, unless any state will do (*).
+    """
+    wanted = request.headers["if-match"].strip()
+    reads = method in ("GET", "HEAD")
+    if wanted == "*":
+        return handler(request)
+    if not reads:
+        raise _not_met()
+    response = handler(request)
+    etag = next((value for name, value in response.headers if name.lower() == "etag"), "")
+    shown = [opaque for weak, opaque in _ETAG.findall(wanted) if not weak]
+    if response.status < HTTPStatus.BAD_REQUEST and etag not in shown:
+        close = getattr(response.body, "close", None)
+        if close is not None:
+            close()
+        raise _not_met()
+    return response
+
+
+def _not_met() -> Problem:
+    return Problem(
+        HTTPStatus.PRECONDITION_FAILED, "what is here is not what If-Match names: ask without it"
+    )
 
 
 def not_modified(request: Request, etag: str) -> bool:
@@ -26,7 +60,7 @@ def not_modified(request: Request, etag: str) -> bool:
     if wanted is None:
         return False
     opaque = etag.removeprefix("W/")
-    return wanted.strip() == "*" or opaque in _ETAG.findall(wanted)
+    return wanted.strip() == "*" or any(opaque == each for _, each in _ETAG.findall(wanted))
 
 
 def byte_range(request: Request, size: int, etag: str = "") -> tuple[int, int] | None:

@@ -13,12 +13,13 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from pacs_http.access.principal import NOBODY
+from pacs_http.conditional import answered_if_match
 from pacs_http.problems import ClientGone, Problem, as_problem
 from pacs_http.response import Response
 from pacs_http.server.answers import encoded_headers, options_answer, problem_response
 from pacs_http.server.asking import Asking, admitted, headers_of, path_of, request_id_of
 from pacs_http.server.incoming import IncomingBody, too_long
-from pacs_http.server.outgoing import Outgoing
+from pacs_http.server.outgoing import LINE, Outgoing
 from pacs_http.server.threads import RequestThreads
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ class _Exchange:
             self._headers.get("content-length", "0") != "0"
         )
         patience = app.settings.network_timeout
-        self._out = Outgoing(patience=patience)
+        extensions = scope.get("extensions") or {}
+        self._out = Outgoing(patience=patience, lend=extensions.get(LINE, {}).get("lend"))
         self._body = IncomingBody(
             receive,
             expected=self._has_body,
@@ -169,6 +171,8 @@ class _Exchange:
         self._route, self._request = match.route, request
         self._request = request = admitted(match.route, request, self._app.judge)
         self._check_body(match.route)
+        if "if-match" in self._headers:
+            return answered_if_match(match.route.handler, self._method, request)
         return match.route.handler(request)
 
     def _options(self) -> Response | None:

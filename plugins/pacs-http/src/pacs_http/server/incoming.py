@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,9 @@ _WATCH_AFTER = 0.02  # seconds; most answers are on their way by then, and nobod
 
 class IncomingBody:
     """A body that is read while it arrives: one piece is on its way while one is worked on.
+
+    One task fetches them all, each when the thread wants it: a task for every piece costs more than
+    most pieces do.
 
     expected
         Whether there is one at all.
@@ -51,11 +54,15 @@ class IncomingBody:
         self._limit = 0
         self._taken = 0
         self._rest = memoryview(b"")
-        self._ahead: Future[bytes] | None = None
+        self._pieces: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+        self._last: bytes | Exception | None = None
+        self._is_begun = False
+        self._wanted = 0
+        self._wish = asyncio.Event()
+        self._fetching: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._pulling = asyncio.Lock()
-        self._asked_for = self._is_late = False
+        self._is_late = False
         self.ended = False
         if not expected:
             self._end()
@@ -69,7 +76,10 @@ class IncomingBody:
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes, at least one; nothing at the end."""
         if not self._rest:
-            self._rest = memoryview(self._next())
+            whole = self._next()
+            if len(whole) <= size:
+                return whole
+            self._rest = memoryview(whole)
         piece, self._rest = self._rest[:size], self._rest[size:]
         return bytes(piece)
 
@@ -79,27 +89,49 @@ class IncomingBody:
 
     def _next(self) -> bytes:
         """The next piece; the one behind it is asked for at once."""
-        wanted = self._ahead or self._ask()
-        self._ahead = None
-        try:
-            piece = wanted.result()
-        except CancelledError:
-            raise ClientGone from None
-        if piece:
-            self._ahead = self._ask()
-        return piece
+        if self._last is None:
+            if not self._is_begun:
+                self._is_begun = True
+                self._ask()
+            piece = self._pieces.get()
+            if not isinstance(piece, Exception) and piece:
+                self._ask()
+                return piece
+            self._last = piece  # so it is, however often somebody asks
+        if isinstance(self._last, Exception):
+            raise self._last
+        return self._last
 
-    def _ask(self) -> Future[bytes]:
-        return asyncio.run_coroutine_threadsafe(self._pull(), self._loop)
+    def _ask(self) -> None:
+        self._loop.call_soon_threadsafe(self._want)
 
     # --- in the event loop ----------------------------------------------------------------------
 
-    async def _pull(self) -> bytes:
-        async with self._pulling:
-            return await self._pulled()
+    def _want(self) -> None:
+        self._wanted += 1
+        self._wish.set()
+        if self._fetching is None:
+            self._fetching = self._loop.create_task(self._fetch())
+
+    async def _fetch(self) -> None:
+        """Pieces as they are wanted, up to the end, or to what is raised in its place."""
+        last: Exception = ClientGone()
+        try:
+            while True:
+                while not self._wanted:
+                    self._wish.clear()
+                    await self._wish.wait()
+                self._wanted -= 1
+                piece = await self._pulled()
+                self._pieces.put(piece)
+                if not piece:
+                    return
+        except Exception as error:  # noqa: BLE001 - it is raised in the thread
+            last = error
+        finally:
+            self._pieces.put(last)  # behind the end nobody looks at it
 
     async def _pulled(self) -> bytes:
-        self._asked_for = True
         while not self.ended:
             try:
                 async with asyncio.timeout(self._patience):
@@ -139,14 +171,13 @@ class IncomingBody:
     @property
     def is_over(self) -> bool:
         """Whether all of it is here, and nothing was read ahead."""
-        return self.ended and self._ahead is None
+        return self.ended and (self._fetching is None or self._fetching.done())
 
     async def leave(self) -> None:
         """The handler is done: give up what was read ahead, and take a little of what is left."""
-        if self._ahead is not None:
-            self._ahead.cancel()
-        async with self._pulling:
-            pass
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
         if not self.ended:
             await self._drain()
 
@@ -156,7 +187,7 @@ class IncomingBody:
         Nothing comes from one that sends on demand and was not told to, nor from one that was
         waited for already.
         """
-        if self._is_late or (self._on_demand and not self._asked_for):
+        if self._is_late or (self._on_demand and not self._is_begun):
             return
         taken = 0
         try:
@@ -171,6 +202,8 @@ class IncomingBody:
 
     def close(self) -> None:
         """The request is over."""
+        if self._fetching is not None:
+            self._fetching.cancel()
         if self._timer is not None:
             self._timer.cancel()
         if self._watch is not None:

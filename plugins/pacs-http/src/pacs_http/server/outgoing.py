@@ -1,26 +1,39 @@
-"""An answer, from the thread of the handler to the event loop: two chunks at a time."""
+"""An answer, from the thread of the handler to its client.
+
+A short one, and its head, go by the event loop; a long body too, two pieces at a time, unless the
+connection can be lent to the thread (`pacs_http.server.line`).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pacs_http.problems import ClientGone
 from pacs_http.response import Chunk, Response
+from pacs_http.server.pieces import PIECE, SMALL, cut, grouped, joined, prepended
 
 if TYPE_CHECKING:
     from starlette.types import Send
 
     from pacs_http.server.incoming import IncomingBody
+    from pacs_http.server.line import Line
 
-__all__ = ["Head", "Outgoing"]
+__all__ = ["LINE", "Head", "Lend", "Outgoing"]
 
-_SMALL = 1 << 16
-_PIECE = 1 << 18
+LINE = "pacs.line"
+"""The extension of ASGI by which our own server lends the line: its ``lend`` is a `Lend`."""
+
+Lend = Callable[[float], Awaitable["Line | None"]]
+"""Gives the connection, when all that was sent is on its way, to be written to by a thread; None
+where it cannot be had. It is told how many seconds a client may take over a quarter of a megabyte.
+"""
+
 _IN_FLIGHT = 2
 _LENGTH = b"content-length"
 
@@ -44,6 +57,13 @@ class _Whole:
 
 
 @dataclass(frozen=True, slots=True)
+class _HeadOfLine:
+    """A head whose body the thread will write itself, if it is lent the line."""
+
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
 class _End:
     """There is nothing behind it. ``whole`` is false where the answer must be cut."""
 
@@ -51,6 +71,7 @@ class _End:
 
 
 _Last = _Whole | _End
+_Item = Head | Chunk | _HeadOfLine | _Last
 
 
 class Outgoing:
@@ -61,13 +82,17 @@ class Outgoing:
 
     patience
         Seconds that the client may take over a quarter of a megabyte.
+    lend
+        Lends the line, where the server can.
     """
 
-    def __init__(self, *, patience: float) -> None:
+    def __init__(self, *, patience: float, lend: Lend | None = None) -> None:
         self._patience = patience
+        self._lend = lend
         self._loop = asyncio.get_running_loop()
         self._room = threading.Semaphore(_IN_FLIGHT)
-        self._items: deque[Head | Chunk | _Last] = deque()
+        self._items: deque[_Item] = deque()
+        self._lines: queue.SimpleQueue[Line | None] = queue.SimpleQueue()
         self._arrived = asyncio.Event()
         self._last: _Last | None = None
         self._is_gone = False
@@ -100,14 +125,22 @@ class Outgoing:
     def _send_pieces(self, response: Response, headers: Headers, body: Iterable[Chunk]) -> None:
         """What it raises before the first chunk is raised before anything was sent."""
         left = response.length
-        chunks = joined(body)
-        first = next(chunks, b"")
-        if left is None and len(first) < _SMALL:  # `joined` has found the end
-            length = [] if _names_length(headers) else [(_LENGTH, b"%d" % len(first))]
-            self._put_whole(Head(response.status, [*headers, *length]), first)
+        groups = grouped(body)
+        first = next(groups, [])
+        size = sum(map(len, first))
+        if left is None and size < SMALL:  # `grouped` has found the end
+            length = [] if _names_length(headers) else [(_LENGTH, b"%d" % size)]
+            self._put_whole(Head(response.status, [*headers, *length]), b"".join(first))
             return
-        self._put(Head(response.status, headers))
-        for chunk in _prepended(first, chunks):
+        everything = prepended(first, groups)
+        if left is None and self._lend is not None and not _names_length(headers):
+            line = self._borrow(Head(response.status, headers))
+            if line is not None:
+                self._write(line, everything)
+                return
+        else:
+            self._put(Head(response.status, headers))
+        for chunk in map(joined, everything):
             if left is not None:
                 left -= len(chunk)
                 if left < 0:
@@ -115,6 +148,27 @@ class Outgoing:
             self._put(chunk)
         if left:
             raise ValueError(f"a body is {left} bytes shorter than its response has said")
+        self._last = _End(whole=True)
+
+    def _borrow(self, head: Head) -> Line | None:
+        """Have a head sent, and take the line for what follows it."""
+        self._check()
+        self.started = True
+        self._hand_over(_HeadOfLine(head))
+        line = self._lines.get()
+        try:
+            self._check()
+        except ClientGone:
+            if line is not None:
+                line.close()
+            raise
+        return line
+
+    def _write(self, line: Line, groups: Iterable[list[Chunk]]) -> None:
+        with line:
+            for group in groups:
+                self._check()
+                self.bytes_sent += line.send(group)
         self._last = _End(whole=True)
 
     def abort(self) -> None:
@@ -125,25 +179,28 @@ class Outgoing:
         """The thread is done: what is there is all. Called once, whatever has happened."""
         self._hand_over(self._last or _End(whole=False))
 
-    def _put_whole(self, head: Head, body: Chunk) -> None:
+    def _check(self) -> None:
+        """Raise `ClientGone` where nobody is there to read."""
         if self._is_gone:
             raise ClientGone
+
+    def _put_whole(self, head: Head, body: Chunk) -> None:
+        self._check()
         self.started = True
         self._last = _Whole(head, body)
 
     def _put(self, item: Head | Chunk) -> None:
         self._room.acquire()
-        if self._is_gone:
-            raise ClientGone
+        self._check()
         self.started = True
         self._hand_over(item)
 
-    def _hand_over(self, item: Head | Chunk | _Last) -> None:
+    def _hand_over(self, item: _Item) -> None:
         self._loop.call_soon_threadsafe(self._arrive, item)
 
     # --- in the event loop ----------------------------------------------------------------------
 
-    def _arrive(self, item: Head | Chunk | _Last) -> None:
+    def _arrive(self, item: _Item) -> None:
         self._items.append(item)
         self._arrived.set()
 
@@ -151,6 +208,7 @@ class Outgoing:
         """Nobody is there to read: the thread hears of it at its next chunk."""
         self._is_gone = True
         self._room.release(_IN_FLIGHT)
+        self._lines.put(None)
 
     async def deliver(self, send: Send, request: IncomingBody) -> bool:
         """Pass everything on to ``send``; whether it was a whole answer.
@@ -166,6 +224,9 @@ class Outgoing:
                     return await self._pass_on_whole(send, head, body, request)
                 case _End(whole):
                     return whole and await self._end(send, request)
+                case _HeadOfLine(head):
+                    await self._pass_on(send, head)
+                    await self._lend_line()
                 case item:
                     if not self._is_gone:
                         await self._pass_on(send, item)
@@ -174,13 +235,22 @@ class Outgoing:
     async def _pass_on_whole(
         self, send: Send, head: Head, body: Chunk, request: IncomingBody
     ) -> bool:
-        if len(body) <= _PIECE and request.is_over:
+        if len(body) <= PIECE and request.is_over:
             await self._timed(send, _start(head), _piece(body, more=False))
             self.status, self.bytes_sent = head.status, len(body)
             return not self._is_gone
         await self._pass_on(send, head)
         await self._pass_on(send, body)
         return await self._end(send, request)
+
+    async def _lend_line(self) -> None:
+        """Nothing is sent here until the thread has told that it is done."""
+        assert self._lend is not None
+        line = None if self._is_gone else await self._lend(self._patience)
+        if not self._is_gone:
+            self._lines.put(line)
+        elif line is not None:
+            line.close()
 
     async def _end(self, send: Send, request: IncomingBody) -> bool:
         if not self._is_gone:
@@ -193,7 +263,7 @@ class Outgoing:
             self.status = item.status
             await self._timed(send, _start(item))
             return
-        for piece in _pieces(item):
+        for piece in cut(item):
             if self._is_gone:
                 return
             await self._timed(send, _piece(piece, more=True))
@@ -220,35 +290,3 @@ def _piece(body: Chunk, *, more: bool) -> dict[str, Any]:
 
 def _names_length(headers: Headers) -> bool:
     return any(name == _LENGTH for name, _ in headers)
-
-
-def joined(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """The chunks, small ones together with what follows."""
-    small: list[Chunk] = []
-    size = 0
-    for chunk in chunks:
-        if not len(chunk):
-            continue
-        small.append(chunk)
-        size += len(chunk)
-        if size >= _SMALL:
-            yield small[0] if len(small) == 1 else b"".join(small)
-            small, size = [], 0
-    if small:
-        yield b"".join(small)
-
-
-def _prepended(first: Chunk, rest: Iterator[Chunk]) -> Iterator[Chunk]:
-    if len(first):
-        yield first
-    yield from rest
-
-
-def _pieces(chunk: Chunk) -> Iterator[Chunk]:
-    """A chunk in parts that even a slow client takes within its time."""
-    if len(chunk) <= _PIECE:
-        yield chunk
-        return
-    view = memoryview(chunk)
-    for start in range(0, len(view), _PIECE):
-        yield view[start : start + _PIECE]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +23,8 @@ from pacs_framework.network.tls import subject_of_certificate
 from pacs_http.problems import MEDIA_TYPE, Problem
 from pacs_http.server.gathering import Gathering
 from pacs_http.server.handshake import is_handshake
+from pacs_http.server.line import Line
+from pacs_http.server.outgoing import LINE
 
 __all__ = ["BoundedProtocol", "Bounds"]
 
@@ -29,6 +33,7 @@ _log = structlog.get_logger("pacs_http")
 _LINGER = 2.0
 _NAMING = {"DNS", "URI", "email"}
 _MOST_OVERHEARD = 1 << 20
+_TURNS = 8  # of the event loop, in which a head should have gone out
 _HOPS = {b"upgrade", b"http2-settings"}  # what goes with an upgrade, as headers and in Connection
 
 
@@ -62,6 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._overheard = 0
         self._tls_subject = ""
         self._tls_names: tuple[str, ...] = ()
+        self._line: Line | None = None
 
     # --- the connection -------------------------------------------------------------------------
 
@@ -81,7 +87,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget its timers."""
+        """Forget its timers; a thread that writes hears of it."""
+        if self._line is not None:
+            self._line.cut()
         for timer in (self._head_timer, self._abort_timer):
             if timer is not None:
                 timer.cancel()
@@ -185,8 +193,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._in_head = True
-        if tls := self._tls_facts():
+        tls = self._tls_facts()
+        if tls:
             self.scope["extensions"] = {"tls": tls}
+        elif self.scheme == "http":
+            self.scope["extensions"] = {LINE: {"lend": self._lend}}
 
     def _tls_facts(self) -> dict[object, object]:
         if not self._tls_subject and not self._tls_names:
@@ -246,6 +257,25 @@ class BoundedProtocol(HttpToolsProtocol):
             self._close()
 
     # --- what goes out --------------------------------------------------------------------------
+
+    async def _lend(self, patience: float) -> Line | None:
+        """The line, once nothing that was written here is on its way any more (see `Lend`).
+
+        From then on nothing may be written here until the answer is whole, and nothing is: what
+        comes in meanwhile waits, and what is refused while an answer is sent cuts the connection.
+        """
+        self._gathering.flush()
+        for _ in range(_TURNS):
+            if self.transport.is_closing():
+                return None
+            if not self.transport.get_write_buffer_size():
+                with suppress(OSError):  # there are no descriptors left
+                    handle = os.dup(self.transport.get_extra_info("socket").fileno())
+                    self._line = Line(handle, patience=patience)
+                    return self._line
+                return None
+            await asyncio.sleep(0)
+        return None
 
     def on_response_complete(self) -> None:
         """A connection that is closed now waits for its reader only so long."""

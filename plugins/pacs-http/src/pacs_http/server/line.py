@@ -1,0 +1,96 @@
+"""The socket of a connection, lent to the thread that answers, for a long body in chunks.
+
+By way of the event loop each piece costs two threads a wake-up, and a copy to put it behind the
+length of its chunk. The thread waits for its client anyway, so it may as well do so itself.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Self
+
+from pacs_http.problems import ClientGone
+from pacs_http.response import Chunk
+from pacs_http.server.pieces import PIECE
+
+__all__ = ["Line"]
+
+_MOST_AT_ONCE = 512  # of what one call takes; Linux knows 1024 at most
+
+
+class Line:
+    """A connection without TLS, to be written to by one thread; a context manager that lets go.
+
+    handle
+        A descriptor of the socket that is nobody else's; it does not block.
+    patience
+        Seconds that the client may take over a quarter of a megabyte.
+    """
+
+    def __init__(self, handle: int, *, patience: float) -> None:
+        self._socket = socket.socket(fileno=handle)
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._room = select.poll()
+        self._room.register(handle, select.POLLOUT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, pieces: Sequence[Chunk]) -> int:
+        """Write some pieces, which are not empty, as one chunk (RFC 9112 7.1); their bytes.
+
+        Nothing of them is looked at afterwards. Raises `ClientGone`, also for one that is too slow.
+        """
+        size = sum(map(len, pieces))
+        if len(pieces) > _MOST_AT_ONCE:
+            pieces = [b"".join(pieces)]
+        self._write([memoryview(each) for each in (b"%x\r\n" % size, *pieces, b"\r\n")])
+        return size
+
+    def _write(self, rest: list[memoryview]) -> None:
+        sent, due = 0, time.monotonic() + self._patience
+        while rest:
+            try:
+                taken = self._socket.sendmsg(rest)
+            except BlockingIOError:
+                self._wait(due)
+                continue
+            except OSError:
+                raise ClientGone from None
+            sent += taken
+            if sent >= PIECE:
+                sent, due = 0, time.monotonic() + self._patience
+            rest = _behind(taken, rest)
+
+    def _wait(self, due: float) -> None:
+        left = max(due - time.monotonic(), 0.0)
+        if not self._room.poll(left * 1000):
+            raise ClientGone
+
+    def cut(self) -> None:
+        """The connection is over: who writes hears of it. From any thread, at any time."""
+        with self._lock, suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Let go of the socket; the connection stays as it is."""
+        with self._lock:
+            self._socket.close()
+
+
+def _behind(taken: int, pieces: list[memoryview]) -> list[memoryview]:
+    """What is left of the pieces behind so many bytes."""
+    for place, piece in enumerate(pieces):
+        if taken < len(piece):
+            return [piece[taken:], *pieces[place + 1 :]]
+        taken -= len(piece)
+    return []
