@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from pydicom import Dataset, dcmwrite
 
 import pacs_dicomweb.plugin
-from pacs_dicomweb.client.server import Secret, Server
 from pacs_framework.cli.main import main
+from pacs_framework.dicomweb.server import Secret, Server
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.testing.instances import make_instance
 from pacs_http.access.accounts import Accounts

@@ -90,6 +90,10 @@ def test_a_single_part_has_ranges_and_an_etag(web, series, path_of) -> None:
         assert beyond.status_code == 416
         again = client.get(path_of(series[0]), headers={**accept, "If-None-Match": etag})
         assert (again.status_code, again.content) == (304, b"")
+        for shown, status in ((etag, 200), (f'"x", {etag}', 200), ('"x"', 412), (f"W/{etag}", 412)):
+            only = client.get(path_of(series[0]), headers={**accept, "If-Match": shown})
+            assert only.status_code == status
+            assert (only.content == whole) is (status == 200)
         head = client.head(path_of(series[0]), headers=accept)
         assert int(head.headers["content-length"]) == len(whole)
 

@@ -102,6 +102,17 @@ def test_pydicoms_files_go_in_and_come_out_byte_for_byte(web) -> None:
             assert got.content.endswith(data[read_prefix(data).dataset_offset :]), uid
 
 
+def test_meta_information_may_be_long(web) -> None:
+    """Longer than what is read of a file at first."""
+    made = make_instance()
+    made.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    made.file_meta.PrivateInformation = bytes(100_000)
+    with web.client() as client:
+        answered = client.post(_STUDIES, **_files(_file(made)))
+    assert answered.status_code == 200, answered.text
+    assert _kept(web, made) == _file(made)
+
+
 def test_dicomweb_client_stores(web, make_series) -> None:
     """Its call as it is, to all studies and to one."""
     made = make_series(2)

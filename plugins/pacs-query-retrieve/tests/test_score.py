@@ -10,7 +10,7 @@ from pacs_framework.dicom.file_meta import InstanceKind
 from pacs_framework.dicom.identifier import decode_identifier
 from pacs_framework.dicom.status import Status
 from pacs_framework.network.routes import proposals
-from pacs_query_retrieve.score import Score
+from pacs_framework.network.score import Score
 
 
 def test_counts_stay_within_their_vr():

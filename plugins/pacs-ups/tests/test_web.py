@@ -194,6 +194,16 @@ def _channel_url(web: WebArchive, aet: str) -> str:
 # --- who sees which steps -------------------------------------------------------------------------
 
 
+def test_includefield_all_is_all_of_a_step(web, state) -> None:
+    """As a retrieval gives it: without the key of its lock."""
+    state.create(_UID, new_step("Read it", PatientID="A", ScheduledProcedureStepID="S1"))
+    state.change_state(_UID, "IN PROGRESS", _LOCK)
+    (short,) = _ask(web, "GET", "").json()
+    (whole,) = _ask(web, "GET", "?includefield=all").json()
+    assert whole == _ask(web, "GET", f"/{_UID}").json()[0]
+    assert set(short) < set(whole)
+
+
 @pytest.fixture
 def guarded(pacs_archive) -> Iterator[WebArchive]:
     """An archive where everybody has to log in, with a step of patient A and one of B."""

@@ -7,9 +7,9 @@ import datetime as dt
 import pytest
 from pydicom import Dataset
 
+from pacs_framework.dicom.answering import answer_to, has_unsupported
 from pacs_framework.dicom.packed import pack, unpack
 from pacs_framework.errors import QueryError
-from pacs_worklist.answers import answer_to, has_unsupported
 from pacs_worklist.query import WorklistQuery
 from pacs_worklist.steps import single_steps
 

@@ -9,9 +9,9 @@ from pydicom import Dataset
 from pynetdicom.sop_class import ModalityWorklistInformationFind
 
 from pacs_framework import hookimpl
-from pacs_framework.errors import IndexUnavailable
+from pacs_framework.errors import IndexUnavailable, PluginError
 from pacs_worklist import plugin
-from pacs_worklist.api import State, Worklist
+from pacs_worklist.api import State, Worklist, offered_steps
 
 
 def source(answer) -> SimpleNamespace:
@@ -173,3 +173,26 @@ def test_two_nodes_on_one_database_have_one_worklist(pacs_archive, ask, item, ke
     assert len(ask(other, keys())[1]) == 1
     Worklist(other.archive.tables("worklist")).change_state(1, State.DISCONTINUED)
     assert ask(one, keys()) == ([0x0000], [])
+
+
+def test_other_plugins_get_the_steps_of_all_sources(site, item):
+    """Of some days, as a modality would be told them; and none where one source fails."""
+
+    def more(query):
+        return [item(ScheduledProcedureStepID="S9", ScheduledProcedureStepStartTime="08")]
+
+    archive = site(more=source(more))
+    put(
+        archive,
+        item(),
+        item(ScheduledProcedureStepID="S2", ScheduledProcedureStepStartDate="20261122"),
+    )
+    found = offered_steps(archive.archive, "20261121", "20261121")
+    steps = [each.ScheduledProcedureStepSequence[0] for each in found]
+    assert [each.ScheduledProcedureStepID for each in steps] == ["S9", "S1"]
+
+    def broken(query):
+        raise IndexUnavailable("away")
+
+    with pytest.raises(PluginError):
+        offered_steps(site(broken=source(broken)).archive, "20261121", "20261121")

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pacs_framework.network.association import Association
     from pacs_framework.network.decisions import ProposedContext
     from pacs_framework.network.peers import PeerAddress, PeerBook
+    from pacs_framework.network.router import Router
     from pacs_framework.plugins.offered import OfferedHooks
     from pacs_framework.storage import ByteSource, StorageBackend
 
@@ -75,12 +76,15 @@ class Archive:
     plugin its own ones, by its name; ``jobs`` takes work that is done later.
     ``peers``, ``connect``, ``hooks`` and ``health`` are set by the application: whom a destination
     AE title means, how an association to it is opened, how plugins call the hooks that they offer,
-    and whether this process can do its work.
+    and whether this process can do its work. ``call`` opens one on which ``services`` answer what
+    the peer asks, as in C-GET; these are there when everything is, behind `dimse_services`.
     """
 
     peers: PeerBook
     hooks: OfferedHooks
     connect: Callable[[PeerAddress, Sequence[ProposedContext]], Association]
+    call: Callable[[PeerAddress, Sequence[ProposedContext], Router | None], Association]
+    services: Router
     health: Callable[[], Health]
 
     def __init__(
@@ -101,6 +105,7 @@ class Archive:
     ) -> None:
         self.storage = storage
         self.data = data
+        self.duplicates = duplicates
         self.tables = tables or OpenTables(data=data)
         self.jobs: JobQueue = MissingJobQueue()  # until the application has a plugin's
         early = early or EarlyLimits()

@@ -77,6 +77,17 @@ _WORKLIST = (
     "where it is a configured peer, else when it opens one; reports are queued meanwhile. "
     "Capabilities (PS3.18 8.9) are told as WADL or JSON."
 )
+_STEPS = (
+    "Web services for modalities, origin server, where plugins keep their steps: Modality "
+    "Scheduled Procedure Step Service (PS3.18 chapter 14), the search with all keys of the "
+    "worklist; Modality Performed Procedure Step Service (chapter 15), Create, Update and Retrieve."
+)
+_NON_PATIENT = (
+    "Non-Patient Instance Service, origin server (PS3.18 chapter 12), where a plugin keeps such "
+    "instances: Search with every attribute as a key, Retrieve as DICOM JSON, Native DICOM XML or "
+    "application/dicom in any uncompressed transfer syntax, and Store of the same, to a category "
+    "or to the address of one instance."
+)
 _USER_AGENT = (
     "As user agent: the command pacs dicomweb searches (QIDO-RS), retrieves (WADO-RS, "
     "transfer-syntax=* unless told) and stores (STOW-RS, application/dicom). What comes in is "
@@ -96,6 +107,8 @@ def contributions(settings: DicomwebSettings) -> list[Contribution]:
         Remark(topic=Topic.STORAGE, text=_STORE),
         Remark(topic=Topic.WORKFLOW, text=_WORKLIST),
         Remark(topic=Topic.WORKFLOW, text=_COMMITMENT),
+        Remark(topic=Topic.WORKFLOW, text=_STEPS),
+        Remark(topic=Topic.WORKFLOW, text=_NON_PATIENT),
         Remark(topic=Topic.WORKFLOW, text=_USER_AGENT.format(number=len(settings.forward))),
         # Whom a site forwards to is nobody else's business.
         PublishedSettings(names=tuple(sorted({*type(settings).model_fields} - {"forward"}))),

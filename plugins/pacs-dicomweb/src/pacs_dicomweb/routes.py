@@ -10,6 +10,9 @@ from pacs_dicomweb.capabilities import capabilities_route
 from pacs_dicomweb.commitment.routes import commitment_routes
 from pacs_dicomweb.deleting import delete_routes
 from pacs_dicomweb.located import ROOT
+from pacs_dicomweb.npi.routes import non_patient_routes
+from pacs_dicomweb.only_one import provided
+from pacs_dicomweb.procedure_steps.routes import performed_routes, scheduled_routes
 from pacs_dicomweb.qido.returned import SearchResource
 from pacs_dicomweb.qido.searching import SearchService
 from pacs_dicomweb.rendered.addresses import Pictures, rendered_routes, uri_route
@@ -96,11 +99,31 @@ def routes(archive: Archive, settings: DicomwebSettings) -> Sequence[Route]:
         *_stores(archive),
         *workitem_routes(archive),
         *commitment_routes(archive),
+        *_procedure_steps(archive),
+        *_non_patient(archive, settings),
         *rendered_routes(pictures),
         uri_route(archive, pictures, settings.anonymizer),
         *(delete_routes(archive) if settings.delete else ()),
     ]
     return [*found, capabilities_route(found)]
+
+
+def _procedure_steps(archive: Archive) -> list[Route]:
+    """What modalities are to do and have done, where plugins keep that."""
+    scheduled = provided(archive, "scheduled_steps", "keep the worklist of modalities")
+    performed = provided(archive, "performed_steps", "keep performed procedure steps")
+    return [
+        *(scheduled_routes(scheduled, _SEARCH) if scheduled else ()),
+        *(performed_routes(performed) if performed else ()),
+    ]
+
+
+def _non_patient(archive: Archive, settings: DicomwebSettings) -> list[Route]:
+    """What belongs to no patient, where a plugin keeps that."""
+    instances = provided(archive, "non_patient_instances", "keep non-patient instances")
+    if instances is None:
+        return []
+    return non_patient_routes(instances, archive, _SEARCH, settings.max_answers)
 
 
 def _searches(search: SearchService) -> list[Route]:

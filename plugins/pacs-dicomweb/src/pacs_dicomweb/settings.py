@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pacs_framework.codecs.asked_for import SOPClasses, Words
+from pacs_framework.dicomweb.settings import Login
 from pacs_framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from pacs_dicomweb.client.server import Server
+    from pacs_framework.dicomweb.server import Server
 
 __all__ = ["DicomwebSettings", "ForwardRule"]
 
 
-class ForwardRule(BaseModel):
+class ForwardRule(Login):
     """Which instances go on to a server by STOW-RS. What is left out matches every instance."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1, max_length=64, description="What the server is called here.")
     url: str = Field(description='Its service, such as "https://pacs.example.org/dicom-web".')
@@ -30,12 +28,6 @@ class ForwardRule(BaseModel):
     sop_class: SOPClasses = Field(
         default=(), description="SOP Class UIDs or their keywords; empty: any."
     )
-    user: str = Field(default="", description="Log in with this name, and password_file.")
-    password_file: Path | None = Field(default=None, description="File with the password.")
-    token_file: Path | None = Field(default=None, description="File with a bearer token.")
-    ca: Path | None = Field(default=None, description="Authorities that are trusted, as PEM.")
-    certificate: Path | None = Field(default=None, description="Our certificate, as PEM.")
-    key: Path | None = Field(default=None, description="Its private key, as PEM.")
     timeout: float = Field(default=60.0, gt=0, description="Seconds without any byte.")
     retry_first: float = Field(
         default=5.0, gt=0, description="Seconds to the next attempt, doubled with each failure."
@@ -48,26 +40,14 @@ class ForwardRule(BaseModel):
     @model_validator(mode="after")
     def _can_be_reached(self) -> Self:
         try:
-            self.server()
+            self.reached()
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
         return self
 
-    def server(self) -> Server:
+    def reached(self) -> Server:
         """How it is reached. Raises `ConfigurationError`."""
-        # Not above: only where something is forwarded.
-        from pacs_dicomweb.client.server import Secret, Server  # noqa: PLC0415
-
-        return Server(
-            url=self.url,
-            user=self.user,
-            password=Secret(file=self.password_file),
-            token=Secret(file=self.token_file),
-            ca=self.ca,
-            certificate=self.certificate,
-            key=self.key,
-            timeout=self.timeout,
-        )
+        return self.server(self.url, self.timeout)
 
 
 class DicomwebSettings(BaseModel):

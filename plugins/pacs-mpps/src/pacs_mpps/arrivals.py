@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pacs_mpps.book import Book
 from pacs_mpps.crew import ring
-from pacs_mpps.service import receivers_of
-from pacs_mpps.tables import NAME
+from pacs_mpps.recording import book_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +22,6 @@ def arrived(changes: Sequence[Change], archive: Archive, settings: MppsSettings)
 
     Costs one look-up where no step waits for any of them. Raises `IndexUnavailable`.
     """
-    book = Book(archive.tables(NAME), lambda: receivers_of(archive, settings))
+    book = book_of(archive, settings)
     if book.arrived([change.sop_instance_uid for change in changes]):
         ring(archive.data)

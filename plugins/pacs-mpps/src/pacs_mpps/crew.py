@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from pacs_mpps.outbox import Outbox
     from pacs_mpps.settings import MppsSettings
 
-__all__ = ["Crew", "ring"]
+__all__ = ["Crew", "look_again_later", "ring"]
 
 _FOLDER = "mpps"  # in the folder of the archive's data: who works here, each with a bell
 _BELL = "bell"
+_LOOK = "look-again"
 _PAUSE = 5.0  # seconds after the tables or the index could not be used
 
 _log = structlog.get_logger(__name__)
@@ -37,6 +38,13 @@ def ring(data: Path) -> None:
         if (folder / _BELL).exists():
             with closing(Bell(folder / _BELL)) as bell:
                 bell.ring()
+
+
+def look_again_later(data: Path) -> None:
+    """Have a crew look what has come in of all that is awaited, as soon as it can."""
+    (data / _FOLDER).mkdir(exist_ok=True)
+    (data / _FOLDER / _LOOK).touch()
+    ring(data)
 
 
 class Crew:
@@ -119,6 +127,10 @@ class Crew:
             self._bell.wait()
 
     def _look_at_all(self) -> None:
+        asked = self._archive.data / _FOLDER / _LOOK
+        if asked.exists():  # taken away before looking: who asks from now on means what is later
+            self._looking_due = True
+            asked.unlink(missing_ok=True)
         if not self._looking_due:
             return
         self._looking_due = False

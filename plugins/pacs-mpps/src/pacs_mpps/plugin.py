@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.service import DimseService
     from pacs_framework.tables import PluginTables
+    from pacs_mpps.web import WebPerformedSteps
 
 
 @hookimpl
@@ -57,6 +58,14 @@ def dimse_services(archive: Archive, settings: MppsSettings) -> Sequence[DimseSe
     from pacs_mpps.service import MppsService, RetrieveService  # noqa: PLC0415 - see above
 
     return [MppsService(archive, settings), RetrieveService(archive)]
+
+
+@hookimpl(optionalhook=True)
+def performed_steps(archive: Archive, settings: MppsSettings) -> WebPerformedSteps:
+    """The same steps by HTTP (PS3.18 chapter 15), where pacs-dicomweb is installed."""
+    from pacs_mpps.web import WebPerformedSteps  # noqa: PLC0415 - see above
+
+    return WebPerformedSteps(archive, settings)
 
 
 @hookimpl

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-import structlog
 from pydicom import Dataset
 
 from pacs_framework.dicom.status import Status
@@ -14,34 +13,21 @@ from pacs_framework.errors import QueryError
 from pacs_framework.network.errors import NormalizedFailure
 from pacs_framework.network.normalized import NormalizedService, Operation, Outcome
 from pacs_framework.network.service import CommandField, SupportedContext
-from pacs_mpps.book import Book, Receivers
-from pacs_mpps.checking import check_creation, drop_unrecognised
+from pacs_mpps.book import Book
 from pacs_mpps.crew import Crew
 from pacs_mpps.encoding import Received, receive
 from pacs_mpps.model import MPPS, RETRIEVE
 from pacs_mpps.outbox import Outbox
+from pacs_mpps.recording import Recording, book_of
 from pacs_mpps.tables import NAME
-from pacs_mpps.telling import listeners_of_steps, listeners_of_studies
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_mpps.settings import MppsSettings
 
-__all__ = ["MppsService", "RetrieveService", "receivers_of"]
+__all__ = ["MppsService", "RetrieveService"]
 
 _LARGEST = 16 << 20  # a step that lists a hundred thousand instances
-
-_log = structlog.get_logger(__name__)
-
-
-def receivers_of(archive: Archive, settings: MppsSettings) -> Receivers:
-    """Who is to hear of the steps of this archive."""
-    return Receivers(
-        of_steps=listeners_of_steps(archive),
-        of_studies=listeners_of_studies(archive),
-        forward_to=tuple(dict.fromkeys(settings.forward_to)),
-        notify=tuple(dict.fromkeys(settings.notify)),
-    )
 
 
 def _context(abstract_syntax: str) -> list[SupportedContext]:
@@ -68,19 +54,15 @@ class MppsService(NormalizedService):
     decodes_dataset = False
 
     def __init__(self, archive: Archive, settings: MppsSettings) -> None:
-        store = archive.tables(NAME)
-        self._archive = archive
-        self._strict = settings.strict
-        # Which plugins there are is settled by the time that the first request comes, not before.
-        self._settings = settings
-        self._receivers: Receivers | None = None
-        self._book = Book(store, self._who, strict=settings.strict)
-        self._crew = Crew(archive, self._book, Outbox(store), settings)
-
-    def _who(self) -> Receivers:
-        if self._receivers is None:
-            self._receivers = receivers_of(self._archive, self._settings)
-        return self._receivers
+        book = book_of(archive, settings)
+        self._crew = Crew(archive, book, Outbox(archive.tables(NAME)), settings)
+        self._recording = Recording(
+            book,
+            archive.lookup.present,
+            wake=self._crew.wake,
+            look_again=self._crew.look_again,
+            strict=settings.strict,
+        )
 
     def contexts(self) -> Iterable[SupportedContext]:
         """Modality Performed Procedure Step alone."""
@@ -97,20 +79,10 @@ class MppsService(NormalizedService):
     def perform(self, operation: Operation) -> Outcome:
         """Note a step that begins, or a change of one, durably. Raises `NormalizedFailure`."""
         received = _received(operation)
-        ignored = drop_unrecognised(received.kept)
-        status = received.kept.text("PerformedProcedureStepStatus")
-        if operation.command is CommandField.N_CREATE:
-            self._create(operation, received)
-        else:
-            self._change(operation, received)
-        _log.info(
-            "performed procedure step",
-            operation=operation.command.name,
-            sop_instance_uid=operation.sop_instance_uid,
-            status=status,
-            peer_aet=operation.request.association.peer.calling_aet,
-        )
-        self._crew.wake()
+        creates = operation.command is CommandField.N_CREATE
+        note = self._recording.create if creates else self._recording.change
+        peer = operation.request.association.peer
+        ignored = note(operation.sop_instance_uid, received, peer.calling_aet)
         if ignored:
             return Outcome(
                 status=Status.ATTRIBUTE_LIST_ERROR,
@@ -118,18 +90,6 @@ class MppsService(NormalizedService):
                 comment="attributes that no dictionary has are not kept",
             )
         return Outcome()
-
-    def _create(self, operation: Operation, received: Received) -> None:
-        check_creation(received.kept, strict=self._strict)
-        peer = operation.request.association.peer
-        self._book.create(operation.sop_instance_uid, received, peer.calling_aet)
-
-    def _change(self, operation: Operation, received: Received) -> None:
-        awaited = self._book.change(
-            operation.sop_instance_uid, received, self._archive.lookup.present
-        )
-        if awaited:
-            self._crew.look_again(awaited)
 
 
 class RetrieveService(NormalizedService):

@@ -11,8 +11,10 @@ from pacs_mpps.tables import delivery, instance, scheduled, step, study
 __all__ = [
     "ADD",
     "AWAIT",
+    "AWAITED",
     "CHANGE",
     "CREATE",
+    "FEW",
     "HOLD",
     "HOLD_STUDY",
     "KNOW_STUDY",
@@ -54,6 +56,17 @@ ADD = Statement(sa.insert(delivery), columns=[c.name for c in delivery.c if c.na
 
 AWAIT = Statement(sa.insert(instance), columns=_instance.keys())
 """An instance that a step lists."""
+
+FEW = 8
+"""How many instances `AWAITED` asks for at once."""
+
+_UIDS: list[sa.BindParameter[str]] = [sa.bindparam(f"uid{number}") for number in range(FEW)]
+AWAITED = Statement(
+    sa.select(_instance.sop_instance_uid)
+    .where(_instance.sop_instance_uid.in_(_UIDS), ~_instance.stored)
+    .distinct()
+)
+"""Those of the instances ``uid0`` to ``uid7`` that a step waits for; several may be the same."""
 
 HOLD_STUDY = Statement(
     sa.select(_study.completions).where(_study.study_instance_uid == _UID).with_for_update()

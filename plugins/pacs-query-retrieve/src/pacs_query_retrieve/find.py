@@ -13,8 +13,8 @@ from pacs_framework.dicom.identifier import decode_identifier
 from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.errors import QueryError
+from pacs_framework.network.cancellation import Cancellation
 from pacs_framework.network.service import CommandField, DimseService, Request, SupportedContext
-from pacs_query_retrieve.cancellation import Cancellation
 from pacs_query_retrieve.encoding import encode_answer
 from pacs_query_retrieve.models import FIND, Negotiated, answer_find, offered
 from pacs_query_retrieve.settings import QueryRetrieveSettings

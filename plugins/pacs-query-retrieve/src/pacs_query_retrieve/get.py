@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pynetdicom.presentation import AllStoragePresentationContexts
 
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES, UNCOMPRESSED
-from pacs_framework.network.routes import Converter, Routes
-from pacs_framework.network.service import (
-    AcceptedContext,
-    CommandField,
-    DimseService,
-    Request,
-    SupportedContext,
-)
+from pacs_framework.network.carriers import SameAssociation
+from pacs_framework.network.service import CommandField, DimseService, Request, SupportedContext
 from pacs_query_retrieve.models import GET, answer_retrieve, offered
 from pacs_query_retrieve.retrieval import locate, recipient_of
 from pacs_query_retrieve.sending import Sending
@@ -23,8 +17,6 @@ from pacs_query_retrieve.suboperations import Retrieval
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
-    from pacs_framework.dicom.file_meta import InstanceKind
-    from pacs_framework.network.association import Association
     from pacs_query_retrieve.settings import QueryRetrieveSettings
 
 __all__ = ["GetService"]
@@ -72,7 +64,7 @@ class GetService(DimseService):
             sending=Sending(self._settings.send_as, recipient.aet, self._archive.transcoding),
             pending_interval=self._settings.pending_interval,
         )
-        retrieval.run(_SameAssociation(request.association, self._archive.transcoding))
+        retrieval.run(SameAssociation(request.association, self._archive.transcoding))
         retrieval.finish()
 
 
@@ -84,24 +76,3 @@ def _storage(sop_class_uid: str) -> SupportedContext:
         peer_as_scu=False,
         peer_as_scp=True,
     )
-
-
-class _SameAssociation:
-    """Carries instances on the association that the request came by."""
-
-    usable = True
-
-    def __init__(self, association: Association, converter: Converter) -> None:
-        self._association = association
-        self._routes = Routes(association, converter)
-
-    def route(self, kind: InstanceKind) -> tuple[Association, AcceptedContext] | None:
-        context = self.context_for(kind)
-        return None if context is None else (self._association, context)
-
-    def context_for(self, kind: InstanceKind) -> AcceptedContext | None:
-        return self._routes.context_for(kind)
-
-    def lost(self, _association: Association, error: Exception) -> None:
-        """Nobody is left to answer."""
-        raise error

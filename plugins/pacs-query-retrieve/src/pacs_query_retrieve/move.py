@@ -9,8 +9,8 @@ import structlog
 
 from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import UNCOMPRESSED
+from pacs_framework.network.carriers import Destination
 from pacs_framework.network.service import CommandField, DimseService, Request, SupportedContext
-from pacs_query_retrieve.destination import Destination
 from pacs_query_retrieve.models import MOVE, answer_retrieve, offered
 from pacs_query_retrieve.retrieval import locate, recipient_of
 from pacs_query_retrieve.sending import Sending
@@ -67,7 +67,9 @@ class MoveService(DimseService):
             pending_interval=self._settings.pending_interval,
             elements=_originator(request),
         )
-        with Destination(peer, self._archive, sending.proposed(located.kinds)) as destination:
+        with Destination(
+            peer, self._archive.connect, self._archive.transcoding, sending.proposed(located.kinds)
+        ) as destination:
             retrieval.run(destination)
         retrieval.finish()
 

@@ -17,7 +17,8 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.sequence import Sequence as Items
 from pydicom.tag import BaseTag
 
-from pacs_framework.archive.query_keys import UNIQUE_KEYS, KeyPlan, Root, plan_keys
+from pacs_framework.archive.key_plan import KeyPlan, plan_keys
+from pacs_framework.archive.query_keys import UNIQUE_KEYS, Root
 from pacs_framework.conformance.records import Matching, QueryKey
 from pacs_framework.dicom.attributes import INDEXED, Level
 from pacs_framework.dicom.matching import Matcher

@@ -1,6 +1,7 @@
 """The C-STORE sub-operations of a retrieval, one by one (PS3.4 C.4.2.3, C.4.3.3).
 
-C-MOVE and C-GET differ only in the association that the instances travel on: a `Carrier` has it.
+C-MOVE and C-GET differ only in the association that the instances travel on: a `Carrier` has it
+(`pacs_framework.network.carriers`).
 """
 
 from __future__ import annotations
@@ -8,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 
 from pacs_framework.codecs.transcoding import NoPixelData
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import IndexUnavailable, PacsError, StorageError, UnreadableInstance
+from pacs_framework.network.cancellation import Cancellation
 from pacs_framework.network.errors import AssociationError
 from pacs_framework.network.routes import encoded_for
+from pacs_framework.network.score import Score
 from pacs_framework.network.service import AcceptedContext, CommandField, Request
 from pacs_query_retrieve.ahead import Ahead, Next
-from pacs_query_retrieve.cancellation import Cancellation
-from pacs_query_retrieve.score import Score
 from pacs_query_retrieve.sending import Chosen, Outgoing, Sending
 
 if TYPE_CHECKING:
@@ -28,31 +29,12 @@ if TYPE_CHECKING:
     from pacs_framework.archive.outgoing import Recipient
     from pacs_framework.archive.retrieve import Located, OpenInstance
     from pacs_framework.codecs.early import EarlyConversion
-    from pacs_framework.dicom.file_meta import InstanceKind
     from pacs_framework.network.association import Association
+    from pacs_framework.network.carriers import Carrier, Route
 
-    Route = tuple[Association, AcceptedContext]
-
-__all__ = ["Carrier", "Retrieval"]
+__all__ = ["Retrieval"]
 
 _log = structlog.get_logger(__name__)
-
-
-class Carrier(Protocol):
-    """Where instances are sent to."""
-
-    @property
-    def usable(self) -> bool:
-        """Whether any instance can still be sent."""
-
-    def route(self, kind: InstanceKind) -> Route | None:
-        """The association and the context for a kind of instance; None when none fits."""
-
-    def context_for(self, kind: InstanceKind) -> AcceptedContext | None:
-        """What `route` would give, as far as it is known already: opens no association."""
-
-    def lost(self, association: Association, error: Exception) -> None:
-        """Take note that an association is over; raises ``error`` if the request's own is."""
 
 
 class Retrieval:
@@ -218,19 +200,4 @@ class Retrieval:
 
     def finish(self) -> Status:
         """The final response, which is returned by its status."""
-        score, cancelled = self._score, self._cancellation.requested
-        status = Status.CANCEL if cancelled else score.final_status
-        self._request.respond(
-            status,
-            elements=score.elements(final=not cancelled),
-            dataset=score.failed_identifier(self._request.context.transfer_syntax),
-        )
-        _log.info(
-            "retrieval answered",
-            status=status.name,
-            completed=score.completed,
-            warning=score.warning,
-            failed=score.failed,
-            remaining=score.remaining,
-        )
-        return status
+        return self._score.finish(self._request, cancelled=self._cancellation.requested)

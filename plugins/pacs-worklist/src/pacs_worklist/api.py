@@ -40,6 +40,7 @@ from pacs_worklist.tables import item, station
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from pacs_framework.archive.archive import Archive
     from pacs_framework.tables import TableStore
     from pacs_worklist.query import WorklistQuery
 
@@ -52,6 +53,7 @@ __all__ = [
     "Worklist",
     "WrongState",
     "completed",
+    "offered_steps",
 ]
 
 _STATUS = "ScheduledProcedureStepStatus"
@@ -294,6 +296,22 @@ def _put(connection: Connection, dataset: Dataset, order_key: str) -> Item:
         return _write(connection, None, key or _key_of(whole), State.SCHEDULED, whole)
     whole = completed(_with_identifiers(dataset, there.dataset))
     return _write(connection, there.id, key, there.state, whole)
+
+
+def offered_steps(archive: Archive, first: str, last: str) -> list[Dataset]:
+    """The steps that start on the days from ``first`` to ``last`` (``YYYYMMDD``), earliest first.
+
+    Those of all sources, as a modality is told them: scheduled or started. Raises `PluginError`
+    where pacs-worklist is not active or a source fails, so that a list is whole or none.
+    """
+    # Who only keeps steps needs neither the service nor the wire.
+    from pacs_worklist.query import WorklistQuery  # noqa: PLC0415
+    from pacs_worklist.service import find_items  # noqa: PLC0415
+
+    step, identifier = Dataset(), Dataset()
+    step.ScheduledProcedureStepStartDate = f"{first}-{last}"
+    setattr(identifier, STEPS, [step])
+    return find_items(WorklistQuery(identifier=identifier), archive)
 
 
 def _key_of(dataset: Dataset) -> str:

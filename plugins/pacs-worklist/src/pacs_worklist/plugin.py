@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pacs_framework.network.service import DimseService
     from pacs_framework.tables import PluginTables
     from pacs_worklist.query import WorklistQuery
+    from pacs_worklist.web import WebWorklist
 
 
 @hookimpl
@@ -69,6 +70,14 @@ def worklist_items(
     from pacs_worklist.sources import own_items  # noqa: PLC0415 - see above
 
     return own_items(query, archive.tables("worklist"), settings)
+
+
+@hookimpl(optionalhook=True)
+def scheduled_steps(archive: Archive, settings: WorklistSettings) -> WebWorklist:
+    """The same worklist by HTTP (PS3.18 chapter 14), where pacs-dicomweb is installed."""
+    from pacs_worklist.web import WebWorklist  # noqa: PLC0415 - see above
+
+    return WebWorklist(archive, settings)
 
 
 @hookimpl

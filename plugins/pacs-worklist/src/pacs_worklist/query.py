@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
-from pydicom import DataElement, Dataset
-from pydicom.datadict import keyword_for_tag
+from pydicom import Dataset
 from pydicom.sequence import Sequence as Items
 
+from pacs_framework.dicom.answering import matched_keys
 from pacs_framework.dicom.matching import (
     Bounds,
     Matcher,
@@ -91,7 +91,7 @@ class WorklistQuery:
 
 def _matchers(identifier: Dataset) -> list[Matcher]:
     """Two ranges in date and time of the start are one range of moments (PS3.4 Table K.6-1)."""
-    keys = _public(identifier)
+    keys = matched_keys(identifier)
     step = step_of(keys)
     if not (_is_range(step, _DATE) and _is_range(step, _TIME)):
         return [Matcher(keys)]
@@ -103,20 +103,6 @@ def _matchers(identifier: Dataset) -> list[Matcher]:
     setattr(moments, STEPS, Items([start]))
     setattr(keys, STEPS, Items([rest]))
     return [Matcher(keys), Matcher(moments, MatchingRules(combined_datetime=True))]
-
-
-def _public(identifier: Dataset) -> Dataset:
-    """The keys that are matched: private ones are not supported, and answered empty."""
-    keys = Dataset()
-    for element in identifier:
-        if element.tag.is_private or not keyword_for_tag(element.tag):
-            continue
-        if element.VR == "SQ":
-            items = Items([_public(item) for item in element.value])
-            keys.add(DataElement(element.tag, "SQ", items))
-        else:
-            keys.add(element)
-    return keys
 
 
 def _is_range(step: Dataset, keyword: str) -> bool:

@@ -11,12 +11,12 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     ModalityWorklistInformationFind,
 )
 
+from pacs_framework.dicom.answering import answer_to, has_unsupported
 from pacs_framework.dicom.identifier import decode_identifier, encode_identifier
 from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.errors import PluginError, QueryError
 from pacs_framework.network.service import CommandField, DimseService, Request, SupportedContext
-from pacs_worklist.answers import answer_to, has_unsupported
 from pacs_worklist.patients import asks_for_others, with_others, without_others
 from pacs_worklist.query import WorklistQuery
 from pacs_worklist.steps import single_steps, step_of, text_of

@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacs_dicomweb.client.server import ServerError, checked
 from pacs_dicomweb.stow.media import media_type_of
 from pacs_dicomweb.stow.parts import IncomingPart, MultipartReader, checked_boundary
 from pacs_framework.dicom.part10 import read_prefix
+from pacs_framework.dicomweb.server import ServerError, checked
 from pacs_framework.errors import UnreadableInstance
 from pacs_framework.whole_file import whole_file
 from pacs_http.api import Problem

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pydicom import Dataset
 
-from pacs_dicomweb.client.server import ServerError, checked
 from pacs_dicomweb.model.reading import datasets_of, parse_json
+from pacs_framework.dicomweb.server import JSON, ServerError, checked
 from pacs_framework.errors import UnreadableInstance
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["JSON", "LEVELS", "path_for", "search"]
 
-JSON = "application/dicom+json"
 LEVELS = {
     "study": ("studies", "StudyInstanceUID"),
     "series": ("series", "SeriesInstanceUID"),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pacs_dicomweb.client.server import Secret, Server
+from pacs_framework.dicomweb.server import Secret, Server
 from pacs_framework.errors import ConfigurationError
 
 __all__ = ["server_options"]

@@ -8,9 +8,9 @@ import click
 
 from pacs_dicomweb.client.retrieving import Retrieval, retrieve
 from pacs_dicomweb.client.searching import path_for
-from pacs_dicomweb.client.server import Server, ServerError
 from pacs_dicomweb.commands.reaching import server_options
 from pacs_framework.cli.output import json_option, print_json, progress
+from pacs_framework.dicomweb.server import Server, ServerError
 
 __all__ = ["retrieve_"]
 

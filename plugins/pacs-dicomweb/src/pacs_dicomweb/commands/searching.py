@@ -9,10 +9,10 @@ from pydicom import Dataset
 from pydicom.multival import MultiValue
 
 from pacs_dicomweb.client.searching import LEVELS, path_for, search
-from pacs_dicomweb.client.server import Server
 from pacs_dicomweb.commands.reaching import server_options
 from pacs_dicomweb.model.datasets import dataset_json
 from pacs_framework.cli.output import json_option, print_json, print_table
+from pacs_framework.dicomweb.server import Server
 
 __all__ = ["search_"]
 

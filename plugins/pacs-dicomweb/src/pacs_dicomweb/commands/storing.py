@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from pacs_dicomweb.client.server import Server, ServerError
-from pacs_dicomweb.client.storing import Sending, Told, store
 from pacs_dicomweb.commands.reaching import server_options
 from pacs_framework.cli.output import json_option, print_json, progress
 from pacs_framework.dicom.part10 import make_prefix, read_prefix
+from pacs_framework.dicomweb.server import Server, ServerError
+from pacs_framework.dicomweb.storing import Sending, Told, store
 from pacs_framework.errors import UnreadableInstance
 
 __all__ = ["store_"]

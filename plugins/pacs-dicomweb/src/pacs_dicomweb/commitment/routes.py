@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pacs_dicomweb.bodies import TAKES
 from pacs_dicomweb.commitment.service import CommitmentService
 from pacs_dicomweb.located import ROOT
-from pacs_dicomweb.ups.bodies import TAKES
-from pacs_framework.errors import PluginError
+from pacs_dicomweb.only_one import provided
 from pacs_http.api import Action, Answer, Level, Route
 
 if TYPE_CHECKING:
@@ -33,15 +33,10 @@ _ANSWERS = {
 
 def commitment_routes(archive: Archive) -> Sequence[Route]:
     """Both transactions, or none where no plugin offers them. Raises `PluginError` for two."""
-    found = archive.hooks.register("commitments", archive=archive)
-    if not found:
+    commitments = provided(archive, "commitments", "answer for storage")
+    if commitments is None:
         return []
-    if len(found) > 1:
-        names = " and ".join(repr(name) for name, _ in found)
-        raise PluginError(
-            f"plugins {names} both answer for storage (hook commitments); switch one off"
-        )
-    service = CommitmentService(found[0][1])
+    service = CommitmentService(commitments)
     return [
         Route(
             method="POST",

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from pydicom import Dataset
 
+from pacs_dicomweb.bodies import answer, chosen_form, dataset_in
 from pacs_dicomweb.commitment.contract import COMMITTED, Commitments, Reference, Results
-from pacs_dicomweb.ups.bodies import answer, chosen_form, dataset_in
+from pacs_dicomweb.refusing import refusal
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.errors import PacsError
 from pacs_http.api import Problem, Request, Response
@@ -47,14 +48,10 @@ def _answered(ask: Callable[[], Results | None], form: str) -> Response:
     try:
         results = ask()
     except PacsError as error:
-        warning = f'299 - "{str(error).translate(_UNQUOTABLE)}"'
-        raise Problem(error.http_status, str(error), headers=[("Warning", warning)]) from error
+        raise refusal(error) from error
     if results is None:
         return Response(status=HTTPStatus.ACCEPTED, headers=[("Retry-After", str(_RETRY_AFTER))])
     return answer([_response(results)], form)
-
-
-_UNQUOTABLE = str.maketrans({'"': "'", "\\": "/", "\r": " ", "\n": " "})
 
 
 def _transaction(request: Request) -> str:

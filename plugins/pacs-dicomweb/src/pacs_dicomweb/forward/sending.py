@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 import structlog
 from pydicom import Dataset
 
-from pacs_dicomweb.client.server import ServerError
-from pacs_dicomweb.client.storing import Sending, Told, store
 from pacs_dicomweb.forward.outbox import Due, ForwardOutbox
 from pacs_dicomweb.forward.selecting import bell_of
 from pacs_dicomweb.tables import NAME
@@ -22,6 +20,8 @@ from pacs_framework.archive.outgoing import Recipient
 from pacs_framework.archive.query_keys import Root
 from pacs_framework.background import Background, keep_on
 from pacs_framework.dicom.attributes import Level
+from pacs_framework.dicomweb.server import ServerError
+from pacs_framework.dicomweb.storing import Sending, Told, store
 from pacs_framework.errors import PacsError, RefusedByPolicy
 from pacs_framework.tables import Pauses, now
 from pacs_framework.waking import Waker
@@ -83,7 +83,7 @@ class Forwarder:
         self._outbox = outbox
         self._rule = rule
         self._owner = owner
-        self._server = rule.server()
+        self._server = rule.reached()
         self._pauses = Pauses(
             first=rule.retry_first, longest=rule.retry_longest, give_up_after=rule.give_up_after
         )
@@ -164,7 +164,7 @@ class Forwarder:
         for piece in objects.file(stored, stored.transfer_syntax_uid).pieces:
             if self._stopping.is_set():
                 raise ServerError("the archive stops")
-            yield piece
+            yield bytes(piece)  # httpx takes nothing else
 
     def _send(self, rows: Sequence[Due], sendings: dict[int, Sending]) -> None:
         if not rows:

@@ -1,4 +1,4 @@
-"""DICOM JSON of pydicom's data sets: the answers to queries, which are small and in memory."""
+"""DICOM JSON of what is small and in memory: answers to queries, and data sets of pydicom."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from pacs_dicomweb.model.values import (
 from pacs_framework.dicom.depth import DEPTH_LIMIT
 from pacs_framework.errors import UnreadableInstance
 
-__all__ = ["dataset_json", "element_json"]
+__all__ = ["ANY_CHARACTER", "dataset_json", "element_json", "text_json"]
+
+ANY_CHARACTER = '{"vr":"CS","Value":["ISO_IR 192"]}'
+"""The value of Specific Character Set in JSON, which is UTF-8."""
 
 _CHARACTER_SET = 0x00080005
 _PLAIN_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "SH", "TM", "UI"})
@@ -48,15 +51,27 @@ def element_json(element: DataElement, *, depth: int = 0) -> str:
     """One attribute: its VR and its value."""
     vr, value = str(element.VR), element.value
     if element.tag == _CHARACTER_SET:
-        return '{"vr":"CS","Value":["ISO_IR 192"]}'
+        return ANY_CHARACTER
     if type(value) is str and vr in _PLAIN_VRS and "\\" not in value:  # most of what is found
-        text = value.strip(PADDING)
-        return f'{{"vr":"{vr}","Value":[{quoted(text)}]}}' if text else f'{{"vr":"{vr}"}}'
+        return _plain_json(vr, value)
     if vr == "SQ":
         items = [dataset_json(item, depth=depth + 1) for item in value or ()]
         return f'{{"vr":"SQ","Value":[{",".join(items)}]}}' if items else '{"vr":"SQ"}'
     members = _members(vr, value)
     return f'{{"vr":"{vr}",{members}}}' if members else f'{{"vr":"{vr}"}}'
+
+
+def text_json(vr: str, text: str) -> str:
+    """One attribute of text, as the index has it: several values are joined by a backslash."""
+    if vr in _PLAIN_VRS and "\\" not in text:
+        return _plain_json(vr, text)
+    members = values(text_values(vr, text)) if text else ""
+    return f'{{"vr":"{vr}",{members}}}' if members else f'{{"vr":"{vr}"}}'
+
+
+def _plain_json(vr: str, text: str) -> str:
+    text = text.strip(PADDING)
+    return f'{{"vr":"{vr}","Value":[{quoted(text)}]}}' if text else f'{{"vr":"{vr}"}}'
 
 
 def _members(vr: str, value: Any) -> str:

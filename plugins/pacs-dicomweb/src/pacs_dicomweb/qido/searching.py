@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from pydicom import Dataset
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataelem import DataElement
 from pydicom.tag import BaseTag
 from pydicom.valuerep import VR
 
 from pacs_dicomweb.located import ROOT, path_of
-from pacs_dicomweb.model.datasets import element_json
+from pacs_dicomweb.model.datasets import ANY_CHARACTER, element_json, text_json
 from pacs_dicomweb.model.documents import object_text
 from pacs_dicomweb.model.values import quoted
 from pacs_dicomweb.multipart import Multipart
@@ -30,6 +29,7 @@ from pacs_http.api import Problem, Resource, Response
 if TYPE_CHECKING:
     from pacs_dicomweb.settings import DicomwebSettings
     from pacs_dicomweb.wado.metadata import MetadataService
+    from pacs_framework.archive.answers import Answer
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.query import Matches
     from pacs_http.api import Request
@@ -38,9 +38,10 @@ __all__ = ["SearchService"]
 
 Members = dict[int, str]
 
-_STUDY, _SERIES, _INSTANCE = map(BaseTag, (0x0020000D, 0x0020000E, 0x00080018))
+_STUDY, _SERIES, _INSTANCE = 0x0020000D, 0x0020000E, 0x00080018
 _RETRIEVE_URL = 0x00081190
 _QUERY_LEVEL = 0x00080052
+_CHARACTER_SET = 0x00080005
 _CHUNK = 1 << 16
 _MORE = '299 pacs "There are additional results that can be requested."'
 
@@ -65,7 +66,7 @@ class SearchService:
         search = parse_search(request.query)
         _below(search, request.resource)
         search.require(returned(resource, everything=search.everything))
-        matches = self._archive.query.find(
+        matches = self._archive.query.answers(
             resource.level,
             Root.STUDY,
             search.identifier,
@@ -92,20 +93,39 @@ class SearchService:
         return Response(headers=headers, media_type=media, body=_array(everything))
 
     def _found(
-        self, request: Request, resource: SearchResource, search: Search, matches: Matches
+        self,
+        request: Request,
+        resource: SearchResource,
+        search: Search,
+        matches: Matches[Answer],
     ) -> Iterator[Members]:
         service = f"{request.base_url}{ROOT}"
+        common: Members = {}
         for match in matches:
-            # In any order: `members` are sorted, which costs less than sorting elements.
-            elements = cast("Iterable[DataElement]", match.values())  # all are decoded
-            members = {int(each.tag): element_json(each) for each in elements}
-            del members[_QUERY_LEVEL]
+            common = common or _common_members(match)
+            members = common | _members(match)
             named = _resource_of(match, resource.level)
             if search.everything and resource.level is Level.IMAGE:
                 members = self._metadata.header(request, named) | members
             url = quoted(service + path_of(named))
             members[_RETRIEVE_URL] = f'{{"vr":"UR","Value":[{url}]}}'
             yield dict(sorted(members.items()))
+
+
+def _common_members(match: Answer) -> Members:
+    """What all answers of a search have."""
+    return {tag: element_json(each) for tag, each in match.common.items() if tag != _QUERY_LEVEL}
+
+
+def _members(match: Answer) -> Members:
+    """What this answer has, with a character set where it needs one."""
+    vrs = match.vrs
+    members = {tag: text_json(vrs[tag], text) for tag, text in match.texts.items()}
+    for tag, element in match.elements.items():
+        members[tag] = element_json(element)
+    if not "".join(members.values()).isascii():
+        members[_CHARACTER_SET] = ANY_CHARACTER
+    return members
 
 
 def _below(search: Search, named: Resource) -> None:
@@ -117,10 +137,10 @@ def _below(search: Search, named: Resource) -> None:
         if held is not None and held.value and held.value != uid:
             keyword = keyword_for_tag(tag)
             raise Problem(HTTPStatus.BAD_REQUEST, f"{keyword} is in the path, and again as a key")
-        search.identifier.add(DataElement(tag, VR.UI, uid, already_converted=True))
+        search.identifier.add(DataElement(BaseTag(tag), VR.UI, uid, already_converted=True))
 
 
-def _check_supported(search: Search, level: Level, matches: Matches) -> None:
+def _check_supported(search: Search, level: Level, matches: Matches[Answer]) -> None:
     """Raises `Problem` 400 for a key with a value that is not matched at this level."""
     ignored = search.valued & matches.unmatched
     if ignored:
@@ -152,12 +172,12 @@ def _lines(blocks: Iterator[bytes]) -> Iterator[str]:
         yield from (line.decode() for line in whole)
 
 
-def _resource_of(match: Dataset, level: Level) -> Resource:
+def _resource_of(match: Answer, level: Level) -> Resource:
     series = level is not Level.STUDY
     return Resource(
-        study=str(match[_STUDY].value),
-        series=str(match[_SERIES].value) if series else "",
-        instance=str(match[_INSTANCE].value) if level is Level.IMAGE else "",
+        study=match.texts[_STUDY],
+        series=match.texts[_SERIES] if series else "",
+        instance=match.texts[_INSTANCE] if level is Level.IMAGE else "",
     )
 
 

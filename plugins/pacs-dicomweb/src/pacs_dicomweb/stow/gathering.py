@@ -26,7 +26,7 @@ from pacs_http.api import Problem
 
 if TYPE_CHECKING:
     from pacs_dicomweb.stow.parts import IncomingPart
-    from pacs_dicomweb.stow.results import Results
+    from pacs_dicomweb.stow.results import Outcomes
     from pacs_http.api import Request
 
 __all__ = ["BulkPart", "Gathered"]
@@ -84,7 +84,7 @@ class Gathered:
             else:
                 self._keep(part, media.media_type, media.transfer_syntax)
 
-    def instances(self, results: Results) -> Iterator[ComposedInstance]:
+    def instances(self, results: Outcomes) -> Iterator[ComposedInstance]:
         """Each instance that can be put together; what cannot goes into ``results``."""
         for value in self._metadata:
             meta = _announced(value)
@@ -127,7 +127,7 @@ class Gathered:
     # --- parts ----------------------------------------------------------------------------------
 
     def _whole(self, part: IncomingPart) -> bytes:
-        pieces: list[bytes] = []
+        pieces: list[bytes | memoryview] = []
         for piece in part.pieces:
             self._size += len(piece)
             if self._size > _MOST_METADATA:

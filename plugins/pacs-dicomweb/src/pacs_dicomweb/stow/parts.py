@@ -42,7 +42,7 @@ def checked_boundary(text: str) -> bytes:
 class IncomingPart:
     """One part: its headers in lower case, its body in `pieces`, which are there once."""
 
-    def __init__(self, headers: Mapping[str, str], pieces: Iterator[bytes]) -> None:
+    def __init__(self, headers: Mapping[str, str], pieces: Iterator[bytes | memoryview]) -> None:
         self.headers = headers
         self.pieces = pieces
 
@@ -90,7 +90,7 @@ class MultipartReader:
         while passed < _LONGEST_EPILOGUE and (piece := self._body.read(_CHUNK)):
             passed += len(piece)
 
-    def _until_delimiter(self) -> Iterator[bytes]:
+    def _until_delimiter(self) -> Iterator[bytes | memoryview]:
         """What stands in front of the next delimiter, which is taken in."""
         delimiter = self._delimiter
         while True:
@@ -99,11 +99,11 @@ class MultipartReader:
                 # The last bytes may be the beginning of a delimiter.
                 safe = len(self._held) - len(delimiter) + 1
                 if safe > self._at:
-                    piece, self._at = self._held[self._at : safe], safe
+                    piece, self._at = memoryview(self._held)[self._at : safe], safe
                     yield piece
                 self._more()
                 continue
-            piece, self._at = self._held[self._at : found], found + len(delimiter)
+            piece, self._at = memoryview(self._held)[self._at : found], found + len(delimiter)
             if piece:
                 yield piece
             if self._ends_line():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pacs_dicomweb.bodies import TAKES
 from pacs_dicomweb.located import ROOT
-from pacs_dicomweb.ups.bodies import TAKES
+from pacs_dicomweb.only_one import provided
 from pacs_dicomweb.ups.service import WorklistService
-from pacs_framework.errors import PluginError
 from pacs_http.api import Action, Answer, Level, Parameter, Route, Takes
 
 if TYPE_CHECKING:
@@ -33,13 +33,10 @@ _OPTIONAL = Takes(media_types=(), limit=TAKES.limit)
 
 def workitem_routes(archive: Archive) -> Sequence[Route]:
     """All transactions, or none where no plugin keeps workitems. Raises `PluginError` for two."""
-    found = archive.hooks.register("workitems", archive=archive)
-    if not found:
+    items = provided(archive, "workitems", "keep workitems")
+    if items is None:
         return []
-    if len(found) > 1:
-        names = " and ".join(repr(name) for name, _ in found)
-        raise PluginError(f"plugins {names} both keep workitems (hook workitems); switch one off")
-    service = WorklistService(found[0][1])
+    service = WorklistService(items)
     return [*_worklist(service), *_changes(service), *_subscriptions(service), _channel(service)]
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pydicom import Dataset
 from pydicom.uid import generate_uid
 
+from pacs_dicomweb import reach
+from pacs_dicomweb.bodies import answer, chosen_form, dataset_in
 from pacs_dicomweb.located import ROOT
-from pacs_dicomweb.qido.keys import MATCHING, parse_search
-from pacs_dicomweb.ups import reach
-from pacs_dicomweb.ups.bodies import answer, chosen_form, dataset_in
+from pacs_dicomweb.paging import page_of
+from pacs_dicomweb.qido.keys import parse_search
+from pacs_dicomweb.refusing import told, warning
 from pacs_dicomweb.ups.events import EventChannel
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.errors import PacsError
@@ -55,27 +56,7 @@ _WARNINGS = {
 }
 
 
-def _told(
-    handler: Callable[[WorklistService, Request], Response],
-) -> Callable[[WorklistService, Request], Response]:
-    """What the state refuses, with a Warning beside the problem (PS3.18 11.1.4).
-
-    Whoever has a link to a study has it to look at that, and not at who works on it.
-    """
-
-    def handle(service: WorklistService, request: Request) -> Response:
-        if request.principal.kind == "link":
-            raise Problem(HTTPStatus.FORBIDDEN, "a link is for a study, not for its workitems")
-        try:
-            return handler(service, request)
-        except PacsError as error:
-            warning = f'299 - "{_quotable(str(error))}"'
-            code = f"{error.status:04X}"
-            raise Problem(
-                error.http_status, str(error), headers=[("Warning", warning)], code=code
-            ) from error
-
-    return handle
+_told = told("its workitems")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +126,7 @@ class WorklistService:
             if keyword not in wanted.identifier:
                 setattr(wanted.identifier, keyword, [] if keyword.endswith("Sequence") else "")
         found = self._found(request.scope, wanted.identifier)
-        end = None if wanted.limit is None else wanted.offset + wanted.limit
-        page = list(islice(found, wanted.offset, end))
-        if not page:
-            return Response(status=HTTPStatus.NO_CONTENT)
-        response = answer(page, form)
-        headers = []
-        if end is not None and end < len(found):
-            left = len(found) - end
-            headers.append(("Warning", f'299 - "There are {left} additional results"'))
-        headers += [
-            ("Warning", f'299 - "The {name} parameter is not supported for workitems"')
-            for name, rule in MATCHING.items()
-            if getattr(wanted.rules, rule)
-        ]
-        return Response(media_type=response.media_type, headers=headers, body=response.body)
+        return page_of(found, wanted, form, "workitems", self._whole)
 
     @_told
     def subscribe(self, request: Request) -> Response:
@@ -211,6 +178,18 @@ class WorklistService:
         """The workitems that match, of those in scope; each says by itself whose it is."""
         found = self.items.search(keys)
         return [each for each in found if reach.is_admitted(scope, each)]
+
+    def _whole(self, page: Sequence[Dataset]) -> Sequence[Dataset]:
+        """All of each workitem; what was deleted since it was found stays as it was found."""
+        return [self._all_of(each) for each in page]
+
+    def _all_of(self, found: Dataset) -> Dataset:
+        try:
+            return self.items.retrieve(str(found.SOPInstanceUID))
+        except PacsError as error:
+            if error.http_status is HTTPStatus.NOT_FOUND:
+                return found
+            raise
 
 
 def _workitem(request: Request) -> str:
@@ -277,8 +256,4 @@ def _done(done: Done) -> Response:
 
 def _warning(done: Done) -> list[tuple[str, str]]:
     text = _WARNINGS.get(int(done.code))
-    return [("Warning", f'299 - "{text}"')] if text else []
-
-
-def _quotable(text: str) -> str:
-    return "".join(each if each.isascii() and each not in '"\\\r\n' else "'" for each in text[:200])
+    return [("Warning", warning(text))] if text else []

@@ -40,7 +40,7 @@ class File:
 
     sop_instance_uid: str
     transfer_syntax: str
-    pieces: Iterator[bytes]
+    pieces: Iterator[bytes | memoryview]
     size: int | None = None
 
 
@@ -181,8 +181,12 @@ def _not_whole(stored: StoredInstance) -> StorageError:
     )
 
 
-def _blocks(data: ByteSource) -> Iterator[bytes]:
+def _blocks(data: ByteSource) -> Iterator[bytes | memoryview]:
     with data:
+        held = getattr(data, "held", None)
+        if held is not None:
+            yield held()  # nobody else gets the memory before this view is gone
+            return
         while block := data.read(_BLOCK):
             yield block
 

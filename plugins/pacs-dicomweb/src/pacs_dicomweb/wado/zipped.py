@@ -62,6 +62,7 @@ def zipped(entries: Iterable[Entry]) -> Iterator[bytes]:
             with archive.open(info, "w", force_zip64=True) as target:
                 for piece in entry.pieces:
                     target.write(piece)
+                    del piece  # it may be a view of what is used again for the next
                     if sink.held >= _BLOCK:
                         yield sink.take()
     yield sink.take()

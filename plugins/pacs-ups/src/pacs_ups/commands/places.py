@@ -132,7 +132,7 @@ class Peer:
             else:
                 answer = decode_identifier(response.dataset or b"", context.transfer_syntax)
                 found.append(_Remote(str(answer.get("SOPInstanceUID", "")), answer))
-        responses.close()  # type: ignore[attr-defined]
+        responses.close()
         return found
 
     def create(self, uid: str, dataset: Dataset) -> Result:

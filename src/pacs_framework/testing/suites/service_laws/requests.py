@@ -137,7 +137,7 @@ class Requests(ServiceScene, suite=True):
         ``on_retrieve``, and where all are refused nothing arrives and the request fails.
         """
         sending = [each for each in asked if each.command in _SENDS_INSTANCES]
-        if not sending:
+        if not sending or self.sends_its_own:
             return
         guard, receiver = HookRecorder(), Receiver()
         guard.answer("on_retrieve", Refusal(reason="none of it"))

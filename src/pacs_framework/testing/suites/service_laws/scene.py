@@ -72,6 +72,9 @@ class ServiceScene(Suite, suite=True):
     keeps_instances: ClassVar[bool] = False
     """What it answers to C-STORE with success is in the archive, byte for byte."""
 
+    sends_its_own: ClassVar[bool] = False
+    """What it sends by C-MOVE and C-GET are no instances of the archive, but in its own tables."""
+
     statuses: ClassVar[frozenset[int]] = frozenset()
     """What it answers beyond the statuses of its service class, such as those of a private one."""
 

@@ -1,4 +1,8 @@
-"""Answers: each key of the identifier, filled from a worklist item (PS3.4 K.4.1.1.3)."""
+"""Queries of one level, answered from data sets (PS3.4 K.4.1.1.3).
+
+Which keys of an identifier are matched, and what is answered of a data set that matches: each key,
+filled. So are worklists asked, and whatever else has a single entity in its information model.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,9 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.sequence import Sequence as Items
 
 from pacs_framework.dicom.charset import encode_identifier_charset
-from pacs_worklist.steps import copy_of
+from pacs_framework.dicom.packed import deep_copy
 
-__all__ = ["answer_to", "has_unsupported"]
+__all__ = ["answer_to", "has_unsupported", "matched_keys"]
 
 _CHARACTER_SET = 0x00080005
 
@@ -36,6 +40,20 @@ def has_unsupported(identifier: Dataset) -> bool:
     return False
 
 
+def matched_keys(identifier: Dataset) -> Dataset:
+    """The keys that are matched: private ones are not supported, and answered empty."""
+    keys = Dataset()
+    for element in identifier:
+        if element.tag.is_private or not keyword_for_tag(element.tag):
+            continue
+        if element.VR == "SQ":
+            items = Items([matched_keys(item) for item in element.value])
+            keys.add(DataElement(element.tag, "SQ", items))
+        else:
+            keys.add(element)
+    return keys
+
+
 def _filled(keys: Dataset, item: Dataset) -> Dataset:
     answer = Dataset()
     for key in keys:
@@ -54,14 +72,5 @@ def _filled(keys: Dataset, item: Dataset) -> Dataset:
 def _sequence(key: DataElement, found: DataElement | None) -> DataElement:
     items = found.value if found is not None and found.VR == "SQ" else ()
     wanted = key.value[0] if key.value else Dataset()
-    filled = [_filled(wanted, item) if wanted else _copy(item) for item in items or ()]
+    filled = [_filled(wanted, item) if wanted else deep_copy(item) for item in items or ()]
     return DataElement(key.tag, "SQ", Items(filled))
-
-
-def _copy(item: Dataset) -> Dataset:
-    """An item of its own, so that what is done to the answer is not done to its source."""
-    copy = copy_of(item)
-    for element in copy:
-        if element.VR == "SQ":
-            element.value = Items(map(_copy, element.value))
-    return copy

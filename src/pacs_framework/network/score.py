@@ -6,7 +6,9 @@ PS3.4 C.4.2.1.5 to C.4.2.1.10 for C-MOVE, C.4.3.1.4 to C.4.3.1.9 for C-GET.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+import structlog
 from pydicom import Dataset
 from pydicom.dataelem import DataElement
 from pydicom.tag import BaseTag
@@ -15,7 +17,12 @@ from pydicom.valuerep import VR
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.dicom.status import Status, is_warning
 
+if TYPE_CHECKING:
+    from pacs_framework.network.service import Request
+
 __all__ = ["Score"]
+
+_log = structlog.get_logger(__name__)
 
 _FAILED_UIDS = BaseTag(0x00080058)
 _LONGEST_UI = 0xFFFE
@@ -90,3 +97,21 @@ class Score:
         value = self.failed_uids if vr == VR.UI else encoded
         identifier.add(DataElement(_FAILED_UIDS, vr, value, already_converted=True))
         return encode_identifier(identifier, transfer_syntax)
+
+    def finish(self, request: Request, *, cancelled: bool) -> Status:
+        """Send the final response of a retrieval; its status."""
+        status = Status.CANCEL if cancelled else self.final_status
+        request.respond(
+            status,
+            elements=self.elements(final=not cancelled),
+            dataset=self.failed_identifier(request.context.transfer_syntax),
+        )
+        _log.info(
+            "retrieval answered",
+            status=status.name,
+            completed=self.completed,
+            warning=self.warning,
+            failed=self.failed,
+            remaining=self.remaining,
+        )
+        return status

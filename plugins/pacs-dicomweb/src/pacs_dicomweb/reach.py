@@ -43,7 +43,7 @@ def check(scope: Scope, workitem: Dataset) -> None:
 def check_kept(scope: Scope, workitem: Dataset) -> None:
     """Raise `Problem` 403 for a workitem that would be made outside of what its maker may see."""
     if not is_admitted(scope, workitem):
-        raise Problem(HTTPStatus.FORBIDDEN, "this workitem is outside of what you may work on")
+        raise Problem(HTTPStatus.FORBIDDEN, "this step is outside of what you may work on")
 
 
 def check_whole(scope: Scope) -> None:

@@ -17,21 +17,26 @@ from pacs_framework.network.tls import client_context
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Secret", "Server", "ServerError", "checked", "reaching"]
+__all__ = ["JSON", "Secret", "Server", "ServerError", "checked", "reaching"]
+
+JSON = "application/dicom+json"
+"""The media type of data sets in JSON (PS3.18 8.7.3.2)."""
 
 _LONGEST_ERROR = 1 << 16
+_CONNECT = 10.0  # seconds: nothing can break off an attempt to connect
 _OK = range(200, 300)
 
 
 class ServerError(PacsError):
     """The server could not be reached, refused, or answered with what cannot be read.
 
-    ``answered`` is the HTTP status, 0 where no answer came.
+    ``answered`` is the HTTP status, 0 where no answer came; ``connected``: a connection was there.
     """
 
-    def __init__(self, message: str, *, answered: int = 0) -> None:
+    def __init__(self, message: str, *, answered: int = 0, connected: bool = True) -> None:
         super().__init__(message)
         self.answered = answered
+        self.connected = connected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +108,7 @@ class Server:
                 headers=headers,
                 auth=auth,
                 verify=client_context(ca=self.ca, certificate=self.certificate, key=self.key),
-                timeout=self.timeout,
+                timeout=httpx.Timeout(self.timeout, connect=min(self.timeout, _CONNECT)),
                 trust_env=False,
             ) as client,
         ):
@@ -119,7 +124,8 @@ def reaching(url: object) -> Iterator[None]:
         yield
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         cause = str(error) or type(error).__name__
-        raise ServerError(f"{url} cannot be used: {cause}") from error
+        connected = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+        raise ServerError(f"{url} cannot be used: {cause}", connected=connected) from error
 
 
 def checked(answer: httpx.Response) -> httpx.Response:
