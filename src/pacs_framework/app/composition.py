@@ -128,7 +128,7 @@ class App:
         recover(archive)
         if self._with_feed:
             self._follow(database, archive)
-        services = self._services(archive)
+        archive.services = services = self._services(archive)
         if self._listen:
             self._start_listener(services)
         if self._with_feed:
@@ -167,6 +167,7 @@ class App:
             for peer in self.settings.peers.values()
         )
         archive.connect = self._connect
+        archive.call = self.call
         archive.hooks = self.plugins.offered
         # Not those of plugins that are gone: their cursors stay where they stopped.
         archive.deleting.consumers = frozenset(self.plugins.notify_consumers("on_stored"))

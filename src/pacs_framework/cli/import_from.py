@@ -11,14 +11,16 @@ from pathlib import Path
 import click
 
 from pacs_framework.app import App, Configured
+from pacs_framework.cli.dates import DateRangeType
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, print_table, progress
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.live import ask
 from pacs_framework.moving.ledger import Entry, Ledger
 from pacs_framework.moving.listing import DateRange, found_studies
-from pacs_framework.moving.mover import Mover, Transfer
+from pacs_framework.moving.mover import Mover
 from pacs_framework.moving.old_archive import Call, FoundStudy, OldArchive, Sent
+from pacs_framework.moving.one_study import Transfer
 from pacs_framework.moving.pace import Pace
 from pacs_framework.network.association import Association
 from pacs_framework.network.decisions import ProposedContext
@@ -27,19 +29,6 @@ from pacs_framework.network.peers import PeerAddress
 from pacs_framework.network.router import Router
 
 __all__ = ["from_peer"]
-
-
-class _Dates(click.ParamType[DateRange]):
-    name = "YYYYMMDD-YYYYMMDD"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> DateRange:
-        """As `DateRange.parse` does."""
-        try:
-            return DateRange.parse(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 class _Key(click.ParamType[tuple[str, str]]):
@@ -84,7 +73,9 @@ class _Wanted:
     help="The studies whose UIDs stand in this file, one a line.",
 )
 @click.option("--key", "keys", multiple=True, type=_Key(), help="Studies that match; repeatable.")
-@click.option("--date", "dates", type=_Dates(), help="Studies of these dates, the newest first.")
+@click.option(
+    "--date", "dates", type=DateRangeType(), help="Studies of these dates, the newest first."
+)
 @click.option(
     "--slice",
     "days",
@@ -194,7 +185,7 @@ def from_peer(
         mover = Mover(
             peer=old,
             here=app.archive.lookup,
-            transfer=_transfer(app, configured, old, get=get),
+            transfer=_transfer(app, old, get=get),
             ledger=ledger,
             at_once=at_once,
             pace=Pace(pause=pause, rate=rate),
@@ -208,12 +199,11 @@ def from_peer(
         context.exit(1)
 
 
-def _transfer(app: App, configured: Configured, old: OldArchive, *, get: bool) -> Transfer:
+def _transfer(app: App, old: OldArchive, *, get: bool) -> Transfer:
     """How a study is made to come."""
     if not get:
-        destination = str(app.settings.archive.aet)
-        return lambda study: old.move(study.uid, destination)
-    services = Router(configured.services(app.archive))
+        return lambda study: old.move(study.uid)
+    services = app.archive.services
 
     def by_get(study: FoundStudy) -> Sent:
         classes = sorted({name for name in old.instances(study.uid).values() if name})

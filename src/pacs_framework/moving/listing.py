@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from pacs_framework.moving.old_archive import FoundStudy, Refused
 if TYPE_CHECKING:
     from pacs_framework.moving.old_archive import OldArchive
 
-__all__ = ["DateRange", "found_studies"]
+__all__ = ["DateRange", "found_in_ranges", "found_studies"]
 
 _DA = "%Y%m%d"
 
@@ -59,11 +59,32 @@ def found_studies(
     and `AssociationError`.
     """
     seen: set[str] = set()
+    for _, found in found_in_ranges(peer, keys, dates, days=days):
+        for study in found:
+            if study.uid not in seen:
+                seen.add(study.uid)
+                yield study
+
+
+def found_in_ranges(
+    peer: OldArchive,
+    keys: Mapping[str, str],
+    dates: DateRange | None,
+    *,
+    days: int,
+    limit: int = 0,
+) -> Iterator[tuple[DateRange | None, list[FoundStudy]]]:
+    """The same by range, the newest first: each one that was asked for, and what is in it.
+
+    ``limit`` is how many answers the peer gives before it ends as if that were all; so many count
+    as broken off. 0 for a peer that says so. Raises as `found_studies` does.
+    """
     asked: list[DateRange | None] = [None] if dates is None else list(dates.slices(days))
     while asked:
         part = asked.pop(0)
         try:
             found = peer.studies(keys if part is None else {**keys, "StudyDate": str(part)})
+            _refuse_limited(found, limit)
         except Refused:
             halves = [] if part is None else part.halves()
             if not halves:
@@ -71,10 +92,15 @@ def found_studies(
             asked[:0] = halves
             continue
         found.sort(key=lambda study: study.date, reverse=True)
-        for study in found:
-            if study.uid not in seen:
-                seen.add(study.uid)
-                yield study
+        yield part, found
+
+
+def _refuse_limited(found: Sized, limit: int) -> None:
+    if limit and len(found) >= limit:
+        raise Refused(
+            f"{len(found)} answers, and the peer gives {limit} at most: there may be more; ask for "
+            "less at a time"
+        )
 
 
 def _date(text: str) -> dt.date:

@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 
 from pacs_framework.errors import PacsError
 from pacs_framework.moving.ledger import Entry
-from pacs_framework.moving.old_archive import FoundStudy, Refused, Sent
+from pacs_framework.moving.one_study import take_over
 from pacs_framework.moving.pace import Pace
 
 if TYPE_CHECKING:
     from pacs_framework.moving.ledger import Ledger
-    from pacs_framework.moving.old_archive import OldArchive
+    from pacs_framework.moving.old_archive import FoundStudy, OldArchive
+    from pacs_framework.moving.one_study import Here, Transfer
 
-__all__ = ["Here", "Mover", "Transfer"]
+__all__ = ["Mover"]
 
 _log = structlog.get_logger(__name__)
 _LONGEST_DELAY = 300.0  # seconds
-
-Transfer = Callable[[FoundStudy], Sent]
-"""Has a study sent; blocks until the peer says that it is."""
-
-
-class Here(Protocol):
-    """What the new archive has."""
-
-    def count_of_study(self, study_instance_uid: str) -> int:
-        """How many instances of a study are in the index."""
-
-    def present(self, sop_instance_uids: Iterable[str]) -> set[str]:
-        """Which of the instances are in the index."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,29 +81,13 @@ class Mover:
             delay *= 2
 
     def _attempt(self, study: FoundStudy, attempt: int) -> Entry:
-        before = self.here.count_of_study(study.uid)
         try:
-            sent = self.transfer(study)
-            missing = self._missing(study, before)
+            taken = take_over(study, peer=self.peer, here=self.here, transfer=self.transfer)
         except (PacsError, OSError) as error:
             here = self.here.count_of_study(study.uid)
             return _entry(study, attempt, here, error=str(error))
-        here = self.here.count_of_study(study.uid)
-        self.pace.took(max(here - before, sent.completed + sent.warned))
-        return _entry(study, attempt, here, error=_what_went_wrong(sent, missing), missing=missing)
-
-    def _missing(self, study: FoundStudy, before: int) -> list[str]:
-        """What the peer has of a study and we have not.
-
-        Where nothing was here before, the number tells; else the instances are compared one by one.
-        """
-        here = self.here.count_of_study(study.uid)
-        if not before and study.instances is not None and here == study.instances:
-            return []
-        there = self.peer.instances(study.uid)
-        if not there:
-            raise Refused(f"the peer names no instance of the study {study.uid!r}")
-        return sorted(set(there) - self.here.present(there))
+        self.pace.took(taken.moved)
+        return _entry(study, attempt, taken.here, error=taken.error, missing=taken.missing)
 
 
 def _entry(
@@ -130,12 +102,3 @@ def _entry(
         error=error,
         missing=list(missing),
     )
-
-
-def _what_went_wrong(sent: Sent, missing: Sequence[str]) -> str:
-    """A sentence; empty when all is here, whatever the peer says of its sub-operations."""
-    if not missing:
-        return ""
-    said = f"the peer ended with status {sent.status:04X}, {sent.failed} failed"
-    comment = f" ({sent.comment})" if sent.comment else ""
-    return f"{len(missing)} instances are not here; {said}{comment}"

@@ -6,8 +6,8 @@ The Study Root models of PS3.4 C.6.2, one association for each call.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pacs_framework.network.router import Router
     from pacs_framework.network.service import AcceptedContext
 
-__all__ = ["MODELS", "SYNTAXES", "Call", "FoundStudy", "OldArchive", "Refused", "Sent"]
+__all__ = ["MODELS", "SYNTAXES", "Call", "FoundStudy", "OldArchive", "Refused", "Sent", "Told"]
 
 _FIND = str(sop_class.StudyRootQueryRetrieveInformationModelFind)  # type: ignore[attr-defined]
 _MOVE = str(sop_class.StudyRootQueryRetrieveInformationModelMove)  # type: ignore[attr-defined]
@@ -44,10 +44,14 @@ _COUNTS = {
     "completed": "NumberOfCompletedSuboperations",
     "failed": "NumberOfFailedSuboperations",
     "warned": "NumberOfWarningSuboperations",
+    "left": "NumberOfRemainingSuboperations",
 }
 
 Call = Callable[[Sequence[ProposedContext], "Router | None"], "Association"]
 """Opens an association to the peer; the services answer what it asks on it."""
+
+Told = Callable[["Sent"], None]
+"""Gets what each pending response of a retrieval counts. What it raises cancels the retrieval."""
 
 
 class Refused(PacsError):
@@ -65,12 +69,13 @@ class FoundStudy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What the final response of a retrieval says (PS3.4 C.4.2.1.4)."""
+    """What a response of a retrieval says (PS3.4 C.4.2.1.4); only a pending one counts ``left``."""
 
     status: int
     completed: int = 0
     failed: int = 0
     warned: int = 0
+    left: int = 0
     comment: str = ""
 
 
@@ -90,7 +95,7 @@ class OldArchive:
         """
         wanted = {"StudyInstanceUID": "", "StudyDate": "", "NumberOfStudyRelatedInstances": ""}
         found = {}
-        for answer in self._find("STUDY", {**wanted, **keys}):
+        for answer in self.find("STUDY", {**wanted, **keys}):
             uid = _uid(answer, "StudyInstanceUID")
             found[uid] = FoundStudy(
                 uid=uid, date=str(answer.get("StudyDate", "")), instances=_number(answer)
@@ -102,40 +107,64 @@ class OldArchive:
 
         Raises as `studies` does.
         """
+        by_series = self.instances_by_series(study)
+        return {uid: sop_class for each in by_series.values() for uid, sop_class in each.items()}
+
+    def instances_by_series(self, study: str) -> dict[str, dict[str, str]]:
+        """The same for each Series Instance UID."""
         series = {
             _uid(answer, "SeriesInstanceUID")
-            for answer in self._find("SERIES", {"StudyInstanceUID": study, "SeriesInstanceUID": ""})
+            for answer in self.find("SERIES", {"StudyInstanceUID": study, "SeriesInstanceUID": ""})
         }
-        found = {}
+        found: dict[str, dict[str, str]] = {}
         for uid in sorted(series):
             keys = {"StudyInstanceUID": study, "SeriesInstanceUID": uid}
             keys |= {"SOPInstanceUID": "", "SOPClassUID": ""}
-            for answer in self._find("IMAGE", keys):
-                found[_uid(answer, "SOPInstanceUID")] = str(answer.get("SOPClassUID", "") or "")
+            found[uid] = {
+                _uid(answer, "SOPInstanceUID"): str(answer.get("SOPClassUID", "") or "")
+                for answer in self.find("IMAGE", keys)
+            }
         return found
 
-    def move(self, study: str, destination: str) -> Sent:
-        """Have the peer send a study to the AE title ``destination``. Raises `AssociationError`."""
+    def move(
+        self, study: str, destination: str = "", *, series: str = "", told: Told | None = None
+    ) -> Sent:
+        """Have the peer send a study, or one ``series`` of it, to the AE title ``destination``;
+        empty: to the one that we call it by.
+
+        Raises `Refused`, `AssociationError`, and what ``told`` raises.
+        """
         with self._associated([_context(1, _MOVE)], None) as association:
             context = _accepted(association, _MOVE)
-            identifier = _encoded("STUDY", {"StudyInstanceUID": study}, context)
-            return _last(
-                scu.c_move(
-                    association, context=context, identifier=identifier, destination=destination
-                )
+            identifier = _encoded(*_entity(study, series), context)
+            responses = scu.c_move(
+                association,
+                context=context,
+                identifier=identifier,
+                destination=destination or association.peer.calling_aet,
             )
+            return _last(responses, told)
 
-    def get(self, study: str, sop_classes: Sequence[str], services: Router) -> Sent:
-        """Fetch a study over an association of our own, whose C-STOREs ``services`` answer.
+    def get(
+        self,
+        study: str,
+        sop_classes: Sequence[str],
+        services: Router,
+        *,
+        series: str = "",
+        told: Told | None = None,
+    ) -> Sent:
+        """Fetch a study, or one ``series`` of it, over an association of our own, whose C-STOREs
+        ``services`` answer.
 
         ``sop_classes`` are those of its instances. Raises `Refused` where the peer does not offer
-        C-GET, and `AssociationError`.
+        C-GET, `AssociationError`, and what ``told`` raises.
         """
         contexts = [_context(1, _GET), *for_get(sop_classes, services, first_id=3)]
         with self._associated(contexts, services) as association:
             context = _accepted(association, _GET)
-            identifier = _encoded("STUDY", {"StudyInstanceUID": study}, context)
-            return _last(scu.c_get(association, context=context, identifier=identifier))
+            identifier = _encoded(*_entity(study, series), context)
+            return _last(scu.c_get(association, context=context, identifier=identifier), told)
 
     def stop(self) -> None:
         """Abort every association, and open no other: whoever waits on one gets an error."""
@@ -162,7 +191,12 @@ class OldArchive:
             with self._mutex:
                 self._open.discard(association)
 
-    def _find(self, level: str, keys: Mapping[str, str]) -> Iterator[Dataset]:
+    def find(self, level: str, keys: Mapping[str, str]) -> Iterator[Dataset]:
+        """The answers to C-FIND at ``level``, by ``keys``: keyword to value, empty for any.
+
+        Raises `Refused` also where the peer ended before it had told all, `AssociationError`, and
+        `QueryError` for an answer that cannot be read.
+        """
         with self._associated([_context(1, _FIND)], None) as association:
             context = _accepted(association, _FIND)
             identifier = _encoded(level, keys, context)
@@ -191,6 +225,12 @@ def _accepted(association: Association, abstract_syntax: str) -> AcceptedContext
     return context
 
 
+def _entity(study: str, series: str) -> tuple[str, dict[str, str]]:
+    """Level and unique keys of what is to be sent (PS3.4 C.4.2.1.4)."""
+    keys = {"StudyInstanceUID": study}
+    return ("SERIES", keys | {"SeriesInstanceUID": series}) if series else ("STUDY", keys)
+
+
 def _encoded(level: str, keys: Mapping[str, str], context: AcceptedContext) -> bytes:
     dataset = Dataset()
     dataset.QueryRetrieveLevel = level
@@ -199,12 +239,22 @@ def _encoded(level: str, keys: Mapping[str, str], context: AcceptedContext) -> b
     return encode_identifier(dataset, context.transfer_syntax)
 
 
-def _last(responses: Iterator[Response]) -> Sent:
-    """The final response; what it counts is nothing where it does not say."""
-    *_, last = responses
-    counts = {ours: _count(last.command.get(theirs)) for ours, theirs in _COUNTS.items()}
-    comment = str(last.command.get("ErrorComment") or "")
-    return Sent(status=last.status, comment=comment, **counts)
+def _last(responses: Generator[Response, None, None], told: Told | None) -> Sent:
+    """The final response; ``told`` gets those before it."""
+    sent = Sent(status=Status.PENDING)
+    with closing(responses):  # cancels, where ``told`` raises
+        for response in responses:
+            sent = _sent(response)
+            if told is not None and is_pending(sent.status):
+                told(sent)
+    return sent
+
+
+def _sent(response: Response) -> Sent:
+    """What it counts is nothing where it does not say."""
+    counts = {ours: _count(response.command.get(theirs)) for ours, theirs in _COUNTS.items()}
+    comment = str(response.command.get("ErrorComment") or "")
+    return Sent(status=response.status, comment=comment, **counts)
 
 
 def _count(value: object) -> int:

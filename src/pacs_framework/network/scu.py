@@ -4,7 +4,7 @@ established association.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from pynetdicom import sop_class
@@ -76,7 +76,7 @@ def c_store(
 
 def _responses(
     association: Association, context: AcceptedContext, message_id: int
-) -> Iterator[Response]:
+) -> Generator[Response, None, None]:
     """Pending responses, then the final one. Closing the generator early sends C-CANCEL and waits
     for the final response, so that the association can be used on.
     """
@@ -100,7 +100,7 @@ def c_find(
     context: AcceptedContext,
     identifier: bytes,
     priority: int = _MEDIUM,
-) -> Iterator[Response]:
+) -> Generator[Response, None, None]:
     """C-FIND (PS3.7 9.1.2): each match as a pending response with its data set, then the final.
 
     ``identifier`` is encoded in the transfer syntax of ``context``. ``close()`` of the iterator
@@ -119,7 +119,7 @@ def c_move(
     identifier: bytes,
     destination: str,
     priority: int = _MEDIUM,
-) -> Iterator[Response]:
+) -> Generator[Response, None, None]:
     """C-MOVE to the AE ``destination`` (PS3.7 9.1.4): progress, then the final response."""
     message_id = association.send_request(
         context,
@@ -136,7 +136,7 @@ def c_get(
     context: AcceptedContext,
     identifier: bytes,
     priority: int = _MEDIUM,
-) -> Iterator[Response]:
+) -> Generator[Response, None, None]:
     """C-GET (PS3.7 9.1.3): progress, then the final response.
 
     The instances arrive as C-STORE requests and go to the services given to `connect`, while this

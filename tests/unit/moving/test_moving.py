@@ -13,7 +13,7 @@ from pynetdicom.sop_class import CTImageStorage, MRImageStorage  # type: ignore[
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES, UNCOMPRESSED
 from pacs_framework.moving.contexts import for_get
 from pacs_framework.moving.ledger import Entry, Ledger
-from pacs_framework.moving.listing import DateRange, found_studies
+from pacs_framework.moving.listing import DateRange, found_in_ranges, found_studies
 from pacs_framework.moving.mover import Mover
 from pacs_framework.moving.old_archive import FoundStudy, OldArchive, Refused, Sent
 from pacs_framework.moving.pace import Pace
@@ -128,6 +128,24 @@ def test_a_day_with_too_many_answers_is_an_error() -> None:
     dates = DateRange.parse("20260101-20260102")
     with pytest.raises(Refused):
         list(found_studies(cast("OldArchive", peer), {}, dates, days=9))
+
+
+def test_as_many_answers_as_the_peer_gives_at_most_count_as_broken_off() -> None:
+    """It does not say so itself; each range is told with what is in it."""
+    peer = Peer({f"1.{n}": ["x"] for n in range(8)})
+    dates = DateRange.parse("20260101-20260108")
+    old = cast("OldArchive", peer)
+    parts = list(found_in_ranges(old, {}, dates, days=8, limit=3))
+    assert [(str(part), len(found)) for part, found in parts] == [
+        ("20260107-20260108", 2),
+        ("20260105-20260106", 2),
+        ("20260103-20260104", 2),
+        ("20260101-20260102", 2),
+    ]
+    with pytest.raises(Refused, match="1 answers, and the peer gives 1 at most"):
+        list(found_in_ranges(old, {}, dates, days=8, limit=1))
+    with pytest.raises(Refused, match="8 answers, and the peer gives 8 at most"):
+        list(found_in_ranges(old, {}, None, days=8, limit=8))
 
 
 # --- taking over ----------------------------------------------------------------------------

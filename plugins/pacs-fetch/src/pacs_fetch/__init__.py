@@ -1,0 +1,1 @@
+"""Fetches from other archives: priors of tomorrow's patients, and what is missing here."""

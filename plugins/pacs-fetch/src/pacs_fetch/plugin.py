@@ -1,0 +1,62 @@
+"""The hooks of pacs-fetch: the work of fetching, and what has it done at times of day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pacs_fetch.settings import FetchSettings
+from pacs_framework import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+    from pacs_framework.archive.archive import Archive
+    from pacs_framework.background import Background
+    from pacs_framework.conformance.records import Contribution
+    from pacs_framework.jobs import JobKind
+
+
+@hookimpl
+def config_models() -> type[FetchSettings]:
+    """The section ``[plugin.fetch]``."""
+    return FetchSettings
+
+
+@hookimpl
+def cli_commands() -> Sequence[click.Command]:
+    """``pacs fetch``."""
+    from pacs_fetch.commands import fetch  # noqa: PLC0415 - only the command line asks
+
+    return [fetch]
+
+
+# What follows imports the wire where it is used, not above: most commands need none of it.
+
+
+@hookimpl
+def job_kinds(archive: Archive, settings: FetchSettings) -> Sequence[JobKind]:
+    """Fetching from each source, and finding what is to be fetched."""
+    if not settings.source:
+        return ()
+    from pacs_fetch.crew import kinds_of  # noqa: PLC0415 - see above
+
+    return list(kinds_of(archive, settings))
+
+
+@hookimpl
+def background(archive: Archive, settings: FetchSettings) -> Sequence[Background]:
+    """What is due at times of day."""
+    if not settings.source:
+        return ()
+    from pacs_fetch.crew import Crew  # noqa: PLC0415 - see above
+
+    return [Crew(archive, settings)]
+
+
+@hookimpl
+def conformance(settings: FetchSettings) -> Sequence[Contribution]:
+    """Document the associations that are opened."""
+    from pacs_fetch.conformance import contributions  # noqa: PLC0415 - see above
+
+    return contributions(settings)

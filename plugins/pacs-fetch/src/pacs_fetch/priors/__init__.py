@@ -1,0 +1,1 @@
+"""Priors: which earlier studies of patients who come soon are worth having here."""
