@@ -12,9 +12,17 @@ sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not th
 
 from routing_nodes import Node
 
+from pacs_http.testing import open_signal_pipe
+
 
 @pytest.fixture
 def node() -> Iterator[Node]:
     """Somebody to send to."""
     with Node() as node:
         yield node
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signal_pipe() -> None:
+    """The first HTTP server of a process opens it, and it stays open."""
+    open_signal_pipe()

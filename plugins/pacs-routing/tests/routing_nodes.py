@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pacs_jobs.plugin
@@ -13,22 +17,27 @@ from pacs_framework.network.limits import Limits
 from pacs_framework.network.listener import Listener
 from pacs_framework.network.router import Router
 from pacs_framework.testing.receiver import Receiver
+from pacs_framework.testing.sockets import wait_for_listener
 from pacs_routing import plugin
+from pacs_routing.crew import place_of
 from pacs_routing.terms import NAME
 
 if TYPE_CHECKING:
     from pacs_framework.jobs import Job
     from pacs_framework.testing.factories import Archives
     from pacs_framework.testing.running import RunningArchive
+    from pacs_routing.places.contract import Place
 
 PLUGINS = {"jobs": pacs_jobs.plugin, NAME: plugin}
 PATIENCE = 60.0
+_LONGEST = 90.0  # before pytest ends the test, which says less
 QUICK = {"retry_first": 0.1, "retry_longest": 0.2}
 
 
 def until(true: Callable[[], bool], told: Callable[[], object] = lambda: None) -> None:
     """Wait for what another thread or process does; nothing tells the test, so it looks again."""
-    for _ in range(int(PATIENCE / 0.02)):
+    deadline = time.monotonic() + _LONGEST
+    while time.monotonic() < deadline:
         if true():
             return
         threading.Event().wait(0.02)
@@ -102,6 +111,9 @@ def routing(
         "peers": {node.aet.lower(): node.peer for node in nodes},
         **(settings or {}),
         "plugin": {
+            # On a busy machine what is broken off takes its time to end. What does not end at all
+            # is never taken up by another archive of this process.
+            "jobs": {"stop_seconds": PATIENCE},
             NAME: {"destination": found, "rule": rules},
             **(settings or {}).get("plugin", {}),
         },
@@ -128,3 +140,21 @@ def settled(running: RunningArchive, done: int = 0) -> None:
         return arrived and not jobs_of(running, *open_states)
 
     until(is_settled, lambda: jobs_of(running))
+
+
+@contextmanager
+def process(*command: str, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A peer that listens; ended with the block."""
+    with log.open("ab") as output:
+        running = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        wait_for_listener("127.0.0.1", port, seconds=PATIENCE)
+        yield running
+    finally:
+        running.terminate()
+        running.wait(PATIENCE)
+
+
+def place_at(running: RunningArchive) -> Place:
+    """The only destination."""
+    return place_of(running.archive, _settings(running).destination[0])

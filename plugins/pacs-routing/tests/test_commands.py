@@ -99,6 +99,22 @@ def test_a_dry_run_says_which_rule_is_true_and_why(config: Path, tmp_path: Path)
     assert json.loads(run(config, "queue", "--json")) == []
 
 
+def test_a_dry_run_says_what_cannot_be_known(node: Node, tmp_path: Path) -> None:
+    """An age that is none: the rule does not fire, and neither would its opposite."""
+    rules = RULES.replace('Modality != "SR"', 'PatientAge not between "000D" and "017Y"')
+    config = tmp_path / "pacs.toml"
+    config.write_text(configured(node, tmp_path / "disk", rules), "utf-8")
+    file = saved(tmp_path, Modality="MR", PatientAge="old")
+    (told,) = json.loads(run(config, "test", "--json", file))
+    _, others = told["rules"]
+    assert (others["fired"], others["known"]) == (False, False)
+    assert others["findings"][0]["true"] is None
+    assert run(config, "test", file).splitlines()[-2:] == [
+        "  others: not known to be true: a value cannot be read",
+        '    ?    PatientAge not between "000D" and "017Y": found old',
+    ]
+
+
 def test_what_is_no_dicom_file_is_said(config: Path, tmp_path: Path) -> None:
     """With its name, and exit code 1."""
     file = tmp_path / "letter.txt"
@@ -120,6 +136,15 @@ def test_rules_and_destinations_are_listed(config: Path, tmp_path: Path) -> None
     assert "NODE at 127.0.0.1" in run(config, "destinations", "node")
     run(config, "destinations", "nobody", code=1)
     assert json.loads(run(config, "echo", "disk", "--json"))[0]["there"] is True
+    (disk,) = json.loads(run(config, "destinations", "disk", "--json"))
+    assert (disk["there"], disk["echo"]) == (True, "the folder can be written to")
+    assert "the folder can be written to" in run(config, "destinations", "disk")
+
+
+def figures_of(config: Path) -> dict[str, Any]:
+    """What `pacs routing destinations` tells of the node."""
+    (found,) = json.loads(run(config, "destinations", "node", "--json"))
+    return dict(found)
 
 
 def test_what_is_refused_is_listed_and_sent_on_demand(
@@ -140,6 +165,10 @@ def test_what_is_refused_is_listed_and_sent_on_demand(
     until(lambda: bool(node.arrived))
     until(refused)
     (letter,) = queue
+    until(lambda: figures_of(config)["refused"] == 1)
+    told = figures_of(config)
+    assert (told["sent"], told["bytes"]) == (0, 0)
+    assert "C000H" in told["last_error"]
     assert (letter["sop_instance_uid"], letter["rule"]) == (file.stem, "others")
     assert "C000H" in letter["error"]
     assert "C000H" in run(config, "queue", "--failed")
@@ -151,6 +180,8 @@ def test_what_is_refused_is_listed_and_sent_on_demand(
     assert json.loads(run(config, "send", study, "node", "--json")) == {"queued": 1}
     until(lambda: bool(node.instances))
     run(config, "send", "1.2.3", "node", code=1)
+    until(lambda: figures_of(config)["sent"] == 2)
+    assert figures_of(config)["bytes"] > 0
 
 
 def test_a_condition_that_cannot_be_meant_stops_the_start(

@@ -13,19 +13,28 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from pydicom import Dataset, dcmread
-from routing_nodes import PATIENCE, QUICK, jobs_of, routing, settled, until
+from pydicom.uid import RLELossless
+from routing_nodes import (
+    PATIENCE,
+    QUICK,
+    jobs_of,
+    place_at,
+    process,
+    routing,
+    settled,
+    until,
+)
 
 import pacs_anonymize.plugin
+import pacs_codecs_pylibjpeg.plugin
+from pacs_framework.errors import ConfigurationError
 from pacs_framework.jobs import JobState
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.forked import run_module
 from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.running import RunningArchive
 from pacs_framework.testing.sockets import free_port, wait_for_listener
-from pacs_routing.crew import place_of
-from pacs_routing.places.contract import Away, Place
-from pacs_routing.settings import RoutingSettings
-from pacs_routing.terms import NAME
+from pacs_routing.places.contract import Away
 
 
 def write_key(file: Path) -> None:
@@ -42,19 +51,6 @@ needs_orthanc = pytest.mark.skipif(
 )
 
 Start = Callable[..., RunningArchive]
-
-
-@contextmanager
-def process(*command: str, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A peer that listens; ended with the block."""
-    with log.open("ab") as output:
-        running = subprocess.Popen(command, stdout=output, stderr=output)
-    try:
-        wait_for_listener("127.0.0.1", port, seconds=PATIENCE)
-        yield running
-    finally:
-        running.terminate()
-        running.wait(PATIENCE)
 
 
 @contextmanager
@@ -96,7 +92,7 @@ def test_storescp_that_is_killed_gets_everything_when_it_is_back(
     before, meanwhile = ([make_instance() for _ in range(5)] for _ in range(2))
     with storescp(folder, port) as peer:
         running = start(port)
-        assert place(running).check() == "C-ECHO: success"
+        assert place_at(running).check() == "C-ECHO: success"
         running.take_in(*before)
         until(lambda: len(jobs_of(running, JobState.DONE)) == 5)
         peer.kill()
@@ -104,20 +100,13 @@ def test_storescp_that_is_killed_gets_everything_when_it_is_back(
         running.take_in(*meanwhile)
         until(lambda: any(job.error for job in jobs_of(running, JobState.WAITING)))
         with pytest.raises(Away):
-            place(running).check()
+            place_at(running).check()
     with storescp(folder, port):
         settled(running, 10)
         found = received(folder)
     assert found == {str(each.SOPInstanceUID): each for each in (*before, *meanwhile)}
     log = (tmp_path / "log").read_text("utf-8", "replace")
     assert log.count("Received Store Request") == 10
-
-
-def place(running: RunningArchive) -> Place:
-    """The only destination."""
-    settings = next(each.settings for each in running.plugins.active if each.name == NAME)
-    assert isinstance(settings, RoutingSettings)
-    return place_of(running.archive, settings.destination[0])
 
 
 @needs_dcmtk
@@ -143,6 +132,56 @@ def test_what_goes_out_is_deidentified_where_a_rule_of_views_says_so(
     assert found.SOPInstanceUID != made.SOPInstanceUID
     (job,) = jobs_of(running)
     assert job.result["sent_as"] == found.SOPInstanceUID
+
+
+@needs_dcmtk
+def test_a_destination_has_what_it_gets_deidentified_and_compressed(
+    pacs_archive: Archives, tmp_path: Path
+) -> None:
+    """By the anonymizer that it names; the stored instance stays, and others get it as it is."""
+    port, folder, key, plain = free_port(), tmp_path / "got", tmp_path / "key", tmp_path / "plain"
+    write_key(key)
+    made = make_instance(PatientName="Doe^John", PatientID="P1")
+    with storescp(folder, port):
+        running = routing(
+            pacs_archive,
+            destinations=[
+                {"name": "peer", "peer": "PEER", "anonymizer": "basic", "send_as": {"to": "rle"}},
+                {"name": "anonymous", "folder": str(tmp_path / "files"), "anonymizer": "basic"},
+                {"name": "plain", "folder": str(plain)},
+            ],
+            settings={
+                "peers": {"peer": {"aet": "PEER", "host": "127.0.0.1", "port": port}},
+                "plugin": {"anonymize": {"key_file": str(key)}},
+            },
+            plugins={
+                "anonymize": pacs_anonymize.plugin,
+                "codecs-pylibjpeg": pacs_codecs_pylibjpeg.plugin,
+            },
+        )
+        running.take_in(made)
+        settled(running, 3)
+        (sent,) = received(folder).values()
+    (file,) = (tmp_path / "files").rglob("*.dcm")
+    for found in (sent, dcmread(file)):
+        assert found.PatientIdentityRemoved == "YES"
+        assert "Doe" not in str(found.get("PatientName"))
+        assert found.SOPInstanceUID != made.SOPInstanceUID
+    assert sent.file_meta.TransferSyntaxUID == RLELossless
+    assert sent.pixel_array.tobytes() == made.pixel_array.tobytes()
+    assert str(made.SOPInstanceUID) not in str(file)
+    (kept,) = plain.rglob("*.dcm")
+    assert dcmread(kept).PatientName == "Doe^John"
+    assert running.archive.lookup.present([str(made.SOPInstanceUID)])
+
+
+def test_a_destination_whose_anonymizer_is_unknown_stops_the_start(
+    pacs_archive: Archives, tmp_path: Path
+) -> None:
+    """Nothing could leave as it should."""
+    where = {"name": "out", "folder": str(tmp_path / "out"), "anonymizer": "basik"}
+    with pytest.raises(ConfigurationError, match=r"destination 'out': no anonymizer .* 'basik'"):
+        routing(pacs_archive, destinations=[where])
 
 
 @needs_orthanc

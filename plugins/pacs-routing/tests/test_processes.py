@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from routing_nodes import PATIENCE, Node, jobs_of, routing, until
 
+import pacs_storage_commitment.plugin
+import pacs_store.plugin
 from pacs_framework.dicom.status import Status
 from pacs_framework.jobs import JobState
 from pacs_framework.testing.factories import Archives
@@ -132,3 +134,60 @@ def test_two_nodes_send_each_instance_once(
     one.stop()
     two.take_in(last := make_instance())
     until(lambda: str(last.SOPInstanceUID) in node.instances)
+
+
+STUDIES = 2
+VAULT = """[network]
+workers = {workers}
+[peers.vault]
+aet = "VAULT"
+host = "127.0.0.1"
+port = {port}
+[[plugin.routing.destination]]
+name = "vault"
+peer = "VAULT"
+retry_first = 0.1
+retry_longest = 0.2
+[[plugin.routing.rule]]
+name = "all"
+send_to = "vault"
+complete = "study"
+quiet = 0.5
+delete_when_committed = "vault"
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_kill_before_the_destination_was_asked_keeps_all_and_forgets_nothing(
+    tmp_path: Path, pacs_archive: Archives, workers: int
+) -> None:
+    """What was sent stands here until the next start has asked; then it is deleted, once."""
+    vault = pacs_archive(
+        {"store": pacs_store.plugin, "storage-commitment": pacs_storage_commitment.plugin}
+    )
+    folder, uids = folder_of(tmp_path, STUDIES)
+    config = VAULT.format(port=vault.port, workers=workers).replace('"VAULT"', f'"{vault.aet}"')
+
+    def jobs(archive: ServedArchive, *command: str) -> str:
+        done = archive.run("jobs", *command, "--config", archive.config)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def commits(archive: ServedArchive, state: str) -> int:
+        found = json.loads(jobs(archive, "list", "--state", state, "--limit", "100", "--json"))
+        return [each["kind"] for each in found].count("routing.commit")
+
+    with served(tmp_path / "archive", config=config) as archive:
+        jobs(archive, "pause", "routing.commit")
+        assert archive.command("import", folder).returncode == 0
+        until(lambda: commits(archive, "waiting") == STUDIES, archive.log_text)
+        archive.cut_power()
+    with served(tmp_path / "archive", config=config) as archive:
+        assert len(vault.archive.lookup.present(uids)) == STUDIES
+        assert archive.command("deletions", "--json").stdout.strip() == "[]"
+        jobs(archive, "resume", "routing.commit")
+        until(lambda: commits(archive, "done") == STUDIES, archive.log_text)
+        found = json.loads(archive.command("deletions", "--json").stdout)
+        assert [each["instances"] for each in found] == [1] * STUDIES
+        assert archive.objects() == []
+    assert len(vault.archive.lookup.present(uids)) == STUDIES

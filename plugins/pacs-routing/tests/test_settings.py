@@ -86,8 +86,8 @@ RULE = {"name": "all", "send_to": "here"}
 @pytest.mark.parametrize(
     ("destinations", "rules", "message"),
     [
-        ([{"name": "x"}], [], "say either peer or folder"),
-        ([{**HERE, "folder": "/srv"}], [], "say either peer or folder"),
+        ([{"name": "x"}], [], "say one of peer, url, folder, bucket"),
+        ([{**HERE, "folder": "/srv"}], [], "say one of peer, url, folder, bucket"),
         ([HERE, HERE], [], "two of destination have the name 'here'"),
         ([{**HERE, "name": "Not so"}], [], "pattern"),
         ([{**HERE, "hours": "8 to 9"}], [], "are no hours"),

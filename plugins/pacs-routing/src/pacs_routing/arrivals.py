@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import structlog
 from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
 
 from pacs_framework.archive.changes import ARRIVALS
 from pacs_framework.archive.marks import Subject
 from pacs_framework.archive.retrieve import StoredInstance
 from pacs_framework.archive.stored_header import read_attributes
 from pacs_framework.errors import ConfigurationError, ObjectNotFound, UnreadableInstance
-from pacs_framework.jobs import JobFilter, JobOrder, JobState, Repeat
+from pacs_framework.jobs import JobOrder
 from pacs_framework.tables import now
 from pacs_routing.deciding import firing, tags_of
 from pacs_routing.facts import InstanceFacts
+from pacs_routing.gathering import Gathering, counting_attributes
 from pacs_routing.settings import Complete
-from pacs_routing.terms import COMPLETE, JOB_PRIORITY, kind_of
+from pacs_routing.terms import JOB_PRIORITY, kind_of, version_key
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from pacs_routing.settings import Destination, Priority, RoutingSettings, Rule
 
 __all__ = ["arrived", "order_by_hand"]
-
-_DIGITS = 32  # of a digest, which are enough to tell two versions of one instance apart
 
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +40,7 @@ def arrived(changes: Sequence[Change], archive: Archive, settings: RoutingSettin
     orders = list(arrivals.orders(changes))
     if orders:
         archive.jobs.enqueue(orders)
+    arrivals.gathering.let_go()
     for study, rule in arrivals.labelled.items():
         _label(archive, *study, rule)
 
@@ -67,7 +67,7 @@ def _order(destination: str, facts: IndexedInstance, rule: Rule) -> JobOrder:
     """What has an instance sent: once for each version of it, by its key."""
     return JobOrder(
         kind=kind_of(destination),
-        key=f"{facts.sop_instance_uid} {facts.dataset_digest.hex()[:_DIGITS]}",
+        key=version_key(facts.sop_instance_uid, facts.dataset_digest),
         lane=facts.study_instance_uid,
         priority=JOB_PRIORITY[rule.priority],
         held=rule.complete is not Complete.INSTANCE,
@@ -88,35 +88,41 @@ class _Arrivals:
         self._archive = archive
         self._rules = settings.rule
         self._destinations = {each.name: each for each in settings.destination}
-        self._tags = tags_of(settings.rule)
+        self._tags = tags_of(settings.rule) | {
+            tag_for_keyword(keyword) or 0 for keyword in counting_attributes(settings.rule)
+        }
+        self.gathering = Gathering(archive)
         self.labelled: dict[tuple[str, str], Rule] = {}
         """Study Instance UID and label, and the rule that wants it; filled by `orders`."""
         self._at = now()
 
     def orders(self, changes: Iterable[Change]) -> Iterator[JobOrder]:
         """Jobs that send, then the timers of those that wait for others."""
-        waiting: dict[str, tuple[Rule, IndexedInstance]] = {}
         for change in changes:
             if change.kind not in ARRIVALS:
                 continue
             facts = self._archive.lookup.instance(change.sop_instance_uid)
             if facts is None:
                 continue  # deleted since
-            for destination, rule in self._chosen(change, facts).items():
+            about = self._about(change, facts)
+            for destination, rule in self._chosen(change, facts, about).items():
                 yield _order(destination, facts, rule)
                 if rule.complete is not Complete.INSTANCE:
-                    waiting[_timer_key(rule, facts)] = rule, facts
-        for key, (rule, facts) in waiting.items():
-            yield self._timer(rule, key, facts)
+                    self.gathering.add(rule, facts, about)
+        yield from self.gathering.timers(self._at)
 
-    def _chosen(self, change: Change, facts: IndexedInstance) -> dict[str, Rule]:
-        """The destinations, each with the rule that sends there soonest."""
-        about = InstanceFacts(
+    def _about(self, change: Change, facts: IndexedInstance) -> InstanceFacts:
+        return InstanceFacts(
             lambda: self._header(facts),
             origin=change.origin,
             transfer_syntax_uid=facts.transfer_syntax_uid,
             at=change.at.astimezone(),  # on the clock of this machine
         )
+
+    def _chosen(
+        self, change: Change, facts: IndexedInstance, about: InstanceFacts
+    ) -> dict[str, Rule]:
+        """The destinations, each with the rule that sends there soonest."""
         chosen: dict[str, Rule] = {}
         for rule in firing(self._rules, about):
             if rule.label:
@@ -134,8 +140,11 @@ class _Arrivals:
         """Nobody gets back what he sent: two archives that send each other all would never end."""
         return bool(destination.peer) and destination.peer == calling_aet
 
-    def _header(self, facts: IndexedInstance) -> Dataset:
-        """What the rules ask about. Raises `StorageError`: then the change feed comes again."""
+    def _header(self, facts: IndexedInstance) -> Dataset | None:
+        """What the rules ask about; None where nobody can read it.
+
+        Raises `StorageError`: then the change feed comes again.
+        """
         try:
             opened = self._archive.retrieve.open(_stored(facts))
             with closing(opened.data):
@@ -149,40 +158,7 @@ class _Arrivals:
                 sop_instance_uid=facts.sop_instance_uid,
                 cause=str(error),
             )
-            return Dataset()
-
-    def _timer(self, rule: Rule, key: str, facts: IndexedInstance) -> JobOrder:
-        """Goes off when nothing more has come for a while; each arrival puts it off."""
-        of_series = rule.complete is Complete.SERIES
-        return JobOrder(
-            kind=COMPLETE,
-            key=key,
-            not_before=self._quiet_until(rule, key),
-            repeat=Repeat.POSTPONE,
-            payload={
-                "rule": rule.name,
-                "send_to": list(rule.send_to),
-                "study": facts.study_instance_uid,
-                "series": facts.series_instance_uid if of_series else "",
-            },
-        )
-
-    def _quiet_until(self, rule: Rule, key: str) -> dt.datetime:
-        quiet = self._at + dt.timedelta(seconds=rule.quiet)
-        if not rule.forced:
-            return quiet
-        begun = self._begun(key) or self._at
-        return min(quiet, begun + dt.timedelta(seconds=rule.forced))
-
-    def _begun(self, key: str) -> dt.datetime | None:
-        """When the first instance came of those that wait now."""
-        which = JobFilter(kinds=[COMPLETE], key=key, states=[JobState.WAITING])
-        return next((job.created for job in self._archive.jobs.find(which, most=1)), None)
-
-
-def _timer_key(rule: Rule, facts: IndexedInstance) -> str:
-    of_series = rule.complete is Complete.SERIES
-    return f"{rule.name} {facts.series_instance_uid if of_series else facts.study_instance_uid}"
+            return None
 
 
 def _eagerness(rule: Rule) -> tuple[bool, int]:

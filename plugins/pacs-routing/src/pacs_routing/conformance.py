@@ -36,7 +36,13 @@ def contributions(settings: RoutingSettings) -> list[Contribution]:
 
 def _text(rule: Rule) -> str:
     which = f"for which {rule.when} is true" if rule.when else "that are stored"
-    return f"Instances {which} are sent to {' and '.join(rule.send_to)}."
+    said = f"Instances {which} are sent to {' and '.join(rule.send_to)}."
+    if not rule.delete_when_committed:
+        return said
+    return (
+        f"{said} Each {rule.complete} is deleted here when {rule.delete_when_committed} has "
+        "committed to the storage of all its instances (PS3.4 Annex J)."
+    )
 
 
 def _sending() -> Initiation:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from pacs_framework.background import Background
-from pacs_framework.errors import ConfigurationError
+from pacs_framework.errors import ConfigurationError, PluginError
 from pacs_framework.jobs import MissingJobQueue
+from pacs_routing.committing.asking import Asker
+from pacs_routing.committing.contract import requestor_of
+from pacs_routing.committing.delivered import Deliveries
 from pacs_routing.file_names import FileName
+from pacs_routing.performed import waiting_rules
 from pacs_routing.places.dicom import DicomPlace
 from pacs_routing.places.encoding import Encoding
 from pacs_routing.places.folder import FolderPlace
@@ -20,20 +24,29 @@ if TYPE_CHECKING:
     from pacs_routing.places.contract import Place
     from pacs_routing.settings import Destination, RoutingSettings
 
-__all__ = ["Crew", "place_of", "senders_of"]
+__all__ = ["Crew", "asker_of", "place_of", "senders_of"]
 
-_senders: WeakSet[Sender] = WeakSet()
-# Two hooks are about the same senders: one names their work, the other one ends it. The queue of
+_working: WeakSet[Sender | Asker] = WeakSet()
+# Two hooks are about the same workers: one names their work, the other one ends it. The queue of
 # their archive holds them.
 
 
 def senders_of(archive: Archive, settings: RoutingSettings) -> list[Sender]:
     """One for each destination."""
+    deliveries = Deliveries(archive, settings)
     made = [
-        Sender(archive, each, partial(place_of, archive, each)) for each in settings.destination
+        Sender(archive, each, partial(place_of, archive, each), deliveries)
+        for each in settings.destination
     ]
-    _senders.update(made)
+    _working.update(made)
     return made
+
+
+def asker_of(archive: Archive, settings: RoutingSettings) -> Asker:
+    """Who asks for storage commitment."""
+    asker = Asker(archive, settings)
+    _working.add(asker)
+    return asker
 
 
 def place_of(archive: Archive, settings: Destination) -> Place:
@@ -44,12 +57,27 @@ def place_of(archive: Archive, settings: Destination) -> Place:
         raise ConfigurationError(f"destination {settings.name!r}: {error}") from error
     if settings.folder is not None:
         return FolderPlace(settings.folder, FileName(settings.file_name), encoding)
+    if settings.url:
+        from pacs_routing.places.dicomweb import DicomwebPlace  # noqa: PLC0415 - httpx, for few
+
+        return DicomwebPlace(settings.server(settings.url, settings.timeout), encoding)
+    if settings.bucket:
+        from pacs_routing.places.bucket import BucketPlace  # noqa: PLC0415 - obstore, for few
+
+        return BucketPlace(settings, FileName(settings.file_name), encoding)
     peer = archive.peers.by_aet(settings.peer)
     if peer is None:
         raise ConfigurationError(
             f"destination {settings.name!r}: no [peers.NAME] has the aet {settings.peer!r}"
         )
     return DicomPlace(archive, peer, encoding, settings.timeout)
+
+
+def _check_anonymizer(archive: Archive, settings: Destination) -> None:
+    try:
+        _ = settings.anonymizer and archive.anonymizers[settings.anonymizer]
+    except ConfigurationError as error:
+        raise ConfigurationError(f"destination {settings.name!r}: {error}") from error
 
 
 class Crew(Background):
@@ -70,9 +98,23 @@ class Crew(Background):
             )
         for settings in self._settings.destination:
             place_of(self._archive, settings)
+            _check_anonymizer(self._archive, settings)
+        for rule in waiting_rules(self._settings):
+            self._hear_of_steps(rule.name)
+        if any(rule.delete_when_committed for rule in self._settings.rule):
+            requestor_of(self._archive)
+
+    def _hear_of_steps(self, rule: str) -> None:
+        try:
+            self._archive.hooks.implementers("on_study_complete")
+        except PluginError:
+            raise ConfigurationError(
+                f"rule {rule!r} waits for performed procedure steps, and no active plugin takes "
+                "them; install one, such as pacs-mpps"
+            ) from None
 
     def stop(self) -> None:
         """Break off what is being sent; it is due at the next start."""
-        for sender in tuple(_senders):
-            if sender.archive is self._archive:
-                sender.stop()
+        for each in tuple(_working):
+            if each.archive is self._archive:
+                each.stop()

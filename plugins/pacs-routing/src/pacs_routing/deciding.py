@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pacs_routing.conditions import Facts, Finding
+    from pacs_framework.conditions import Facts, Finding
     from pacs_routing.settings import Rule
 
 __all__ = ["Judged", "firing", "judged", "tags_of"]
@@ -16,19 +16,21 @@ __all__ = ["Judged", "firing", "judged", "tags_of"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """What became of a rule: it fired, it did not, or it was not asked because an earlier one was
-    the ``last``. ``findings`` are its comparisons, also where it was not asked.
+    the ``last``. ``known``: whether it is true does not depend on a value that cannot be read.
+    ``findings`` are its comparisons, also where it was not asked.
     """
 
     rule: Rule
     asked: bool
     fired: bool
+    known: bool
     findings: Sequence[Finding]
 
 
 def firing(rules: Iterable[Rule], facts: Facts) -> Iterator[Rule]:
     """The rules that are true of an instance, in order, up to one that is the ``last``."""
     for rule in rules:
-        if _holds(rule, facts):
+        if _verdict(rule, facts) is True:
             yield rule
             if rule.last:
                 return
@@ -41,8 +43,17 @@ def judged(rules: Iterable[Rule], facts: Facts) -> list[Judged]:
     for rule in rules:
         condition = rule.condition()
         findings = [] if condition is None else condition.findings(facts)
-        fired = not over and _holds(rule, facts)
-        found.append(Judged(rule=rule, asked=not over, fired=fired, findings=findings))
+        verdict = _verdict(rule, facts)
+        fired = not over and verdict is True
+        found.append(
+            Judged(
+                rule=rule,
+                asked=not over,
+                fired=fired,
+                known=verdict is not None,
+                findings=findings,
+            )
+        )
         over = over or (fired and rule.last)
     return found
 
@@ -59,6 +70,6 @@ def tags_of(rules: Iterable[Rule]) -> frozenset[int]:
     )
 
 
-def _holds(rule: Rule, facts: Facts) -> bool:
+def _verdict(rule: Rule, facts: Facts) -> bool | None:
     condition = rule.condition()
-    return condition is None or condition.holds(facts)
+    return True if condition is None else condition.verdict(facts)

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
 
-from pacs_framework.dicom.matching import values_of
-from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
-from pacs_routing.conditions.kinds import WEEKDAYS
+from pacs_framework.conditions import NUMBER, Subject, values_in
+from pacs_routing.vocabulary import WEEKDAYS
 
 if TYPE_CHECKING:
-    from pydicom import DataElement
-
     from pacs_framework.archive.incoming import Origin
-    from pacs_routing.conditions.subjects import Subject
 
 __all__ = ["InstanceFacts"]
 
 
 class InstanceFacts:
-    """One instance (see `pacs_routing.conditions.Facts`).
+    """One instance (see `pacs_framework.conditions.Facts`).
 
-    ``header`` gives its data set up to the pixels, or as much as is asked about; it is called when
-    an attribute is first asked for. ``at`` is the present moment on the local clock.
+    ``header`` gives its data set up to the pixels, or as much as is asked about, None where nobody
+    can read it; it is called when an attribute is first asked for. ``at`` is the present moment on
+    the local clock.
     """
 
     def __init__(
         self,
-        header: Callable[[], Dataset],
+        header: Callable[[], Dataset | None],
         *,
         origin: Origin,
         transfer_syntax_uid: str,
@@ -51,38 +49,24 @@ class InstanceFacts:
         }
 
     @cached_property
-    def _dataset(self) -> Dataset:
+    def _dataset(self) -> Dataset | None:
         return self._header()
 
-    def values(self, subject: Subject) -> Sequence[str]:
-        """The values as text; of a sequence one for each item, so that it can be seen to exist."""
+    def values(self, subject: Subject) -> Sequence[str | None]:
+        """The values of an attribute or of a fact in `pacs_routing.vocabulary`."""
         if subject.fact:
             found = self._facts[subject.fact]
             return [found] if found else []
-        try:
-            return list(_values(self._dataset, subject.tags))
-        except PYDICOM_FAILURES:  # what nobody can read fits no condition
-            return []
+        return self._attribute(subject)
 
+    def number(self, keyword: str) -> int:
+        """An attribute as a number; 0 where it is absent or none."""
+        tag = tag_for_keyword(keyword) or 0
+        for value in self._attribute(Subject(keyword, NUMBER, tags=(tag,))):
+            if value is not None and value.isdecimal():
+                return int(value)
+        return 0
 
-def _values(dataset: Dataset, tags: Sequence[int]) -> Iterator[str]:
-    element: DataElement | None = dataset.get(tags[0])
-    if element is None:
-        return
-    if element.VR != "SQ":
-        if len(tags) == 1:
-            yield from _texts(element)
-        return
-    for item in element.value or ():
-        if len(tags) == 1:
-            yield "(item)"
-        else:
-            yield from _values(item, tags[1:])
-
-
-def _texts(element: DataElement) -> list[str]:
-    value: Any = element.value
-    if isinstance(value, bytes):  # of no text, or of a private attribute whose VR is not known
-        text = value.decode("ascii", "replace").strip(" \0")
-        return text.split("\\") if text else []
-    return values_of(element)
+    def _attribute(self, subject: Subject) -> Sequence[str | None]:
+        dataset = self._dataset
+        return [None] if dataset is None else values_in(dataset, subject)

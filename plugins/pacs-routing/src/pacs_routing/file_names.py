@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
+from pacs_framework.archive.viewing import StoredHeader, as_stored
 from pacs_framework.dicom.attributes import INDEXED
+
+if TYPE_CHECKING:
+    from pacs_routing.parcels import Parcel
 
 __all__ = ["FileName"]
 
@@ -40,6 +45,13 @@ class FileName:
             )
         if _OWN not in keywords:
             raise ValueError(f"file_name needs {{{_OWN}}}, or files would replace one another")
+
+    def of_parcel(self, parcel: Parcel) -> PurePosixPath:
+        """The name for what is sent, whose header is read for it."""
+        header = StoredHeader(parcel.opened)
+        name = self.of(header.attributes())
+        parcel.opened = as_stored(parcel.opened, header)
+        return name
 
     def of(self, attributes: Mapping[str, str]) -> PurePosixPath:
         """The name for an instance: its values, made into what a file system and a person bear."""

@@ -47,6 +47,13 @@ class Parcel:
         """What was made of it, which closes it."""
         self._opened = instead
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether it may be anything but the instance as it was located: what is made of one on its
+        way out (a view of it, a correction, another version) is told by a record of its own.
+        """
+        return self.opened.instance is not self.stored
+
     def again(self) -> None:
         """Whoever read of it and could not use that finds it at its beginning."""
         self.close()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,21 +21,23 @@ from pacs_framework.errors import (
     UnreadableInstance,
 )
 from pacs_framework.jobs import JobKind, JobPutOff, JobRefused
-from pacs_framework.network.association import outgoing_calls
-from pacs_framework.network.wire import Calls
+from pacs_framework.network.breaking import Breakable
 from pacs_framework.tables import Pauses, now
+from pacs_routing.anonymous import AnonymousOpener
 from pacs_routing.hours import next_opening
 from pacs_routing.parcels import Parcels
 from pacs_routing.places.contract import Away, Broken, NotTaken
 from pacs_routing.settings import Priority
+from pacs_routing.statistics import Statistics, Tally
 from pacs_routing.terms import DOOR, kind_of
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
-    from pacs_framework.archive.retrieve import StoredInstance
+    from pacs_framework.archive.retrieve import InstanceOpener, StoredInstance
     from pacs_framework.jobs import JobContext
+    from pacs_routing.committing.delivered import Deliveries
     from pacs_routing.parcels import Parcel
-    from pacs_routing.places.contract import Carrier, Place, Taken
+    from pacs_routing.places.contract import Carrier, Place
     from pacs_routing.settings import Destination
 
 __all__ = ["Sender"]
@@ -49,27 +49,33 @@ _OURS = (StorageError, IndexUnavailable)
 _log = structlog.get_logger(__name__)
 
 
-class Sender:
+class Sender(Breakable):
     """Sends to one destination. Threads may share it.
 
     Its ``place`` is found when it is needed: where a command only asks what there is, no peers are
     known.
     """
 
-    def __init__(self, archive: Archive, settings: Destination, place: Callable[[], Place]) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        settings: Destination,
+        place: Callable[[], Place],
+        deliveries: Deliveries,
+    ) -> None:
+        super().__init__()
+        self.archive = archive
         self.settings = settings
         self._find = place
-        self.archive = archive
+        self._deliveries = deliveries
+        self._statistics = Statistics(archive)
         self._hours = settings.open_hours()
         self._pauses = Pauses(
             first=settings.retry_first,
             longest=settings.retry_longest,
             give_up_after=settings.give_up_after,
         )
-        self._lock = threading.Lock()
         self._failures = 0  # in a row, of the destination as a whole
-        self._calls: set[Calls] = set()
-        self._stopping = False
         self._log = _log.bind(destination=settings.name)
 
     @cached_property
@@ -93,14 +99,6 @@ class Sender:
             keep=settings.keep,
         )
 
-    def stop(self) -> None:
-        """Break off what waits for the destination, which may not answer for long."""
-        with self._lock:
-            self._stopping = True
-            calls = list(self._calls)
-        for each in calls:
-            each.break_off()
-
     # --- one run ----------------------------------------------------------------------------------
 
     def run(self, contexts: Sequence[JobContext]) -> None:
@@ -115,22 +113,26 @@ class Sender:
             due.pop(uid).done({"gone": True})  # deleted since: there is nothing to send
         if not due:
             return
-        started, wanted = now(), len(due)
+        started, wanted, tally = now(), len(due), Tally()
+        self._deliveries.begin(contexts)
         try:
-            with self._breakable():
-                self._send(due, found)
+            with self.breakable():
+                self._send(due, found, tally)
         except Away as error:
+            tally.error = str(error)
             raise self._away(due.values(), error) from error
         finally:
             seconds = round((now() - started).total_seconds(), 3)
             self._log.info(
                 "instances sent on", settled=wanted - len(due), of=wanted, seconds=seconds
             )
+            self._statistics.add(self.settings.name, tally)
+            self._deliveries.ended(contexts)
         self._leave(due.values())
 
     def refuse_closed(self) -> None:
         """Raise `JobPutOff` where nothing may be sent now."""
-        if self._stopping:
+        if self.stopping:
             raise JobPutOff("the archive stops", until=_soon())
         opening = next_opening(self._hours, now().astimezone())
         if opening is not None:
@@ -144,26 +146,12 @@ class Sender:
         located = retrieve.locate(Level.IMAGE, Root.STUDY, identifier, relational=True)
         return {stored.sop_instance_uid: stored for stored in located}
 
-    @contextmanager
-    def _breakable(self) -> Iterator[None]:
-        """Associations that are opened within can be broken off by `stop`."""
-        calls = Calls()
-        with self._lock:
-            self._calls.add(calls)
-            if self._stopping:
-                calls.break_off()
-        before = outgoing_calls.set(calls)
-        try:
-            yield
-        finally:
-            outgoing_calls.reset(before)
-            with self._lock:
-                self._calls.discard(calls)
-
-    def _send(self, due: dict[str, JobContext], found: Mapping[str, StoredInstance]) -> None:
+    def _send(
+        self, due: dict[str, JobContext], found: Mapping[str, StoredInstance], tally: Tally
+    ) -> None:
         """Those that are settled are due no more. Raises `Away`."""
         recipient = Recipient(door=DOOR, aet=self.place.aet, called_aet=self.settings.name)
-        opener = self.archive.retrieve.opener(recipient)
+        opener = self._opener(recipient)
         instances = [found[uid] for uid in due]
         kinds = {stored.kind for stored in instances}
         with self.place.open(kinds) as carrier, Parcels(instances, opener) as parcels:
@@ -172,14 +160,25 @@ class Sender:
                 with parcel:
                     if due[uid].cancelled.is_set() or self._is_closed():
                         continue
-                    if self._carry(carrier, parcel, parcels, due[uid]):
+                    if self._carry(carrier, parcel, parcels, due[uid], tally):
                         del due[uid]
 
+    def _opener(self, recipient: Recipient) -> InstanceOpener:
+        opener, name = self.archive.retrieve.opener(recipient), self.settings.anonymizer
+        if not name:
+            return opener
+        return AnonymousOpener(opener, self.archive.anonymizers[name], self.archive.transcoding)
+
     def _is_closed(self) -> bool:
-        return self._stopping or next_opening(self._hours, now().astimezone()) is not None
+        return self.stopping or next_opening(self._hours, now().astimezone()) is not None
 
     def _carry(
-        self, carrier: Carrier, parcel: Parcel, parcels: Parcels, context: JobContext
+        self,
+        carrier: Carrier,
+        parcel: Parcel,
+        parcels: Parcels,
+        context: JobContext,
+        tally: Tally,
     ) -> bool:
         """Send one; whether it was said what became of it. Raises `Away`."""
         priority = Priority(context.payload.get("priority", Priority.MEDIUM))
@@ -188,12 +187,13 @@ class Sender:
         except Away:
             raise
         except PacsError as error:
-            if self._stopping:
+            if self.stopping:
                 return False  # our own doing
+            tally.not_taken(error)
             self._not_sent(carrier, parcel, context, error)
         else:
             self._failures = 0
-            context.done(_result(parcel, taken))
+            context.done(tally.taken(parcel, taken))
         return True
 
     def _not_sent(
@@ -217,7 +217,7 @@ class Sender:
 
     def _away(self, due: Iterable[JobContext], error: Away) -> JobPutOff:
         """All wait, but for those that have waited for too long."""
-        if self._stopping:
+        if self.stopping:
             return JobPutOff("the archive stops", until=_soon())
         until = self._pauses.until(self._failures)
         self._failures += 1
@@ -257,14 +257,3 @@ def _check(payload: Mapping[str, Any]) -> None:
 
 def _soon() -> dt.datetime:
     return now() + dt.timedelta(seconds=_SOON)
-
-
-def _result(parcel: Parcel, taken: Taken) -> dict[str, object]:
-    """What is kept with a job that is done; no patient data."""
-    stored = parcel.stored
-    result: dict[str, object] = {"bytes": stored.size - stored.dataset_offset}
-    if taken.sop_instance_uid != stored.sop_instance_uid:
-        result["sent_as"] = taken.sop_instance_uid
-    if taken.remark:
-        result["remark"] = taken.remark
-    return result

@@ -10,13 +10,22 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from pacs_framework.archive.marks import check_label
 from pacs_framework.codecs.asked_for import AskedFor, Words
 from pacs_framework.config.types import OptionalPath, Seconds, SecondsOrForever, Section
+from pacs_framework.dicomweb.settings import Login
 from pacs_framework.errors import ConfigurationError
+from pacs_routing.completeness import (
+    Complete,
+    CompleteBy,
+    check_completeness,
+    checked_count,
+    checked_ways,
+)
 from pacs_routing.hours import Hours
+from pacs_routing.whereabouts import check_deletion, check_place
 
 if TYPE_CHECKING:
-    from pacs_routing.conditions import Condition
+    from pacs_framework.conditions import Condition
 
-__all__ = ["Complete", "Destination", "Priority", "RoutingSettings", "Rule"]
+__all__ = ["Complete", "CompleteBy", "Destination", "Priority", "RoutingSettings", "Rule"]
 
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$")]
 _FILE_NAME = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
@@ -36,25 +45,40 @@ class Priority(StrEnum):
     HIGH = "high"
 
 
-class Complete(StrEnum):
-    """What a rule waits for before it sends."""
+class Destination(Login):
+    """Where instances go, and how it is treated: a node, a DICOMweb server, a folder or a bucket.
 
-    INSTANCE = "instance"
-    SERIES = "series"
-    STUDY = "study"
-
-
-class Destination(Section):
-    """Where instances go, and how it is treated: a DICOM node or a folder."""
+    What it inherits is how we log in to a DICOMweb server.
+    """
 
     name: _Name = Field(description="What rules and commands call it: small letters and digits.")
     peer: str = Field(default="", description="AE title of a DICOM node in [peers].")
+    url: str = Field(
+        default="",
+        description=(
+            'Service of a DICOMweb server in place of a peer, such as "https://HOST/dicom-web".'
+        ),
+    )
     folder: OptionalPath = Field(
         default=None, description="Folder where each instance becomes a file, in place of a peer."
     )
+    bucket: str = Field(
+        default="",
+        description='Bucket where each instance becomes an object, such as "s3://BUCKET/PREFIX".',
+    )
+    endpoint: str = Field(
+        default="", description="Address of an S3-compatible store that is not Amazon's."
+    )
+    region: str = Field(default="", description="Region of the bucket; empty: as the environment.")
+    credentials_file: OptionalPath = Field(
+        default=None,
+        description="File with access keys to the bucket, as ~/.aws/credentials; the environment.",
+    )
     file_name: str = Field(
         default=_FILE_NAME,
-        description="Name of the files in folder, made of attributes; what is there is replaced.",
+        description=(
+            "Name of the files in folder or bucket, made of attributes; what is there is replaced."
+        ),
     )
     send_as: AskedFor | None = Field(
         default=None,
@@ -62,6 +86,9 @@ class Destination(Section):
             "Transfer syntax that images are sent in where that can be done, such as "
             '{ to = "htj2k" }.'
         ),
+    )
+    anonymizer: str = Field(
+        default="", description='Anonymizer that de-identifies what is sent, such as "basic".'
     )
     associations: int = Field(
         default=1, ge=1, le=64, description="Associations at a time, on all nodes together."
@@ -77,6 +104,10 @@ class Destination(Section):
         default=5.0, description="Seconds to the next attempt, doubled with each failure."
     )
     retry_longest: Seconds = Field(default=600.0, description="The longest such pause.")
+    commitment_timeout: Seconds = Field(
+        default=3600.0,
+        description="Seconds to wait for its report on storage commitment until it is asked anew.",
+    )
     give_up_after: SecondsOrForever = Field(
         default=0.0, description="Age at which what could not be sent is given up; 0: never."
     )
@@ -100,8 +131,7 @@ class Destination(Section):
 
     @model_validator(mode="after")
     def _is_one_place(self) -> Self:
-        if bool(self.peer) == (self.folder is not None):
-            raise ValueError(f"destination {self.name!r}: say either peer or folder")
+        check_place(self)
         if self.retry_longest < self.retry_first:
             raise ValueError(f"destination {self.name!r}: retry_longest is less than retry_first")
         return self
@@ -128,12 +158,32 @@ class Rule(Section):
         default=Complete.INSTANCE,
         description="What is to be there before it is sent: the instance, its series or its study.",
     )
+    complete_by: Annotated[Words, AfterValidator(checked_ways)] = Field(
+        default=(str(CompleteBy.QUIET),),
+        description=(
+            'What tells that these are complete, whichever comes first: "quiet", "count", "mpps".'
+        ),
+    )
+    count: Annotated[int | str, AfterValidator(checked_count)] = Field(
+        default=0,
+        description=(
+            "How many instances these have: a number, or the attribute of theirs that tells it, "
+            "NumberOfStudyRelatedInstances, NumberOfSeriesRelatedInstances or ImagesInAcquisition."
+        ),
+    )
     quiet: Seconds = Field(
         default=60.0, description="Seconds without news after which these are complete."
     )
     forced: SecondsOrForever = Field(
         default=3600.0,
         description="Seconds after the first instance until they are sent in any case; 0: never.",
+    )
+    delete_when_committed: str = Field(
+        default="",
+        description=(
+            "Destination, one of send_to, after whose storage commitment for all of the series or "
+            "study that is deleted here."
+        ),
     )
     priority: Priority = Field(default=Priority.MEDIUM, description="What goes first.")
     last: bool = Field(
@@ -147,18 +197,22 @@ class Rule(Section):
             _check_label(self.label)
         if not (self.send_to or self.label):
             raise ValueError(f"rule {self.name!r}: it does nothing: say send_to or label")
-        if self.forced and self.forced < self.quiet:
-            raise ValueError(f"rule {self.name!r}: forced is less than quiet")
+        try:
+            check_completeness(self)
+        except ValueError as error:
+            raise ValueError(f"rule {self.name!r}: {error}") from None
         return self
 
     def condition(self) -> Condition | None:
         """What has to be true of an instance; None for whatever comes. Raises ValueError."""
         if not self.when.strip():
             return None
-        from pacs_routing.conditions import Condition  # noqa: PLC0415 - only where there is one
+        # Only where there is a condition: the data dictionary of pydicom comes with them.
+        from pacs_framework.conditions import Condition  # noqa: PLC0415
+        from pacs_routing.vocabulary import VOCABULARY  # noqa: PLC0415
 
         try:
-            return Condition.read(self.when)
+            return Condition.read(self.when, VOCABULARY)
         except ValueError as error:
             raise ValueError(f"rule {self.name!r}: {error}") from None
 
@@ -192,6 +246,8 @@ class RoutingSettings(Section):
                 raise ValueError(
                     f"rule {rule.name!r} sends to {unknown[0]!r}, which is no destination"
                 )
+            if rule.delete_when_committed:
+                check_deletion(rule, self.destination)
         return self
 
 

@@ -42,9 +42,11 @@ if TYPE_CHECKING:
     from pacs_framework.cli.peer import Call
     from pacs_framework.network.association import Association
 
-__all__ = ["ask", "ask_peer", "find_references"]
+__all__ = ["MOST", "ask", "ask_on", "ask_peer", "find_references", "hear_on"]
 
-_MOST = 100_000
+MOST = 100_000
+"""Instances of a report that is taken, as of one that answers the largest request."""
+
 _PREFIX = 1 << 20
 
 Answer = tuple[Transaction, list[tuple[Reference, int | None]]]
@@ -137,17 +139,29 @@ def ask_peer(
         waker.empty()
         return _asked(book, uid).state is not State.ASKED
 
-    receiver = Router([ReportReceiver(book, data, _MOST)])
+    receiver = Router([ReportReceiver(book, data, MOST)])
     association = call.open(proposal(), receiver)
     try:
-        book.ask(uid, call.called_aet, references)
-        _request(association, book, uid, references)
+        ask_on(association, book, uid, call.called_aet, references)
         deadline = time.monotonic() + wait
-        _wait_on(association, answered, wait, waker)
+        _wait_on(association, answered, wait, waker.descriptor)
         while not answered() and (left := deadline - time.monotonic()) > 0:
             waker.wait(left)  # the peer has left; the archive may get the report
     finally:
         association.abort()
+
+
+def ask_on(
+    association: Association, book: Book, uid: str, peer_aet: str, references: list[Reference]
+) -> None:
+    """Note a request, and send it. Raises `PacsError` where the peer does not take it."""
+    book.ask(uid, peer_aet, references)
+    _request(association, book, uid, references)
+
+
+def hear_on(association: Association, book: Book, uid: str, wait: float) -> None:
+    """Take the report that comes on this association within ``wait`` seconds."""
+    _wait_on(association, lambda: _asked(book, uid).state is not State.ASKED, wait)
 
 
 def _request(association: Association, book: Book, uid: str, references: list[Reference]) -> None:
@@ -180,11 +194,11 @@ def _sent(association: Association, uid: str, references: list[Reference]) -> st
 
 
 def _wait_on(
-    association: Association, answered: Callable[[], bool], wait: float, waker: Waker
+    association: Association, answered: Callable[[], bool], wait: float, bell: int = -1
 ) -> None:
     """While the peer keeps the association, its report may come on it."""
     try:
-        if association.await_requests(wait, answered, bell=waker.descriptor):
+        if association.await_requests(wait, answered, bell=bell):
             association.release()
     except AssociationError:
         return

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.service import DimseService
     from pacs_framework.tables import PluginTables
+    from pacs_storage_commitment.requestor import Requestor
     from pacs_storage_commitment.web import WebCommitments
+
+
+@hookimpl
+def add_hookspecs() -> object:
+    """Other plugins may hear of reports."""
+    from pacs_storage_commitment import hookspecs  # noqa: PLC0415 - with all that follows
+
+    return hookspecs
 
 
 @hookimpl
@@ -48,6 +57,14 @@ def commitments(archive: Archive, settings: CommitmentSettings) -> WebCommitment
     from pacs_storage_commitment.web import WebCommitments  # noqa: PLC0415
 
     return WebCommitments(archive, settings)
+
+
+@hookimpl(optionalhook=True)
+def commitment_requestors(archive: Archive) -> Requestor:
+    """Ask peers for other plugins, such as pacs-routing."""
+    from pacs_storage_commitment.requestor import Requestor  # noqa: PLC0415
+
+    return Requestor(archive)
 
 
 @hookimpl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -24,6 +24,7 @@ from pacs_storage_commitment.model import (
     WELL_KNOWN_INSTANCE,
 )
 from pacs_storage_commitment.tables import NAME
+from pacs_storage_commitment.telling import Tell
 from pacs_storage_commitment.worker import FOLDER, Worker
 
 if TYPE_CHECKING:
@@ -49,10 +50,13 @@ class ReportReceiver(NormalizedService):
     name: ClassVar[str] = "storage-commitment"
     commands: ClassVar[frozenset[CommandField]] = frozenset({CommandField.N_EVENT_REPORT})
 
-    def __init__(self, book: Book, data: Path, max_instances: int) -> None:
+    def __init__(
+        self, book: Book, data: Path, max_instances: int, tell: Callable[[str], None] | None = None
+    ) -> None:
         self._book = book
         self._data = data
         self._most = max_instances
+        self._tell = tell
         self.largest_dataset = max_instances * _BYTES_PER_INSTANCE + _BYTES
 
     def contexts(self) -> Iterable[SupportedContext]:
@@ -81,6 +85,8 @@ class ReportReceiver(NormalizedService):
                 status=Status.INVALID_ARGUMENT_VALUE,
             )
         ring(answer_bell(self._data, report.transaction_uid))
+        if self._tell is not None:
+            self._tell(report.transaction_uid)
         return Outcome()
 
 
@@ -93,7 +99,7 @@ class CommitmentService(ReportReceiver):
 
     def __init__(self, archive: Archive, settings: CommitmentSettings) -> None:
         book = Book(archive.tables(NAME))
-        super().__init__(book, archive.data, settings.max_instances)
+        super().__init__(book, archive.data, settings.max_instances, Tell(archive))
         self._worker = Worker(archive, book, settings)
 
     def contexts(self) -> Iterable[SupportedContext]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from pacs_framework.jobs import JobState
 from pacs_routing.commands.opening import beside, chosen
 from pacs_routing.crew import place_of
 from pacs_routing.places.contract import Away
+from pacs_routing.statistics import Figures, Statistics
 from pacs_routing.terms import kind_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["destinations", "echo"]
 
-_COLUMNS = ("DESTINATION", "WHERE", "WAITING", "HELD", "RUNNING", "FAILED", "SENT", "OLDEST", "NOW")
+_COLUMNS = (
+    *("DESTINATION", "WHERE", "WAITING", "HELD", "RUNNING", "FAILED", "SENT", "BYTES", "OLDEST"),
+    *("ECHO", "LAST ERROR", "NOW"),
+)
 _STATES = (JobState.WAITING, JobState.HELD, JobState.RUNNING, JobState.FAILED, JobState.DONE)
 
 
@@ -33,7 +37,7 @@ _STATES = (JobState.WAITING, JobState.HELD, JobState.RUNNING, JobState.FAILED, J
 @click.argument("names", nargs=-1)
 @json_option
 def destinations(choice: ArchiveChoice, names: tuple[str, ...], as_json: bool) -> None:
-    """List destinations, or those called NAMES, with what waits for them and whether they are away.
+    """List destinations, or those called NAMES: what waits for them, what they got, who is away.
 
     \b
     Example:
@@ -43,7 +47,11 @@ def destinations(choice: ArchiveChoice, names: tuple[str, ...], as_json: bool) -
         wanted = chosen(settings, names)
         summary = archive.jobs.summary()
         pauses = {pause.kind: pause for pause in archive.jobs.pauses()}
-        found = [_facts(archive, each, summary, pauses) for each in wanted]
+        figures = Statistics(archive).all()
+        found = [
+            _facts(archive, each, summary, pauses) | _figures(figures.get(each.name, Figures()))
+            for each in wanted
+        ]
     if as_json:
         print_json(found)
     else:
@@ -71,12 +79,36 @@ def _facts(
     }
 
 
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {
+        "sent": figures.sent,
+        "bytes": figures.size,
+        "refused": figures.refused,
+        "last_sent": figures.last_sent and _moment(figures.last_sent),
+        "last_error": figures.error,
+        "last_error_at": figures.error_at and _moment(figures.error_at),
+        "echo": figures.echo,
+        "echo_at": figures.echo_at and _moment(figures.echo_at),
+        "there": figures.there,
+    }
+
+
 def _row(facts: Mapping[str, Any]) -> tuple[str, ...]:
     now = "ready"
     if facts["paused"]:
         now = f"waits until {facts['paused_until'] or 'it is resumed'}: {facts['reason']}"
-    counts = (str(facts[str(state)]) for state in _STATES)
-    return facts["destination"], facts["where"], *counts, facts["oldest_waiting"] or "", now
+    counts = (str(facts[str(state)]) for state in _STATES if state is not JobState.DONE)
+    told = (f"{at} {said}" if said else "" for at, said in _told(facts))
+    return (
+        *(facts["destination"], facts["where"], *counts, str(facts["sent"]), str(facts["bytes"])),
+        *(facts["oldest_waiting"] or "", *told, now),
+    )
+
+
+def _told(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The last echo and the last error, each with its time."""
+    yield facts["echo_at"], facts["echo"]
+    yield facts["last_error_at"], facts["last_error"]
 
 
 def _moment(value: dt.datetime) -> str:
@@ -88,7 +120,9 @@ def _moment(value: dt.datetime) -> str:
 @click.argument("names", nargs=-1)
 @json_option
 def echo(choice: ArchiveChoice, names: tuple[str, ...], as_json: bool) -> None:
-    """See whether destinations are there, by C-ECHO; exit code 1 if one is not.
+    """See whether destinations are there; exit code 1 if one is not.
+
+    Nodes by C-ECHO, DICOMweb servers by a search, folders and buckets by a look at them.
 
     \b
     Example:
@@ -114,6 +148,7 @@ def _echoed(archive: Archive, settings: Destination) -> dict[str, Any]:
         answer, there = place.check(), True
     except Away as error:
         answer, there = str(error), False
+    Statistics(archive).echoed(settings.name, answer, there=there)
     return {
         "destination": settings.name,
         "where": place.where(),

@@ -16,7 +16,7 @@ from pacs_framework.cli.output import json_option, print_json, print_table
 from pacs_routing.commands.opening import settings_of
 from pacs_routing.deciding import Judged, judged
 from pacs_routing.facts import InstanceFacts
-from pacs_routing.settings import Complete, Rule
+from pacs_routing.settings import Complete, CompleteBy, Rule
 
 __all__ = ["list_", "test"]
 
@@ -43,10 +43,16 @@ def _row(rule: Rule) -> tuple[str, ...]:
     when = rule.when or "always"
     complete = str(rule.complete)
     if rule.complete is not Complete.INSTANCE:
-        complete += f", quiet {rule.quiet:g} s"
+        complete += f", {_ways(rule)}"
     if rule.last:
         when += " (last)"
     return rule.name, when, " ".join(rule.send_to), complete, str(rule.priority), rule.label
+
+
+def _ways(rule: Rule) -> str:
+    """By what it is complete, as ``quiet 60 s or mpps``."""
+    said = {CompleteBy.QUIET: f" {rule.quiet:g} s", CompleteBy.COUNT: f" {rule.count}"}
+    return " or ".join(f"{way}{said.get(CompleteBy(way), '')}" for way in rule.complete_by)
 
 
 @click.command("test")
@@ -108,6 +114,7 @@ def _told(each: Judged) -> dict[str, Any]:
         "rule": each.rule.name,
         "asked": each.asked,
         "fired": each.fired,
+        "known": each.known,
         "when": each.rule.when,
         "send_to": list(each.rule.send_to) if each.fired else [],
         "label": each.rule.label if each.fired else "",
@@ -125,14 +132,17 @@ def _print(file: Path, found: list[Judged]) -> None:
         click.echo(f"  {each.rule.name}: {_verdict(each)}")
         for finding in each.findings:
             values = "\\".join(finding.found) or "nothing"
-            click.echo(f"    {'yes' if finding.holds else 'no '}  {finding.text}: found {values}")
+            click.echo(f"    {_SHOWN[finding.holds]}  {finding.text}: found {values}")
+
+
+_SHOWN = {True: "yes", False: "no ", None: "?  "}
 
 
 def _verdict(each: Judged) -> str:
     if not each.asked:
         return "not asked: an earlier rule is the last"
     if not each.fired:
-        return "not true"
+        return "not true" if each.known else "not known to be true: a value cannot be read"
     rule, does = each.rule, ["true"]
     if rule.label:
         does.append(f"labels its study {rule.label}")

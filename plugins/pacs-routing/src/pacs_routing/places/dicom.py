@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from pacs_framework.dicom.status import Status, is_warning
+from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import UNCOMPRESSED
 from pacs_framework.network.decisions import ProposedContext
 from pacs_framework.network.errors import (
@@ -21,6 +21,7 @@ from pacs_framework.network.scu import c_echo
 from pacs_framework.network.service import AcceptedContext, CommandField
 from pacs_routing.places.contract import Away, Broken, Carrier, NotTaken, Place, Taken
 from pacs_routing.places.encoding import Encoded, Encoding
+from pacs_routing.places.verdicts import taken
 from pacs_routing.settings import Priority
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["DicomPlace"]
 
 _PRIORITY = {Priority.MEDIUM: 0x0000, Priority.HIGH: 0x0001, Priority.LOW: 0x0002}
-_FOR_GOOD = frozenset({0xA900, 0xC000})  # what no repetition changes (PS3.4 Table B.2-1)
 _MOST_BREAKS = 2
 
 _log = structlog.get_logger(__name__)
@@ -158,7 +158,7 @@ class _Associations(Carrier):
                 self._drop(leg)
             raise
         comment = str(response.command.get("ErrorComment") or "")
-        return _taken(encoded.sop_instance_uid, response.status, comment)
+        return taken(encoded.sop_instance_uid, response.status, comment)
 
     def look_again(self, parcel: Parcel) -> None:
         """By another association, which the next instance then uses."""
@@ -203,16 +203,3 @@ class _Associations(Carrier):
                 leg.association.release()
             except AssociationError as error:
                 _log.warning("release failed", destination=self._place.aet, error=str(error))
-
-
-def _taken(uid: str, status: int, comment: str) -> Taken:
-    """What a status means (PS3.4 Table B.2-1). Raises `NotTaken` and `Away`."""
-    said = f"status {status:04X}H" + (f" ({comment})" if comment else "")
-    if status == Status.SUCCESS:
-        return Taken(sop_instance_uid=uid)
-    if is_warning(status) or status == Status.DUPLICATE_SOP_INSTANCE:
-        return Taken(sop_instance_uid=uid, remark=said)  # it has it, changed or from before
-    if status >> 8 == Status.OUT_OF_RESOURCES >> 8:
-        raise Away(f"it is out of resources: {said}")
-    final = status & 0xFF00 in _FOR_GOOD or status >> 12 == 0xC
-    raise NotTaken(said, final=final or status == Status.SOP_CLASS_NOT_SUPPORTED)

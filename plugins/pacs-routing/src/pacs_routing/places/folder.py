@@ -6,25 +6,22 @@ import errno
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacs_framework.archive.viewing import StoredHeader, as_stored
-from pacs_framework.dicom.file_meta import FileMeta, InstanceKind
-from pacs_framework.dicom.part10 import make_prefix
 from pacs_framework.whole_file import whole_file
+from pacs_routing.places import files
 from pacs_routing.places.contract import Away, Carrier, NotTaken, Place, Taken
-from pacs_routing.places.encoding import Encoded, Encoding
 
 if TYPE_CHECKING:
-    from pacs_framework.storage import ByteSource
+    from pacs_framework.dicom.file_meta import InstanceKind
     from pacs_routing.file_names import FileName
     from pacs_routing.parcels import Parcel
+    from pacs_routing.places.encoding import Encoding
     from pacs_routing.settings import Priority
 
 __all__ = ["FolderPlace"]
 
-_BLOCK = 1 << 20
 _ABOUT_ONE = frozenset(
     {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL}
 )
@@ -62,43 +59,14 @@ class FolderPlace(Place, Carrier):
     def carry(self, parcel: Parcel, priority: Priority, meanwhile: Callable[[], object]) -> Taken:
         """Write the file: under its name it is whole and on disk, or not there."""
         del priority
-        destination = self._path / self._file_name(parcel)
-        encoded = self._encoding.made(parcel) or _as_it_is(parcel)
+        destination = self._path / self._name.of_parcel(parcel)
+        encoded = files.encoded(parcel, self._encoding)
         meanwhile()
         try:
             with whole_file(destination, overwrite=True) as file:
-                file.write(make_prefix(_meta(encoded)))
-                for block in _blocks(encoded.data):
-                    file.write(block)
+                for piece in files.pieces(encoded):
+                    file.write(piece)
         except OSError as error:
             failure = NotTaken if error.errno in _ABOUT_ONE else Away
             raise failure(f"{str(destination)!r} cannot be written: {error.strerror}") from error
         return Taken(sop_instance_uid=encoded.sop_instance_uid)
-
-    def _file_name(self, parcel: Parcel) -> PurePosixPath:
-        header = StoredHeader(parcel.opened)
-        name = self._name.of(header.attributes())
-        parcel.opened = as_stored(parcel.opened, header)
-        return name
-
-
-def _as_it_is(parcel: Parcel) -> Encoded:
-    instance, data = parcel.opened.instance, parcel.opened.data
-    uid, syntax = instance.sop_instance_uid, instance.transfer_syntax_uid
-    return Encoded(instance.sop_class_uid, uid, syntax, data)
-
-
-def _meta(encoded: Encoded) -> FileMeta:
-    return FileMeta(
-        sop_class_uid=encoded.sop_class_uid,
-        sop_instance_uid=encoded.sop_instance_uid,
-        transfer_syntax_uid=encoded.transfer_syntax_uid,
-    )
-
-
-def _blocks(data: ByteSource | Iterator[bytes]) -> Iterator[bytes]:
-    if isinstance(data, Iterator):
-        yield from data
-        return
-    while block := data.read(_BLOCK):
-        yield block
