@@ -9,6 +9,7 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedCTImageStorage, generate_uid
 
+from pacs_ai.testing import ct_images, set_hounsfield
 from pacs_framework.testing.instances import make_instance
 
 SHAPE = (12, 48, 64)
@@ -31,46 +32,9 @@ def voxels() -> np.ndarray:
     return made
 
 
-def ct_series(
-    *, cosines: tuple[float, ...] = (1, 0, 0, 0, 1, 0), **attributes: Any
-) -> list[Dataset]:
+def ct_series(**attributes: Any) -> list[Dataset]:
     """One image a slice, in the order of slices: stored = HU + 1024, unsigned."""
-    study, series, frame = generate_uid(), generate_uid(), generate_uid()
-    made = []
-    for number, slice_ in enumerate(voxels()):
-        position = (*ORIGIN[:2], ORIGIN[2] + number * SPACING[0])
-        image = make_instance(
-            **{
-                "StudyInstanceUID": study,
-                "SeriesInstanceUID": series,
-                "FrameOfReferenceUID": frame,
-                "InstanceNumber": number + 1,
-                "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"],
-                "ImagePositionPatient": list(position),
-                "ImageOrientationPatient": list(cosines),
-                "PixelSpacing": [SPACING[1], SPACING[2]],
-                "SliceThickness": SPACING[0],
-                "SpacingBetweenSlices": SPACING[0],
-                "AcquisitionNumber": 1,
-                "PositionReferenceIndicator": "",
-                "KVP": 120,
-                "PatientPosition": "HFS",
-                **attributes,
-            }
-        )
-        set_pixels(image, slice_)
-        made.append(image)
-    return made
-
-
-def set_pixels(image: Dataset, values: np.ndarray) -> None:
-    """Hounsfield units into an image."""
-    image.Rows, image.Columns = values.shape[-2:]
-    image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
-    image.PixelRepresentation, image.SamplesPerPixel = 0, 1
-    image.PhotometricInterpretation = "MONOCHROME2"
-    image.RescaleSlope, image.RescaleIntercept, image.RescaleType = 1, -1024, "HU"
-    image.PixelData = (values + 1024).astype("<u2").tobytes()
+    return ct_images(voxels(), spacing=SPACING, origin=ORIGIN, **attributes)
 
 
 def enhanced_ct() -> Dataset:
@@ -79,7 +43,7 @@ def enhanced_ct() -> Dataset:
     image.FrameOfReferenceUID = generate_uid()
     image.PositionReferenceIndicator = ""
     image.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
-    set_pixels(image, voxels()[::-1])
+    set_hounsfield(image, voxels()[::-1])
     del image.RescaleSlope, image.RescaleIntercept, image.RescaleType
     image.NumberOfFrames = SHAPE[0]
     image.SharedFunctionalGroupsSequence = Sequence(

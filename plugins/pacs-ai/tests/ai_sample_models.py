@@ -10,15 +10,23 @@ import numpy as np
 from pacs_ai.api import (
     Code,
     Finding,
+    KeyImages,
+    Mark,
     Measurement,
     Measurements,
     Model,
+    ParametricMap,
     Picture,
+    Presentation,
     Segment,
     Segmentation,
 )
 
 THING = Code(value="T1", scheme="99TEST", meaning="Thing")
+KINDS = {
+    "lung": Code(value="39607008", scheme="SCT", meaning="Lung"),
+    "bone": Code(value="272673000", scheme="SCT", meaning="Bone"),
+}
 NONE = Code(value="1", scheme="UCUM", meaning="no units")
 
 
@@ -46,6 +54,95 @@ class Dense(Base):
             Measurements(findings=(finding,)),
             Picture(pixels=np.stack([picture] * 3, axis=-1)),
         ]
+
+
+class Draws(Base):
+    """A map, a window with marks on two slices, two slices of note, and a label map."""
+
+    manufacturer = "Somebody"
+
+    def run(self, volume, progress):
+        # Along the edges of voxels: rows 10 to 14, columns 20 to 29.
+        box = ((9.5, 19.5), (9.5, 29.5), (14.5, 29.5), (14.5, 19.5), (9.5, 19.5))
+        marks = (
+            Mark(slice=2, points=box, filled=True),
+            Mark(slice=4, points=box, label="lung"),
+            Mark(slice=4, points=((10, 12),), shape="POINT"),
+            Mark(slice=6, points=((24, 32), (24, 40)), shape="CIRCLE"),
+        )
+        lung, bone = volume.voxels == -800, volume.voxels == 700
+        things = zip(("lung", "bone"), (lung, bone), strict=True)
+        return [
+            ParametricMap(
+                values=volume.voxels / np.float32(1000),
+                quantity=THING,
+                unit=NONE,
+                site=KINDS["lung"],
+                laterality="B",
+            ),
+            Presentation(marks=marks, window=(-900, 300)),
+            KeyImages(slices=(6, 4), reason="there are lungs"),
+            Segmentation(
+                segments=tuple(
+                    Segment(label=label, mask=mask, category=THING, kind=KINDS[label])
+                    for label, mask in things
+                ),
+                labelmap=True,
+            ),
+        ]
+
+
+class Graded(Base):
+    """Bone by two rules, with its volume and a grade: the one that the environment asks for."""
+
+    def __init__(self):
+        self.version = os.environ["RULE"]
+
+    def run(self, volume, progress):
+        mask = volume.voxels > (300 if self.version == "1" else 30)
+        grade = "dense" if mask.mean() > 0.1 else "thin"
+        size = Measurement(name=THING, value=float(mask.sum()), unit=NONE)
+        finding = Finding(
+            label="bone",
+            kind=THING,
+            measurements=(size,),
+            evaluations=((THING, Code(value=grade, scheme="99TEST", meaning=grade)),),
+        )
+        segment = Segment(label="bone", mask=mask, category=THING, kind=KINDS["bone"])
+        return [
+            Segmentation(segments=(segment,), labelmap=self.version == "2"),
+            Measurements(findings=(finding,)),
+        ]
+
+
+class Overlaps(Base):
+    def run(self, volume, progress):
+        mask = np.ones(volume.shape, bool)
+        segments = tuple(
+            Segment(label=label, mask=mask, category=THING, kind=THING) for label in "ab"
+        )
+        return [Segmentation(segments=segments, labelmap=True)]
+
+
+class OtherMap(Base):
+    def run(self, volume, progress):
+        values = np.zeros((3, 3, 3), np.float32)
+        return [ParametricMap(values=values, quantity=THING, unit=NONE)]
+
+
+class NotFinite(Base):
+    def run(self, volume, progress):
+        return [ParametricMap(values=np.float32("nan") * volume.voxels, quantity=THING, unit=NONE)]
+
+
+class Beyond(Base):
+    def run(self, volume, progress):
+        return [Presentation(marks=(Mark(slice=0, points=((0, 64),), shape="POINT"),))]
+
+
+class NoSlice(Base):
+    def run(self, volume, progress):
+        return [KeyImages(slices=(12,))]
 
 
 class Told(Base):

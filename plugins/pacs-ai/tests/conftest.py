@@ -22,9 +22,17 @@ from ai_archives import HERE, Ai, Start
 def start(pacs_archive: Archives) -> Start:
     """An archive with models of the configuration; other plugins may bring more."""
 
-    def run(*models: dict[str, Any], others: dict[str, object] | None = None, **own: Any) -> Ai:
+    def run(
+        *models: dict[str, Any],
+        others: dict[str, object] | None = None,
+        index: str = "",
+        **own: Any,
+    ) -> Ai:
         own["models"] = [{"version": "1", **model} for model in models]
-        running = pacs_archive({NAME: plugin, **(others or {})}, settings={"plugin": {NAME: own}})
+        settings: dict[str, Any] = {"plugin": {NAME: own}}
+        if index:
+            settings["index"] = {"url": index}
+        running = pacs_archive({NAME: plugin, **(others or {})}, settings=settings)
         return Ai(running, own)
 
     return run

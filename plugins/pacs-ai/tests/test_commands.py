@@ -109,7 +109,7 @@ def test_segmentations_are_compared(config: Path, images: list[Dataset], tmp_pat
     assert lung["second_ml"] > 50
     assert "1.0000" in run("compare", *uids, *here).output
     wrong = run("compare", uids[0], images[0].SOPInstanceUID, *here, code=1).output
-    assert "what is compared are binary segmentations" in wrong
+    assert "what is compared are two segmentations or two measurement reports" in wrong
 
 
 def test_what_people_say_is_kept(config: Path, images: list[Dataset]) -> None:

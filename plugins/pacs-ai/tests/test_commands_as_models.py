@@ -65,6 +65,17 @@ def test_a_monai_application_runs_as_it_is(start: Start, program: Program, tmp_p
     assert result.stored
 
 
+def test_a_program_may_say_how_far_it_is(start: Start) -> None:
+    """By a named pipe, which a shell can write to, and which a container can be given."""
+    text = "echo 0.25 >$PACS_AI_PROGRESS; ls"
+    ai, images = start({"name": "x", "command": ["sh", "-c", text], "network": True}), ct_series()
+    ai.running.take_in(*images)
+    told: list[float] = []
+    uids = str(images[0].StudyInstanceUID), str(images[0].SeriesInstanceUID)
+    record = ai.inference().run(ai.model("x"), *uids, progress=told.append)
+    assert (record.state, record.log, told[:1]) == (State.REFUSED, "progress", [0.25])
+
+
 def test_an_archive_without_pixels_of_its_own_may_be_given(start: Start, program: Program) -> None:
     """A program takes any images: those that say not where they lie, too."""
     images = ct_series(Modality="DX")

@@ -298,8 +298,11 @@ def test_a_model_of_a_plugin_runs_in_a_process(start: Start) -> None:
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        ({}, "give one of command, load and onnx"),
-        ({"command": ["a"], "load": "a:b"}, "give one of command, load and onnx"),
+        ({}, "give one of command, load, onnx"),
+        (
+            {"command": ["a"], "load": "a:b"},
+            "give one of command, load, onnx, kserve and monai_label",
+        ),
         ({"name": "X y", "command": ["a"]}, "match pattern"),
         ({"version": "", "command": ["a"]}, "a model has a name and a version"),
         ({"command": ["a"], "python": "p"}, "python and folder go with load"),
@@ -307,7 +310,7 @@ def test_a_model_of_a_plugin_runs_in_a_process(start: Start) -> None:
         ({"load": "a:b", "window": [1, 0]}, "the window begins below where it ends"),
         ({"load": "a:b", "weights": str(Path(__file__).parent)}, "weights of a class are one file"),
         ({"load": "a:b", "weights": "/nowhere"}, "'/nowhere' does not exist"),
-        ({"load": "a:b", "classes": [{}]}, "classes say what an onnx network answers"),
+        ({"load": "a:b", "classes": [{}]}, "classes say what a network answers"),
         ({"onnx": __file__, "classes": [{}]}, "every one of its classes is background"),
         ({"onnx": __file__, "classes": [{"value": "1"}]}, "a class has a value and a meaning"),
     ],

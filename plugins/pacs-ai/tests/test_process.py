@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -13,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ai_alive import SECONDS, Alive
 
 from pacs_ai.errors import ModelCanceled, ModelFailed
 from pacs_ai.running import supervise
-from pacs_ai.running.process import Limits, Said, run_limited
+from pacs_ai.running.process import Limits, run_limited
+from pacs_ai.running.said import Said
 from pacs_framework.waking import Waker
 
-SECONDS = 60.0
 FREE = Limits(seconds=SECONDS, network=True)
 
 
@@ -30,31 +30,6 @@ def shell(folder: Path, text: str, limits: Limits = FREE, **more: Any) -> Said:
         ("sh", "-c", text), folder=folder, environment=environment, limits=limits, said=said, **more
     )
     return said
-
-
-class Alive:
-    """A pipe that processes hold which inherit its end: it ends when the last of them has gone."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "alive"
-        os.mkfifo(self.path)
-        self._reader = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
-
-    def wait_for_one(self) -> None:
-        """Until somebody holds it and has written a line."""
-        poll = select.poll()
-        poll.register(self._reader, select.POLLIN)
-        assert poll.poll(SECONDS * 1000)
-        assert os.read(self._reader, 100)
-
-    def is_over(self) -> bool:
-        """Whether nobody holds it any more; waits for that."""
-        poll = select.poll()
-        poll.register(self._reader, select.POLLIN)
-        return bool(poll.poll(SECONDS * 1000)) and os.read(self._reader, 100) == b""
-
-    def close(self) -> None:
-        os.close(self._reader)
 
 
 @pytest.fixture
@@ -82,19 +57,10 @@ def test_it_runs_where_it_is_told(tmp_path: Path) -> None:
 def test_progress_comes_by_a_pipe(tmp_path: Path) -> None:
     """Lines from 0 to 1; whatever else is written there is passed over."""
     told: list[float] = []
-    text = (
-        "for line in 0.25 rubbish nan 7; do echo $line >&$0; cat /proc/self/stat >/dev/null; done"
-    )
-    environment = {"PATH": os.environ["PATH"]}
-    run_limited(
-        ("bash", "-c", text),
-        folder=tmp_path,
-        environment=environment,
-        limits=FREE,
-        said=Said(),
-        progress=told.append,
-        progress_pipe=True,
-    )
+    text = "for line in 0.25 rubbish nan 7; do echo $line >pipe; cat /proc/self/stat >&2; done"
+    pipe = Waker(tmp_path / "pipe")
+    shell(tmp_path, text, progress=told.append, reader=pipe.descriptor)
+    pipe.close()
     assert set(told) <= {0.25, 1.0}
     assert told[-1] == 1.0
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 from ai_archives import Ai, Start
 from ai_phantom import ct_series, enhanced_ct, voxels
+from ai_readers import errors_of, read_nrrd, run, tool
 from pydicom import Dataset, dcmread
 
 from pacs_ai import plugin
@@ -24,23 +23,6 @@ from pacs_framework.testing.running import running_archive
 
 Named = Callable[..., dict[str, Any]]
 REAL = Path(__file__).resolve().parents[4] / "shared" / "dicom" / "ct-series"
-
-
-def tool(name: str) -> str:
-    """A program of another project; the test skips with the reason where it is not installed."""
-    beside = Path(hd.__file__).parents[4] / "bin" / name  # dcmqi is a package for Python
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-def run(*command: object) -> str:
-    """What a program says; it has to end well."""
-    done = subprocess.run(list(map(str, command)), capture_output=True, check=False, timeout=60)
-    said = (done.stdout + done.stderr).decode(errors="replace")
-    assert done.returncode == 0, said
-    return said
 
 
 def made_by(start: Start, label: str, images: list[Dataset], folder: Path, **more: Any) -> Any:
@@ -118,7 +100,6 @@ def test_dciodvfy_finds_no_error(
     start: Start, python_model: Named, statistics: dict[str, Path], tmp_path: Path
 ) -> None:
     """In a Segmentation, a report of segments, one without, and a Secondary Capture."""
-    vfy = tool("dciodvfy")
     others = start(python_model("Dense"))
     images = ct_series()
     others.running.take_in(*images)
@@ -126,9 +107,7 @@ def test_dciodvfy_finds_no_error(
     files = [*statistics.values(), *(tmp_path / "dense").iterdir()]
     assert len(files) == 5
     for file in files:
-        done = subprocess.run([vfy, "-new", file], capture_output=True, check=False, timeout=60)
-        said = (done.stdout + done.stderr).decode(errors="replace").splitlines()
-        assert [line for line in said if line.startswith("Error")] == []
+        assert errors_of(file) == []
 
 
 @pytest.mark.interop
@@ -147,20 +126,6 @@ def test_dcmqi_reads_segments_at_their_place(statistics: dict[str, Path], tmp_pa
     np.testing.assert_array_equal(data.astype(bool), inside)
     assert header["space origin"] == "(-160,-140,30)"
     assert header["space directions"] == "(5,0,0) (0,6,0) (0,0,8)"
-
-
-def read_nrrd(path: Path) -> tuple[dict[str, str], np.ndarray]:
-    """A file of NRRD as dcmqi writes it: (slice, row, column)."""
-    import gzip  # noqa: PLC0415
-
-    head, _, data = path.read_bytes().partition(b"\n\n")
-    pairs = (line.partition(":") for line in head.decode().splitlines() if ": " in line)
-    header = {key: value.strip() for key, _, value in pairs}
-    if header["encoding"] == "gzip":
-        data = gzip.decompress(data)
-    kind = {"unsigned char": "u1", "short": "<i2", "unsigned short": "<u2"}[header["type"]]
-    sizes = [int(size) for size in header["sizes"].split()]
-    return header, np.frombuffer(data, kind).reshape(sizes[::-1])
 
 
 @pytest.mark.interop

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from ai_archives import Ai, Start
 from ai_phantom import ct_series
+from pydantic import ValidationError
 
 from pacs_ai.book import State
+from pacs_ai.ordering import KIND, kinds_of, order_runs, payload_of
+from pacs_ai.settings import AiSettings
 from pacs_ai.terms import DOOR
-from pacs_ai.triggers import KIND, kinds_of, order_runs
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.jobs import JobCanceled, JobFilter, JobState
 from pacs_framework.tables import now
@@ -42,10 +44,10 @@ def triggered(start: Start, python_model: Named) -> Callable[..., Ai]:
 
 
 def test_a_model_runs_when_nothing_more_comes(
-    triggered: Callable[..., Ai], images: list[Any]
+    triggered: Callable[..., Ai], images: list[Any], pacs_index_url: str
 ) -> None:
-    """By the queue of the archive; what it made starts none."""
-    ai = triggered("Dense", quiet=0.1)
+    """By the queue of the archive, on each database; what it made starts none."""
+    ai = triggered("Dense", quiet=0.1, own={"index": pacs_index_url})
     ai.running.take_in(images[0])  # one alone, so that a slow machine sees no pause within
     orders = JobFilter(kinds=(KIND,))
     with ai.archive.jobs.news() as news:
@@ -81,18 +83,22 @@ def test_a_series_is_one_job_however_much_of_it_comes(triggered: Callable[..., A
     assert all(job.due is not None and job.due > now() for job in found)
 
 
-def job_of(ai: Ai, images: list[Any], number: int = 0) -> RecordedContext:
-    """The work that a trigger orders, without a queue."""
-    trigger = ai.settings.triggers[number].model_dump(mode="json")
+def job_of(ai: Ai, images: list[Any], *, whole: bool = False) -> RecordedContext:
+    """The work that a trigger orders, without a queue; ``whole``: for the study."""
     study, series = str(images[0].StudyInstanceUID), str(images[0].SeriesInstanceUID)
-    return RecordedContext({"trigger": trigger, "study": study, "series": series}, kind=KIND)
+    payload = payload_of(ai.settings.triggers[0], study, "" if whole else series)
+    return RecordedContext(payload, kind=KIND)
+
+
+def done(ai: Ai, context: RecordedContext) -> None:
+    (kind,) = kinds_of(ai.archive, ai.settings)
+    assert kind.run_together is not None
+    kind.run_together([context])
 
 
 def work(ai: Ai, images: list[Any]) -> RecordedContext:
     context = job_of(ai, images)
-    (kind,) = kinds_of(ai.archive, ai.settings)
-    assert kind.run_together is not None
-    kind.run_together([context])
+    done(ai, context)
     return context
 
 
@@ -157,10 +163,8 @@ def test_a_canceled_job_ends_its_model(triggered: Callable[..., Ai], images: lis
     ai.running.take_in(*images)
     context = job_of(ai, images)
     context.progress = lambda *_: context.cancelled.set()  # type: ignore[method-assign]
-    (kind,) = kinds_of(ai.archive, ai.settings)
-    assert kind.run_together is not None
     with pytest.raises(JobCanceled):
-        kind.run_together([context])
+        done(ai, context)
     assert [record.state for record in ai.book.newest(9)] == [State.CANCELED]
 
 
@@ -173,3 +177,62 @@ def test_in_the_shadow_results_go_into_a_folder(
     work(ai, images)
     assert len(list((tmp_path / "shadow").iterdir())) == 3
     assert ai.archive.lookup.count() == len(images)
+
+
+def test_a_study_is_one_job_however_many_series_come(triggered: Callable[..., Ai]) -> None:
+    """Where the study has to be complete; its key is its own."""
+    ai = triggered("Dense", quiet=LATER, level="study")
+    order_runs([change("1"), change("2")], ai.archive, ai.settings)
+    (job,) = ai.archive.jobs.find(JobFilter(kinds=(KIND,)))
+    assert (job.key, job.lane, job.payload["series"]) == ("dense/1.2", "1.2", "")
+
+
+def test_a_model_runs_on_every_series_of_a_study_that_fits(
+    triggered: Callable[..., Ai], images: list[Any]
+) -> None:
+    """And, where the job is taken once more, on those alone that it had not come to."""
+    others = ct_series(StudyInstanceUID=images[0].StudyInstanceUID, SeriesDescription="SCOUT")
+    more = ct_series(StudyInstanceUID=images[0].StudyInstanceUID, SeriesDescription="CHEST 1mm")
+    for image in images:
+        image.SeriesDescription = "CHEST 5mm"
+    ai = triggered("Dense", quiet=LATER, level="study", description="CHEST*")
+    ai.running.take_in(*images, *others, *more)
+    job = job_of(ai, images, whole=True)
+    done(ai, job)
+    records = ai.book.newest(9)
+    assert {record.series_instance_uid for record in records} == {
+        images[0].SeriesInstanceUID,
+        more[0].SeriesInstanceUID,
+    }
+    runs = sorted(record.uid for record in records)
+    assert job.outcome is not None
+    told = job.outcome[1]
+    assert isinstance(told, dict)
+    assert (sorted(told["runs"]), told["passed_over"]) == (runs, 0)
+    assert [each.total for each in job.said[-1:]] == [2.0]
+    again = job_of(ai, images, whole=True)
+    again.job = job.job
+    done(ai, again)
+    assert again.outcome == job.outcome
+    assert len(ai.book.newest(9)) == 2
+
+
+@pytest.mark.parametrize(
+    ("when", "state"),
+    [("SliceThickness <= 8 and KVP == 120", "DONE"), ("SliceThickness < 8", "PASSED OVER")],
+)
+def test_a_condition_is_asked_of_the_series(
+    triggered: Callable[..., Ai], images: list[Any], when: str, state: str
+) -> None:
+    ai = triggered("Dense", quiet=LATER, when=when)
+    ai.running.take_in(*images)
+    context = work(ai, images)
+    assert context.outcome is not None
+    assert context.outcome[1]["state"] == state  # type: ignore[index]
+
+
+def test_a_condition_that_means_nothing_stops_the_start() -> None:
+    """With the place that it is wrong at."""
+    with pytest.raises(ValidationError, match="SliceThicknes") as refused:
+        AiSettings.model_validate({"triggers": [{"model": "x", "when": "SliceThicknes < 3"}]})
+    assert "SliceThickness" in str(refused.value)

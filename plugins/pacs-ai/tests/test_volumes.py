@@ -55,7 +55,7 @@ def test_the_affine_leads_to_the_patient(start: Start) -> None:
 
 def test_slices_follow_the_normal_of_an_oblique_series(start: Start) -> None:
     """Coronal images: rows run left, columns run down, so the normal leads to the front."""
-    images = ct_series(cosines=(1, 0, 0, 0, 0, -1))
+    images = ct_series(ImageOrientationPatient=[1, 0, 0, 0, 0, -1])
     for number, image in enumerate(images):
         image.ImagePositionPatient = [0, -8.0 * number, 0]
     loaded = load(start, shuffled(images)).loaded

@@ -2,7 +2,9 @@
 
 A template is a folder ``templates/plugin/KIND`` of the repository with a whole project in it, which
 can be linted and tested as it lies there; the wheel carries it along. A kind of plugin that the
-kernel has no contract for has no folder.
+kernel has no contract for has no folder. A plugin that offers hooks may bring templates for those
+who implement them: an entry point ``KIND = "module:FOLDER"`` of the group ``pacs.plugin_templates``
+names a `Path`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from uuid import uuid4
 
+import importlib_metadata
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.version import Version
 
@@ -27,6 +30,7 @@ __all__ = ["Project", "check_kind", "kernel_range", "kinds", "new_project"]
 _IN_WHEEL = Path(__file__).parent / "templates"
 _IN_REPOSITORY = Path(__file__).parents[3] / "templates" / "plugin"
 _TEMPLATES = _IN_WHEEL if _IN_WHEEL.is_dir() else _IN_REPOSITORY
+_GROUP = "pacs.plugin_templates"
 _LEAVINGS = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 _AUTHORS = 'authors = [{ name = "Sample Author" }]\n'
 
@@ -42,8 +46,30 @@ class Project:
 
 
 def kinds() -> tuple[str, ...]:
-    """The kinds of plugins that can be made: those that the kernel has a contract for."""
-    return tuple(sorted(path.name for path in _TEMPLATES.iterdir() if path.is_dir()))
+    """The kinds of plugins that can be made: the kernel has a contract for them, or a plugin."""
+    return tuple(sorted(_own_kinds() | _of_plugins().keys()))
+
+
+def _own_kinds() -> set[str]:
+    return {path.name for path in _TEMPLATES.iterdir() if path.is_dir()}
+
+
+def _of_plugins() -> dict[str, importlib_metadata.EntryPoint]:
+    return {point.name: point for point in importlib_metadata.entry_points(group=_GROUP)}
+
+
+def _template(kind: str) -> Path:
+    """The folder of a kind; the kernel's own goes first."""
+    if kind in _own_kinds():
+        return _TEMPLATES / kind
+    point = _of_plugins()[kind]
+    try:
+        folder = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"the template {kind!r} ({point.value}): {error}") from error
+    if not isinstance(folder, Path) or not folder.is_dir():
+        raise ConfigurationError(f"the template {kind!r} ({point.value}) is no folder: {folder!r}")
+    return folder
 
 
 def check_kind(kind: str) -> None:
@@ -73,12 +99,12 @@ def new_project(project: Project, into: Path) -> list[Path]:
     OSError when the folder exists or cannot be written.
     """
     check_kind(project.kind)
-    words = _words(project)
+    template, words = _template(project.kind), _words(project)
     root = into / project.name.distribution
     root.mkdir(parents=True)
     return [
         _write(root / _named(path, words), _rendered(source, words))
-        for path, source in _sources(_TEMPLATES / project.kind)
+        for path, source in _sources(template)
     ]
 
 

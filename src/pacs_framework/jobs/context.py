@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from pacs_framework.jobs.cancellation import Cancellation
 from pacs_framework.jobs.outcomes import JobCanceled
 
 if TYPE_CHECKING:
@@ -21,13 +22,14 @@ class JobContext(ABC):
 
     ``job`` is the job as it was when it was taken. ``cancelled`` is set when the work is to end, by
     itself, soon: the job was canceled, its time is over, or the archive stops (``why`` says which);
-    wait on it instead of sleeping. Work that ends in an exception then is canceled, a failed
-    attempt, or waits for the next start, in this order; what it returns all the same counts.
+    wait on it instead of sleeping, or have it call you (`on_cancel`). Work that ends in an
+    exception then is canceled, a failed attempt, or waits for the next start, in this order; what
+    it returns all the same counts.
     """
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.cancelled = threading.Event()
+        self.cancelled = Cancellation()
         self.why = ""
 
     @property
@@ -49,6 +51,15 @@ class JobContext(ABC):
         """Raise `JobCanceled` when the work is to end; cheap enough for each round of a loop."""
         if self.cancelled.is_set():
             raise JobCanceled(self.why or "canceled")
+
+    def on_cancel(self, call: Callable[[], object]) -> AbstractContextManager[None]:
+        """Have ``call`` called when the work is to end, at once if it is already; until the end of
+        the ``with`` block.
+
+        This reaches work that waits for something else than ``cancelled``: a process, a socket. The
+        thread that cancels calls it, so it is short and raises nothing; it is called once.
+        """
+        return self.cancelled.calling(call)
 
     @abstractmethod
     def progress(self, done: float, total: float = 0.0, note: str = "") -> None:

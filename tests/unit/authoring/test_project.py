@@ -37,8 +37,66 @@ def settings_of(project: Path) -> dict[str, object]:
     return tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]
 
 
+OWN = {"anonymizer", "codec", "command", "hook", "service", "storage"}
+
+
+@pytest.fixture
+def no_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of the installed plugins brings a template."""
+    monkeypatch.setattr(importlib_metadata, "entry_points", lambda **_: ())
+
+
+@pytest.mark.usefixtures("no_plugins")
 def test_there_is_a_template_for_each_kind_with_a_contract() -> None:
-    assert set(kinds()) == {"anonymizer", "codec", "command", "hook", "service", "storage"}
+    assert set(kinds()) == OWN
+
+
+def bring(monkeypatch: pytest.MonkeyPatch, value: str, name: str = "thing") -> None:
+    """A plugin brings a template by an entry point of this value."""
+    point = importlib_metadata.EntryPoint(name=name, value=value, group="pacs.plugin_templates")
+    monkeypatch.setattr(importlib_metadata, "entry_points", lambda **_: (point,))
+
+
+def test_a_plugin_brings_a_template_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an entry point of a folder; names are replaced as in the kernel's."""
+    template = tmp_path / "template"
+    (template / "src" / "pacs_samplename").mkdir(parents=True)
+    (template / "src" / "pacs_samplename" / "thing.py").write_text('"""A samplename."""\n')
+    monkeypatch.setattr(sys.modules[__name__], "FOLDER", template, raising=False)
+    monkeypatch.setitem(sys.modules, "bringing_a_thing", sys.modules[__name__])
+    bring(monkeypatch, "bringing_a_thing:FOLDER")
+    assert set(kinds()) == OWN | {"thing"}
+    written = write(tmp_path, "thing") / "src" / "pacs_tagger" / "thing.py"
+    assert written.read_text() == '"""A tagger."""\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("no_such_module:FOLDER", "No module named 'no_such_module'"),
+        ("pathlib:NOTHING", "has no attribute 'NOTHING'"),
+        ("sys:platform", "is no folder: 'linux'"),
+    ],
+)
+def test_a_template_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, said: str
+) -> None:
+    """Before anything is written."""
+    bring(monkeypatch, value)
+    with pytest.raises(ConfigurationError) as caught:
+        write(tmp_path, "thing")
+    assert str(caught.value).startswith(f"the template 'thing' ({value})")
+    assert said in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plugin_takes_no_kind_of_the_kernel_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(monkeypatch, "no_such_module:FOLDER", name="hook")
+    assert (write(tmp_path, "hook") / "pyproject.toml").exists()
 
 
 def refusal(kind: str) -> str:
@@ -47,6 +105,7 @@ def refusal(kind: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.usefixtures("no_plugins")
 def test_a_kind_without_a_contract_is_refused_with_that_reason() -> None:
     assert refusal("nonsense") == (
         "kind 'nonsense': this kernel (0.1.0) has no contract for it, so nothing could be kept "
@@ -54,6 +113,7 @@ def test_a_kind_without_a_contract_is_refused_with_that_reason() -> None:
     )
 
 
+@pytest.mark.usefixtures("no_plugins")
 @pytest.mark.parametrize(
     ("kind", "meant"), [("storag", "storage"), ("storage_backend", "storage"), ("codecs", "codec")]
 )
@@ -64,6 +124,7 @@ def test_a_kind_that_is_nearly_one_is_met_with_that(kind: str, meant: str) -> No
     )
 
 
+@pytest.mark.usefixtures("no_plugins")
 @pytest.mark.parametrize("kind", ["config_model", "dicomweb"])
 def test_a_kind_without_a_template_is_refused_with_what_is_missing(kind: str) -> None:
     """The hook of its contract, or else the template alone."""
@@ -116,7 +177,7 @@ def test_style_is_clean_whatever_the_name(tmp_path: Path, kind: str, name: str) 
 
 @EVERY_KIND
 def test_requirements_are_those_of_the_kernel(tmp_path: Path, kind: str) -> None:
-    """Where kernel and plugin need the same library, they ask for the same versions."""
+    """Where both need the same library, they ask for the same versions."""
     kernel = {
         requirement.name: requirement.specifier
         for requirement in map(Requirement, importlib_metadata.requires("pacs-framework") or ())
@@ -124,7 +185,8 @@ def test_requirements_are_those_of_the_kernel(tmp_path: Path, kind: str) -> None
     for line in settings_of(write(tmp_path, kind))["dependencies"]:
         requirement = Requirement(line)
         if requirement.name != "pacs-framework":
-            assert requirement.specifier == kernel[requirement.name], line
+            known = kernel.get(requirement.name, requirement.specifier)
+            assert requirement.specifier == known, line
 
 
 def test_author_and_licence_are_as_they_are_given(tmp_path: Path) -> None:

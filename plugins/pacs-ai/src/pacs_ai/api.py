@@ -10,18 +10,36 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Union
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pacs_ai.marks import Mark
+from pacs_ai.words import Code, Finding, Measurement
+from pacs_ai.yields import (
+    OF_INTEREST,
+    KeyImages,
+    Measurements,
+    ParametricMap,
+    Picture,
+    Presentation,
+    Result,
+    Segment,
+    Segmentation,
+)
+
 __all__ = [
+    "OF_INTEREST",
     "Code",
     "Finding",
+    "KeyImages",
+    "Mark",
     "Measurement",
     "Measurements",
     "Model",
+    "ParametricMap",
     "Picture",
+    "Presentation",
     "Progress",
     "Result",
     "Segment",
@@ -32,21 +50,6 @@ __all__ = [
 
 Progress = Callable[[float], None]
 """Takes how much is done, from 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
-    """A coded concept (PS3.3 8.8): value, designator of its scheme, meaning. Units are UCUM."""
-
-    value: str
-    scheme: str
-    meaning: str
-
-    def __post_init__(self) -> None:
-        if not (self.value and self.scheme and self.meaning):
-            raise ValueError(f"a code has a value, a scheme and a meaning, not {self!r}")
-        if max(len(self.value), len(self.scheme)) > 16 or len(self.meaning) > 64:
-            raise ValueError(f"{self!r} is too long: 16, 16 and 64 characters (PS3.5 6.2)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,107 +115,12 @@ class Wants:
         return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """One segment: ``mask`` is boolean and has the shape of the volume.
-
-    ``category`` and ``kind`` are its Segmented Property Category and Type (PS3.3 C.8.20.2).
-    """
-
-    label: str
-    mask: NDArray[np.bool_]
-    category: Code
-    kind: Code
-
-    def __post_init__(self) -> None:
-        if not 1 <= len(self.label) <= 64:
-            raise ValueError("the label of a segment has 1 to 64 characters")
-        if self.mask.dtype != np.bool_:
-            raise ValueError(f"the mask of segment {self.label!r} is not boolean")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segmentation:
-    """Becomes a Segmentation (PS3.3 A.51) of the source images. Segments may overlap."""
-
-    segments: tuple[Segment, ...]
-    description: str = "Segmentation"
-
-    def __post_init__(self) -> None:
-        labels = [segment.label for segment in self.segments]
-        if not labels or len(set(labels)) < len(labels):
-            raise ValueError(f"a segmentation has segments of different labels, not {labels}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
-    """A number with its unit; ``derivation`` says what it is of many values, as Mean."""
-
-    name: Code
-    value: float
-    unit: Code
-    derivation: Code | None = None
-
-    def __post_init__(self) -> None:
-        if not np.isfinite(self.value):
-            raise ValueError(f"the measurement {self.name.meaning!r} is {self.value!r}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A group of measurements (PS3.16 TID 1501), of a segment where ``segment`` is its label.
-
-    ``evaluations`` are pairs of concept and value, such as a grade.
-    """
-
-    label: str
-    kind: Code
-    measurements: tuple[Measurement, ...] = ()
-    evaluations: tuple[tuple[Code, Code], ...] = ()
-    site: Code | None = None
-    segment: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.label or not (self.measurements or self.evaluations):
-            raise ValueError(f"the finding {self.label!r} has a label and something to say")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurements:
-    """Becomes a measurement report (PS3.16 TID 1500)."""
-
-    findings: tuple[Finding, ...]
-    description: str = "Measurements"
-
-    def __post_init__(self) -> None:
-        if not self.findings:
-            raise ValueError("measurements have at least one finding")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """Becomes a Secondary Capture: bytes of (rows, columns) greys or (rows, columns, 3) colours."""
-
-    pixels: NDArray[np.uint8]
-    description: str = "Picture"
-
-    def __post_init__(self) -> None:
-        shape = self.pixels.shape
-        if self.pixels.dtype != np.uint8 or len(shape) not in (2, 3) or shape[2:] not in ((), (3,)):
-            raise ValueError("a picture is bytes of (rows, columns) or (rows, columns, 3)")
-        if not self.pixels.size or max(shape) > 0xFFFF:
-            raise ValueError(f"a picture has 1 to 65535 rows and columns, not {shape}")
-
-
-Result = Union[Segmentation, Measurements, Picture]  # noqa: UP007 - also for Python 3.10's typing
-
-
 class Model(ABC):
     """A model: offered by the hook ``ai_models``, or named in the configuration.
 
     It is pickled to the process that it runs in, or made there by calling its class; so it loads
-    its weights in `run`, and imports what is large there. ``name`` and ``version`` are what it is
-    called by and what results are signed with.
+    its weights in `run`, and imports what is large there or in `prepare`. ``name`` and ``version``
+    are what it is called by and what results are signed with.
     """
 
     name: str = ""
@@ -223,6 +131,14 @@ class Model(ABC):
     @abstractmethod
     def run(self, volume: Volume, progress: Progress) -> Sequence[Result]:
         """Results for ``volume``; an empty sequence is refused. Raises anything to fail."""
+
+    def prepare(self) -> None:
+        """Import what is large, or load what is small, before there is a volume.
+
+        Called once in a process that all runs are forked from: what it leaves in ``self`` each of
+        them finds, and no run sees what another one changed. So it begins no threads, and nothing
+        that does not bear a fork, as a session on a GPU; that belongs into `run`.
+        """
 
     def weights(self) -> Sequence[Path]:
         """The files that it loads, whose digest is kept with each run."""

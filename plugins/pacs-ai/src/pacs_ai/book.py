@@ -5,87 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import socket
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from pacs_ai.records import NoSuchRun, Review, RunRecord, RunResult, State, Verdict
 from pacs_ai.tables import review, run, run_input, run_result
-from pacs_framework.errors import PacsError
 from pacs_framework.tables import now
 
 if TYPE_CHECKING:
     from pydicom import Dataset
     from sqlalchemy.engine import Connection
 
+    from pacs_ai.catalogue import OfferedModel
     from pacs_framework.tables import TableStore
 
 __all__ = ["Book", "NoSuchRun", "Review", "RunRecord", "RunResult", "State", "Verdict"]
-
-
-class State(StrEnum):
-    """What became of a run. A run is LOST when its process ended before it."""
-
-    RUNNING = "RUNNING"
-    DONE = "DONE"
-    FAILED = "FAILED"
-    REFUSED = "REFUSED"
-    CANCELED = "CANCELED"
-    LOST = "LOST"
-
-
-class Verdict(StrEnum):
-    """What a person says of the results of a run."""
-
-    ACCEPTED = "ACCEPTED"
-    MODIFIED = "MODIFIED"
-    REJECTED = "REJECTED"
-
-
-class NoSuchRun(PacsError):
-    """There is no such run, or no result of one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
-    """A row of `pacs_ai.tables.run`."""
-
-    id: int
-    uid: str
-    model: str
-    version: str
-    runner: str
-    digest: str
-    study_instance_uid: str
-    series_instance_uid: str
-    state: State
-    reason: str
-    log: str
-    node: str
-    folder: str
-    started: dt.datetime
-    ended: dt.datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """An instance that a run made."""
-
-    sop_class_uid: str
-    series_instance_uid: str
-    sop_instance_uid: str
-    stored: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
-    """What a person said of a run."""
-
-    verdict: Verdict
-    reviewer: str
-    note: str
-    made: dt.datetime
 
 
 class Book:
@@ -176,6 +111,38 @@ class Book:
             statement = statement.where(run.c.state == state)
         return [_record(row) for row in self._rows(statement)]
 
+    def done_since(
+        self, since: dt.datetime, model: OfferedModel, study: str, series: str, *, stored: bool
+    ) -> str:
+        """The UID of the last run of ``model`` on a series (empty for the whole study) that began
+        after ``since`` and is DONE, empty where there is none; ``stored`` says whether its results
+        went into the archive.
+        """
+        made = sa.select(run_result.c.run_fk).where(run_result.c.stored)
+        within = run.c.id.in_(made)
+        statement = (
+            sa.select(run.c.uid)
+            .where(run.c.study_instance_uid == study, run.c.series_instance_uid == series)
+            .where(run.c.started >= since)
+            .where(run.c.model == model.name, run.c.version == model.version)
+            .where(run.c.state == State.DONE, within if stored else ~within)
+        )
+        rows = self._rows(statement.order_by(run.c.id.desc()).limit(1))
+        return rows[0].uid if rows else ""
+
+    def common(self, first: OfferedModel, second: OfferedModel) -> list[tuple[str, str, str]]:
+        """Series or study that both models are DONE with, and the UIDs of the last runs of them."""
+        one, other = _last_runs(first).subquery(), _last_runs(second).subquery()
+        runs = run.alias("one"), run.alias("other")
+        statement = (
+            sa.select(one.c.about, runs[0].c.uid, runs[1].c.uid)
+            .join(other, one.c.about == other.c.about)
+            .join(runs[0], runs[0].c.id == one.c.last)
+            .join(runs[1], runs[1].c.id == other.c.last)
+        )
+        ordered = statement.order_by(one.c.about)
+        return [(row[0], row[1], row[2]) for row in self._rows(ordered)]
+
     def inputs(self, record: RunRecord) -> list[str]:
         """The SOP Instance UIDs that a run was given."""
         ordered = sa.select(run_input.c.sop_instance_uid).order_by(run_input.c.number)
@@ -223,6 +190,20 @@ class Book:
     def _rows(self, statement: sa.Select[Any]) -> Sequence[Any]:
         with self._store.reading() as connection:
             return connection.execute(statement).all()
+
+
+def _last_runs(model: OfferedModel) -> sa.Select[Any]:
+    """The id of its last run on each series, or study, that it is DONE with."""
+    about = sa.case(
+        (run.c.series_instance_uid != "", run.c.series_instance_uid),
+        else_=run.c.study_instance_uid,
+    ).label("about")
+    return (
+        sa.select(about, sa.func.max(run.c.id).label("last"))
+        .where(run.c.model == model.name, run.c.version == model.version)
+        .where(run.c.state == State.DONE)
+        .group_by(about)
+    )
 
 
 def _record(row: Any) -> RunRecord:

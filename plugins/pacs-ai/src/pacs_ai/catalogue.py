@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pacs_ai.api import Code, Model, Wants
-from pacs_ai.models.of_onnx import OnnxClass, OnnxModel
+from pacs_ai.models.networks import NetworkClass
+from pacs_ai.models.of_monai_label import MonaiLabelModel
+from pacs_ai.models.of_onnx import OnnxModel
+from pacs_ai.models.of_server import HEADERS, ServedModel
 from pacs_ai.running.by_command import CommandModel
 from pacs_ai.running.in_python import InstalledModel, NamedModel
 from pacs_ai.running.process import Limits
@@ -26,7 +30,10 @@ _CONFIGURATION = "the configuration"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferedModel:
-    """A model as it can be run; ``offered_by`` is the plugin, or the configuration."""
+    """A model as it can be run; ``offered_by`` is the plugin, or the configuration.
+
+    ``level`` is what one run of it is about: ``series`` or ``study``.
+    """
 
     name: str
     version: str
@@ -35,6 +42,7 @@ class OfferedModel:
     limits: Limits
     runner: Runner
     offered_by: str
+    level: str = "series"
 
     @property
     def label(self) -> str:
@@ -103,7 +111,7 @@ def _of_configuration(settings: AiSettings) -> Iterator[OfferedModel]:
             usual,
             seconds=each.seconds or usual.seconds,
             memory=each.memory or usual.memory,
-            network=each.network,
+            network=each.network or bool(each.kserve or each.monai_label),
         )
         yield OfferedModel(
             name=each.name,
@@ -111,12 +119,13 @@ def _of_configuration(settings: AiSettings) -> Iterator[OfferedModel]:
             manufacturer=each.manufacturer,
             wants=wants,
             limits=limits,
-            runner=_runner(each, wants),
+            runner=_runner(each, wants, limits),
             offered_by=_CONFIGURATION,
+            level=each.level,
         )
 
 
-def _runner(each: ModelSettings, wants: Wants) -> Runner:
+def _runner(each: ModelSettings, wants: Wants, limits: Limits) -> Runner:
     weights = each.weights
     if each.command:
         return CommandModel(
@@ -135,22 +144,34 @@ def _runner(each: ModelSettings, wants: Wants) -> Runner:
             weights=() if weights is None else (weights,),
             environment=each.environment,
         )
+    environment = dict(each.environment)
+    if each.headers:
+        named = {name: value.get_secret_value() for name, value in each.headers.items()}
+        environment[HEADERS] = json.dumps(named)
+    kind, model = _network(each, wants, limits)
+    return InstalledModel(model, kind=kind, environment=environment)
+
+
+def _network(each: ModelSettings, wants: Wants, limits: Limits) -> tuple[str, Model]:
+    """The kind of its runner, and the model."""
+    known: dict[str, Any] = {
+        "name": each.name,
+        "version": each.version,
+        "manufacturer": each.manufacturer,
+        "classes": tuple(
+            NetworkClass(code=_code(item.value, item.scheme, item.meaning)) for item in each.classes
+        ),
+        "wants": wants,
+    }
+    if each.monai_label:
+        seconds = limits.seconds
+        return "monai-label", MonaiLabelModel(url=each.monai_label, seconds=seconds, **known)
+    known["window"] = each.window
+    if each.kserve:
+        seconds, output = limits.seconds, each.output
+        return "kserve", ServedModel(url=each.kserve, seconds=seconds, output=output, **known)
     assert each.onnx is not None  # as `ModelSettings` checks
-    return InstalledModel(
-        OnnxModel(
-            name=each.name,
-            version=each.version,
-            manufacturer=each.manufacturer,
-            file=each.onnx,
-            classes=tuple(
-                OnnxClass(code=_code(item.value, item.scheme, item.meaning))
-                for item in each.classes
-            ),
-            window=each.window,
-            wants=wants,
-            threads=each.threads,
-        )
-    )
+    return "onnx", OnnxModel(file=each.onnx, threads=each.threads, **known)
 
 
 def _code(value: str, scheme: str, meaning: str) -> Code | None:

@@ -17,7 +17,9 @@ def contributions(settings: AiSettings) -> list[Contribution]:
     configured = len(settings.models)
     text = (
         "Models read stored series and add instances to their studies, each in a series of its "
-        "own: Segmentation (binary), Comprehensive 3D SR by TID 1500, Secondary Capture. They "
+        "own: Segmentation (binary), Label Map Segmentation, Parametric Map (32-bit floats), "
+        "Comprehensive 3D SR by TID 1500, Grayscale Softcopy Presentation State, Key Object "
+        "Selection, Secondary Capture. They "
         "carry the model's name as Manufacturer's Model Name (0008,1090) and its version in "
         "Software Versions (0018,1020), and refer to the images that they were made of. "
         f"Beside those that are installed, the site has configured {configured} models "

@@ -7,26 +7,21 @@ a model, so nothing of it is unpickled, and what does not fit raises `BadResults
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pacs_ai.api import (
-    Code,
-    Finding,
-    Measurement,
+    KeyImages,
     Measurements,
-    Picture,
+    ParametricMap,
+    Presentation,
     Result,
-    Segment,
     Segmentation,
     Volume,
 )
+from pacs_ai.result_rows import result_of, row_of
 
 __all__ = ["VOXELS", "BadResults", "read_results", "read_volume", "write_results", "write_volume"]
 
@@ -35,6 +30,12 @@ VOXELS = "voxels.npy"
 
 _VOLUME, _RESULTS = "volume.json", "results.json"
 _MOST_JSON = 16 << 20
+
+_Shape = tuple[int, int, int]
+_UNREADABLE = (
+    *(OSError, ValueError, TypeError, KeyError, AttributeError),
+    *(EOFError, OverflowError, RecursionError),
+)
 
 
 class BadResults(ValueError):
@@ -66,45 +67,30 @@ def read_volume(folder: Path) -> Volume:
 
 def write_results(folder: Path, results: Sequence[Result]) -> None:
     """Put ``results`` into ``folder``; the list is there when all of them are."""
-    rows = []
-    for number, result in enumerate(results):
-        if isinstance(result, Segmentation):
-            row = _write_segmentation(folder, number, result)
-        elif isinstance(result, Picture):
-            name = f"{number}.npy"
-            np.save(folder / name, result.pixels)
-            row = {"is": "picture", "pixels": name, "description": result.description}
-        elif isinstance(result, Measurements):
-            row = {"is": "measurements", **asdict(result)}
-        else:
-            raise TypeError(f"a model yielded {type(result).__name__}, which is no result")
-        rows.append(row)
+    rows = [row_of(result, folder, number) for number, result in enumerate(results)]
     unfinished = folder / (_RESULTS + ".part")
-    unfinished.write_text(json.dumps(rows), "utf-8")
+    unfinished.write_text(json.dumps(rows, default=_plain), "utf-8")
     unfinished.rename(folder / _RESULTS)
 
 
-def _write_segmentation(folder: Path, number: int, result: Segmentation) -> dict[str, Any]:
-    segments = []
-    for place, segment in enumerate(result.segments):
-        name = f"{number}-{place}.npy"
-        np.save(folder / name, segment.mask)
-        codes = {"category": asdict(segment.category), "kind": asdict(segment.kind)}
-        segments.append({"label": segment.label, "mask": name, **codes})
-    return {"is": "segmentation", "segments": segments, "description": result.description}
+def _plain(number: object) -> object:
+    """A number of NumPy as one of Python."""
+    if isinstance(number, np.generic):
+        return number.item()
+    raise TypeError(f"{number!r} is no number, text, or list of them")
 
 
 def read_results(folder: Path, shape: tuple[int, int, int]) -> list[Result]:
     """What a model left in ``folder`` of a volume of ``shape``. Raises `BadResults`."""
     try:
-        rows = json.loads(_text(folder / _RESULTS))
-        results = [_READERS[row["is"]](folder, row) for row in rows]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        results = [result_of(row, folder) for row in json.loads(_text(folder / _RESULTS))]
+    except _UNREADABLE as error:
         raise BadResults(f"its results cannot be read: {error or type(error).__name__}") from error
     if not results:
         raise BadResults("it yielded nothing")
     for result in results:
         _check_shape(result, shape)
+        _check_places(result, shape)
     _check_segments(results)
     return results
 
@@ -117,80 +103,32 @@ def _text(path: Path) -> str:
     return path.read_text("utf-8")
 
 
-def _array(folder: Path, name: str) -> NDArray[Any]:
-    if os.sep in name or not (folder / name).is_file() or (folder / name).is_symlink():
-        raise BadResults(f"{name!r} is no file beside its results")
-    loaded: NDArray[Any] = np.load(folder / name, mmap_mode="r", allow_pickle=False)
-    return loaded
-
-
-def _code(row: dict[str, str]) -> Code:
-    return Code(value=str(row["value"]), scheme=str(row["scheme"]), meaning=str(row["meaning"]))
-
-
-def _optional_code(row: dict[str, str] | None) -> Code | None:
-    return None if row is None else _code(row)
-
-
-def _read_segmentation(folder: Path, row: dict[str, Any]) -> Segmentation:
-    segments = tuple(
-        Segment(
-            label=str(each["label"]),
-            mask=_array(folder, each["mask"]),
-            category=_code(each["category"]),
-            kind=_code(each["kind"]),
-        )
-        for each in row["segments"]
-    )
-    return Segmentation(segments=segments, description=str(row["description"]))
-
-
-def _read_measurement(row: dict[str, Any]) -> Measurement:
-    return Measurement(
-        name=_code(row["name"]),
-        value=float(row["value"]),
-        unit=_code(row["unit"]),
-        derivation=_optional_code(row["derivation"]),
-    )
-
-
-def _read_finding(row: dict[str, Any]) -> Finding:
-    return Finding(
-        label=str(row["label"]),
-        kind=_code(row["kind"]),
-        measurements=tuple(map(_read_measurement, row["measurements"])),
-        evaluations=tuple((_code(name), _code(value)) for name, value in row["evaluations"]),
-        site=_optional_code(row["site"]),
-        segment=str(row["segment"]),
-    )
-
-
-def _read_measurements(_folder: Path, row: dict[str, Any]) -> Measurements:
-    findings = tuple(map(_read_finding, row["findings"]))
-    return Measurements(findings=findings, description=str(row["description"]))
-
-
-def _read_picture(folder: Path, row: dict[str, Any]) -> Picture:
-    pixels = np.array(_array(folder, row["pixels"]))
-    return Picture(pixels=pixels, description=str(row["description"]))
-
-
-_READERS: dict[str, Callable[[Path, dict[str, Any]], Result]] = {
-    "segmentation": _read_segmentation,
-    "measurements": _read_measurements,
-    "picture": _read_picture,
-}
-
-
-def _check_shape(result: Result, shape: tuple[int, int, int]) -> None:
-    if not isinstance(result, Segmentation):
+def _check_shape(result: Result, shape: _Shape) -> None:
+    """Arrays are of the volume's geometry."""
+    if isinstance(result, ParametricMap):
+        arrays = {f"the map {result.description!r}": result.values.shape}
+    elif isinstance(result, Segmentation):
+        arrays = {f"segment {each.label!r}": each.mask.shape for each in result.segments}
+    else:
         return
-    for segment in result.segments:
-        if segment.mask.shape != shape:
-            raise BadResults(
-                f"segment {segment.label!r} has the geometry {segment.mask.shape}, and the volume "
-                f"{shape}"
-            )
+    for name, found in arrays.items():
+        if found != shape:
+            raise BadResults(f"{name} has the geometry {found}, and the volume {shape}")
+
+
+def _check_places(result: Result, shape: _Shape) -> None:
+    """Slices are there, and points lie on them."""
+    slices, rows, columns = shape
+    marks = result.marks if isinstance(result, Presentation) else ()
+    named = result.slices if isinstance(result, KeyImages) else tuple(each.slice for each in marks)
+    for number in named:
+        if not 0 <= number < slices:
+            raise BadResults(f"there is no slice {number}: the volume has {slices}")
+    for mark in marks:
+        for down, across in mark.points:
+            # The edges of a slice are half a voxel beyond the centres of its outermost ones.
+            if not (-0.5 <= down <= rows - 0.5 and -0.5 <= across <= columns - 0.5):
+                raise BadResults(f"a mark at {down:g}, {across:g} is beyond {rows} × {columns}")
 
 
 def _check_segments(results: Sequence[Result]) -> None:

@@ -15,13 +15,16 @@ from pydicom.uid import generate_uid
 
 from pacs_ai.book import Book, RunRecord, State
 from pacs_ai.errors import ModelCanceled, NoVolume, RefusedOutput
+from pacs_ai.keeping import workers_folder
 from pacs_ai.results.checking import check_result, read_result
 from pacs_ai.results.signature import Signature
 from pacs_ai.results.writing import write_results
-from pacs_ai.running.process import Said
 from pacs_ai.running.runner import Work
+from pacs_ai.running.said import Said
+from pacs_ai.running.warm import Workers
 from pacs_ai.terms import DOOR
-from pacs_ai.volumes.loading import LoadedSeries, StoredSeries
+from pacs_ai.volumes.loading import StoredSeries
+from pacs_ai.volumes.study import Given, load_study
 from pacs_framework.archive.claims import Claim, abandoned, living
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.errors import PacsError
@@ -49,13 +52,15 @@ class Inference:
     """Runs models on series of an archive, each in a folder below its data.
 
     ``output`` takes the results in place of the archive, to look at a model without trusting it.
-    ``keep_refused`` is how many refused runs keep what they made.
+    ``keep_refused`` is how many refused runs keep what they made. ``workers`` are those that
+    models in Python run in, None for a new one each time.
     """
 
     archive: Archive
     book: Book
     keep_refused: int
     output: Path | None = None
+    workers: Workers | None = None
 
     def run(
         self,
@@ -66,25 +71,24 @@ class Inference:
         progress: Callable[[float], None] = lambda _: None,
         canceled: Waker | None = None,
     ) -> RunRecord:
-        """Run ``model``; what became of it, whatever that is.
+        """Run ``model``; what became of it, whatever that is. No series stands for the whole study,
+        which is for models of that level.
 
         Raises `NoVolume` where the series is none for it, and what looking it up raises: then there
         is no run.
         """
         lose_dead_runs(self.archive, self.book)
-        stored = StoredSeries(self.archive, series_instance_uid)
         uid = str(generate_uid(None))
         claim = Claim(self.archive.data / DOOR / _RUNS)
         try:
-            series = stored.load(model.wants, pixels=model.runner.pixels, folder=claim.folder)
-            if series.study_instance_uid != study_instance_uid:
-                raise NoVolume(f"series {series_instance_uid!r} is not in that study")
+            given = self._given(model, study_instance_uid, series_instance_uid, claim.folder)
+            digest = model.runner.digest()
             self.book.begin(
                 uid=uid,
                 model=model.name,
                 version=model.version,
                 runner=model.runner.kind,
-                digest=model.runner.digest(),
+                digest=digest,
                 study_instance_uid=study_instance_uid,
                 series_instance_uid=series_instance_uid,
                 folder=claim.folder.name,
@@ -93,7 +97,9 @@ class Inference:
             work = Work(
                 uid=uid,
                 folder=claim.folder,
-                series=series,
+                digest=digest,
+                workers=self.workers or Workers(workers_folder(self.archive)),
+                series=given,
                 limits=model.limits,
                 said=said,
                 progress=progress,
@@ -103,6 +109,18 @@ class Inference:
         finally:
             claim.close()
         return self.book.find(uid)
+
+    def _given(self, model: OfferedModel, study: str, series: str, folder: Path) -> Given:
+        """What the model gets of it. Raises `NoVolume`."""
+        if bool(series) == (model.level == "study"):
+            raise NoVolume(f"{model.label} is for a {model.level}, not for a part or a whole of it")
+        if not series:
+            return load_study(self.archive, study, model.wants)
+        stored = StoredSeries(self.archive, series)
+        loaded = stored.load(model.wants, pixels=model.runner.pixels, folder=folder)
+        if loaded.study_instance_uid != study:
+            raise NoVolume(f"series {series!r} is not in that study")
+        return loaded
 
     def _attempt(self, model: OfferedModel, work: Work) -> None:
         log = _log.bind(run=work.uid, model=model.label)
@@ -142,7 +160,7 @@ class Inference:
             instances += [self._checked(path, work.series) for path in made.files]
         return instances
 
-    def _checked(self, path: Path, series: LoadedSeries) -> Dataset:
+    def _checked(self, path: Path, series: Given) -> Dataset:
         made = read_result(path)
         check_result(made, series, known=self._has)
         return made
@@ -200,5 +218,6 @@ def lose_dead_runs(archive: Archive, book: Book) -> None:
     runs = archive.data / DOOR / _RUNS
     with suppress(FileNotFoundError):
         book.lose({folder.name for folder in living(runs)})
-        for _ in abandoned(runs):
-            pass  # removed when its turn is over
+        for parent in (runs, workers_folder(archive)):
+            for _ in abandoned(parent):
+                pass  # removed when its turn is over

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pacs_ai.api import Model
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.changes import Change
+    from pacs_framework.background import Background
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.jobs import JobKind
     from pacs_framework.tables import PluginTables
@@ -60,18 +61,24 @@ def tables() -> PluginTables:
 
 @hookimpl
 def job_kinds(archive: Archive, settings: AiSettings) -> Sequence[JobKind]:
-    """Runs of models, where triggers ask for them."""
-    if not settings.triggers:
-        return []
-    from pacs_ai.triggers import kinds_of  # noqa: PLC0415 - see above
+    """Runs of models, which triggers and replays ask for."""
+    from pacs_ai.ordering import kinds_of  # noqa: PLC0415 - see above
 
     return kinds_of(archive, settings)
 
 
 @hookimpl
+def background(archive: Archive) -> Sequence[Background]:
+    """Ends the processes that wait for runs when the archive ends."""
+    from pacs_ai.keeping import WorkersEnd  # noqa: PLC0415 - see above
+
+    return [WorkersEnd(archive)]
+
+
+@hookimpl
 def on_stored(changes: Sequence[Change], archive: Archive, settings: AiSettings) -> None:
     """Have models run on series, once nothing more of them comes."""
-    from pacs_ai.triggers import order_runs  # noqa: PLC0415 - see above
+    from pacs_ai.ordering import order_runs  # noqa: PLC0415 - see above
 
     order_runs(changes, archive, settings)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from pacs_framework.config.types import AbsolutePath, Seconds, Section, Size
+
+if TYPE_CHECKING:
+    from pacs_framework.conditions import Condition
 
 __all__ = ["AiSettings", "ClassSettings", "ModelSettings", "TriggerSettings"]
 
@@ -15,7 +18,7 @@ _GIB = 1 << 30
 
 
 class ClassSettings(Section):
-    """What one output channel of an ONNX network stands for; without a value, the background."""
+    """What one output channel of a network stands for; without a value, the background."""
 
     value: str = Field(default="", max_length=16, description="Code Value.")
     scheme: str = Field(default="SCT", max_length=16, description="Coding Scheme Designator.")
@@ -29,7 +32,7 @@ class ClassSettings(Section):
 
 
 class ModelSettings(Section):
-    """A model of the site's own: one of ``command``, ``load`` and ``onnx`` says what is run."""
+    """A model of the site's own: what is run, by one of several keys."""
 
     name: str = Field(
         default="", pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", description="What it is called."
@@ -44,6 +47,10 @@ class ModelSettings(Section):
             "Program and arguments, without a shell; {input}, {output} and {work} are its folders."
         ),
     )
+    level: Literal["series", "study"] = Field(
+        default="series",
+        description="What one run is about; a command may want all series of a study together.",
+    )
     load: str = Field(
         default="",
         pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$",
@@ -56,6 +63,25 @@ class ModelSettings(Section):
         default=None, description="Where its module lies, if it is not installed there."
     )
     onnx: AbsolutePath | None = Field(default=None, description="A network as an ONNX file.")
+    kserve: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s?#]+/v2/models/[^\s/?#]+(/versions/[^\s/?#]+)?)?$",
+        description=(
+            "A network on an inference server (Open Inference Protocol V2, such as Triton): "
+            "http://HOST:PORT/v2/models/NAME or …/NAME/versions/VERSION."
+        ),
+    )
+    monai_label: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s?#]+/infer/[^\s/?#]+)?$",
+        description="A model of a MONAI Label server that segments: http://HOST:PORT/infer/NAME.",
+    )
+    output: str = Field(
+        default="", description="Which output of that network is wanted, if it has several."
+    )
+    headers: dict[str, SecretStr] = Field(
+        default_factory=dict, description="HTTP headers for a server, such as Authorization."
+    )
     classes: tuple[ClassSettings, ...] = Field(
         default=(), description="What the channels of its answer stand for, in their order."
     )
@@ -93,25 +119,44 @@ class ModelSettings(Section):
         return path
 
     @model_validator(mode="after")
+    def _of_study(self) -> Self:
+        if self.level == "study" and not self.command:
+            raise ValueError(f"model {self.name!r}: only a command may be about a whole study")
+        return self
+
+    @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if not (self.name and self.version):
             raise ValueError("a model has a name and a version, with which its results are signed")
-        if sum(map(bool, (self.command, self.load, self.onnx))) != 1:
-            raise ValueError(f"model {self.name!r}: give one of command, load and onnx")
-        if bool(self.onnx) != bool(self.classes):
-            raise ValueError(f"model {self.name!r}: classes say what an onnx network answers")
-        if self.onnx and not any(each.value for each in self.classes):
+        kinds = (self.command, self.load, self.onnx, self.kserve, self.monai_label)
+        if sum(map(bool, kinds)) != 1:
+            raise ValueError(
+                f"model {self.name!r}: give one of command, load, onnx, kserve and monai_label"
+            )
+        if bool(self.onnx or self.kserve or self.monai_label) != bool(self.classes):
+            raise ValueError(f"model {self.name!r}: classes say what a network answers")
+        if self.classes and not any(each.value for each in self.classes):
             raise ValueError(f"model {self.name!r}: every one of its classes is background")
         if self.window[0] >= self.window[1]:
             raise ValueError(f"model {self.name!r}: the window begins below where it ends")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
         if (self.python or self.folder) and not self.load:
             raise ValueError(f"model {self.name!r}: python and folder go with load")
         if self.settings and not self.command:
             raise ValueError(f"model {self.name!r}: settings are for a command")
         if self.weights and self.load and not self.weights.is_file():
             raise ValueError(f"model {self.name!r}: the weights of a class are one file")
-        if self.weights and self.onnx:
-            raise ValueError(f"model {self.name!r}: the weights of a network are its onnx file")
+        if self.weights and self.classes:
+            raise ValueError(f"model {self.name!r}: the weights of a network are where it is")
+        if self.output and not self.kserve:
+            raise ValueError(f"model {self.name!r}: output goes with kserve")
+        if self.headers and not (self.kserve or self.monai_label):
+            raise ValueError(f"model {self.name!r}: headers are for a server")
+        if self.monai_label and "window" in self.model_fields_set:
+            raise ValueError(f"model {self.name!r}: MONAI Label is given voxels as they are")
         return self
 
 
@@ -119,11 +164,19 @@ class TriggerSettings(Section):
     """Which model runs by itself on which series. Patterns have * and ?."""
 
     model: str = Field(default="", description="NAME, or NAME@VERSION.")
+    level: Literal["series", "study"] = Field(
+        default="series",
+        description="What has to be complete: a series, or the study; then all series that fit.",
+    )
     modality: str = Field(default="CT", description="Pattern for Modality (0008,0060).")
     description: str = Field(default="*", description="Pattern for Series Description (0008,103E).")
     calling_aet: str = Field(default="*", description="Pattern for the AE title of the sender.")
+    when: str = Field(
+        default="",
+        description="Condition on an instance of the series, such as 'SliceThickness <= 3'.",
+    )
     quiet: Seconds = Field(
-        default=60.0, description="After the last instance of a series came; then the model runs."
+        default=60.0, description="After the last instance came of it; then the model runs."
     )
     shadow: AbsolutePath | None = Field(
         default=None, description="Folder that takes the results in place of the archive."
@@ -133,7 +186,16 @@ class TriggerSettings(Section):
     def _named(self) -> Self:
         if not self.model:
             raise ValueError("a trigger names the model that it runs")
+        self.condition()
         return self
+
+    def condition(self) -> Condition | None:
+        """``when``, None where it says nothing. Raises ValueError for one that means nothing."""
+        if not self.when:
+            return None
+        from pacs_framework.conditions import Condition  # noqa: PLC0415 - few triggers have one
+
+        return Condition.read(self.when)
 
 
 class AiSettings(Section):
@@ -154,6 +216,13 @@ class AiSettings(Section):
     )
     at_once: int = Field(default=1, ge=1, description="Runs by triggers at a time on one node.")
     attempts: int = Field(default=3, ge=1, description="How often a run by a trigger is tried.")
+    workers: int = Field(
+        default=4,
+        ge=0,
+        le=64,
+        description="How many processes of models wait for the next run; 0 is a new one each time.",
+    )
+    idle: Seconds = Field(default=300.0, description="How long such a process waits.")
     circuit: int = Field(
         default=5, ge=1, description="So many runs of a model that fail in a row make it rest."
     )

@@ -1,106 +1,65 @@
-"""Models that run by themselves: a series is complete when nothing more of it comes for a while."""
+"""Models that run by themselves: what a job does, on one series or on those of a study."""
 
 from __future__ import annotations
 
 import datetime as dt
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from pydicom import Dataset
 
 from pacs_ai.book import Book, State
 from pacs_ai.catalogue import chosen, models_of
 from pacs_ai.errors import NoVolume
+from pacs_ai.fitting import fitting_series
 from pacs_ai.inference import Inference
+from pacs_ai.keeping import workers_of
 from pacs_ai.settings import AiSettings, TriggerSettings
-from pacs_ai.terms import DOOR, NAME
-from pacs_framework.archive.query_keys import Root
-from pacs_framework.dicom.attributes import Level
+from pacs_ai.terms import NAME
 from pacs_framework.errors import ConfigurationError, InstanceError
-from pacs_framework.jobs import JobCanceled, JobKind, JobOrder, Repeat
+from pacs_framework.jobs import JobCanceled
 from pacs_framework.tables import now
 from pacs_framework.waking import Waker
 
 if TYPE_CHECKING:
-    from pacs_ai.book import RunRecord
     from pacs_ai.catalogue import OfferedModel
     from pacs_framework.archive.archive import Archive
-    from pacs_framework.archive.changes import Change
     from pacs_framework.jobs import JobContext
 
-__all__ = ["KIND", "kinds_of", "order_runs"]
-
-KIND = "ai.run"
-"""The kind of jobs that run models."""
+__all__ = ["Work"]
 
 _FAILURES = frozenset({State.FAILED, State.REFUSED, State.LOST})
+_PASSED_OVER = "PASSED OVER"
 
 
-def order_runs(changes: Sequence[Change], archive: Archive, settings: AiSettings) -> None:
-    """Put in a job for each series that something came of, or put it off once more.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What became of one series: the state of its run and the run, or why there is none."""
 
-    What models made starts none, or they would run for ever.
-    """
-    wanted = {
-        (number, change.study_instance_uid, change.series_instance_uid)
-        for change in changes
-        if change.origin.door != DOOR
-        for number, trigger in enumerate(settings.triggers)
-        if fnmatchcase(change.origin.calling_aet, trigger.calling_aet)
-    }
-    orders = [
-        _order(settings.triggers[number], study, series) for number, study, series in sorted(wanted)
-    ]
-    if orders:
-        archive.jobs.enqueue(orders)
+    state: str
+    run: str = ""
+    reason: str = ""
 
 
-def _order(trigger: TriggerSettings, study: str, series: str) -> JobOrder:
-    return JobOrder(
-        kind=KIND,
-        payload={"trigger": trigger.model_dump(mode="json"), "study": study, "series": series},
-        key=f"{trigger.model}/{series}",
-        lane=series,
-        not_before=now() + dt.timedelta(seconds=trigger.quiet),
-        repeat=Repeat.POSTPONE,
-    )
-
-
-def kinds_of(archive: Archive, settings: AiSettings) -> list[JobKind]:
-    """The jobs of this plugin."""
-    work = _Work(archive, settings)
-    return [
-        JobKind(
-            name=KIND,
-            description="Run a model over a series",
-            run_together=work.run_all,
-            at_once=settings.at_once,
-            attempts=settings.attempts,
-        )
-    ]
-
-
-class _Work:
+class Work:
     """Does the jobs of one archive."""
 
     def __init__(self, archive: Archive, settings: AiSettings) -> None:
         self._archive = archive
         self._settings = settings
+        self._workers = workers_of(archive, settings)
 
-    def run_all(self, contexts: Sequence[JobContext]) -> None:
-        """As `JobKind.run_together` is called, with one job."""
-        for context in contexts:
-            with _cancellation(context) as canceled:
-                self._run(context, canceled)
+    def run(self, context: JobContext) -> None:
+        """Do one job, and say what became of it. Raises `JobCanceled` where it was canceled."""
+        with closing(Waker()) as canceled, context.on_cancel(canceled.ring):
+            self._run(context, canceled)
 
     def _run(self, context: JobContext, canceled: Waker) -> None:
         trigger = TriggerSettings.model_validate(context.payload["trigger"])
         study, series = str(context.payload["study"]), str(context.payload["series"])
-        if not _is_for(self._archive, trigger, study, series):
-            context.done({"state": "PASSED OVER", "reason": "the trigger is for other series"})
+        fitting = fitting_series(self._archive, trigger, study, series)
+        if not fitting:
+            context.done({"state": _PASSED_OVER, "reason": "the trigger is for other series"})
             return
         try:
             model = chosen(models_of(self._archive.hooks, self._settings), trigger.model)
@@ -115,19 +74,18 @@ class _Work:
             book=book,
             keep_refused=self._settings.keep_refused,
             output=trigger.shadow,
+            workers=self._workers,
         )
-        try:
-            record = inference.run(
-                model,
-                study,
-                series,
-                progress=lambda done: context.progress(done, 1.0),
-                canceled=canceled,
-            )
-        except (NoVolume, InstanceError) as error:
-            context.done({"state": "PASSED OVER", "reason": str(error)})
-            return
-        _tell(context, record)
+        if model.level == "study":
+            if series:
+                context.failed(f"{model.label} needs a trigger with level = 'study'", final=True)
+                return
+            fitting = [""]  # it looks for what it wants itself
+        outcomes = []
+        for number, each in enumerate(fitting):
+            at = _Place(context, number, len(fitting))
+            outcomes.append(_outcome(inference, model, study, each, at, canceled))
+        _tell(context, outcomes, alone=bool(series) or model.level == "study")
 
     def _rests(self, context: JobContext, book: Book, model: OfferedModel) -> bool:
         """Whether a model that fails again and again is left alone for now: its circuit is open."""
@@ -145,47 +103,57 @@ class _Work:
         return True
 
 
-def _tell(context: JobContext, record: RunRecord) -> None:
-    """What became of a run, to the queue. Raises `JobCanceled` where it was canceled."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Which of how many series of a job is being worked on."""
+
+    context: JobContext
+    number: int
+    count: int
+
+    def progress(self, done: float) -> None:
+        """Tell the queue of it; ``done`` is of this series."""
+        self.context.progress(self.number + done, float(self.count))
+
+
+def _outcome(
+    inference: Inference,
+    model: OfferedModel,
+    study: str,
+    series: str,
+    at: _Place,
+    canceled: Waker,
+) -> _Outcome:
+    """Of a run that this job makes, or made before it was taken once more."""
+    made = inference.book.done_since(
+        at.context.job.created, model, study, series, stored=inference.output is None
+    )
+    if made:
+        return _Outcome(state=State.DONE.value, run=made)
+    try:
+        record = inference.run(model, study, series, progress=at.progress, canceled=canceled)
+    except (NoVolume, InstanceError) as error:
+        return _Outcome(state=_PASSED_OVER, reason=str(error))
     if record.state is State.CANCELED:
         raise JobCanceled(record.reason)
-    if record.state is State.DONE:
-        context.done({"state": record.state.value, "run": record.uid})
-    else:
+    return _Outcome(state=record.state.value, run=record.uid)
+
+
+def _tell(context: JobContext, outcomes: Sequence[_Outcome], *, alone: bool) -> None:
+    """What became of all series, to the queue; ``alone``: the job is about one."""
+    failed = [each for each in outcomes if each.state in _FAILURES]
+    if failed:
         # What was refused once would be refused again; anything else may have been bad luck.
         # Why is in the run: a program may put a patient's name into its last words.
-        reason = f"run {record.uid} is {record.state}; `pacs ai show` tells why"
-        context.failed(reason, final=record.state is State.REFUSED)
-
-
-def _is_for(archive: Archive, trigger: TriggerSettings, study: str, series: str) -> bool:
-    keys = Dataset()
-    keys.StudyInstanceUID, keys.SeriesInstanceUID = study, series
-    keys.Modality = keys.SeriesDescription = ""
-    return any(
-        fnmatchcase(str(answer.get("Modality", "")), trigger.modality)
-        and fnmatchcase(str(answer.get("SeriesDescription", "")), trigger.description)
-        for answer in archive.query.find(Level.SERIES, Root.STUDY, keys, relational=True)
-    )
-
-
-@contextmanager
-def _cancellation(context: JobContext) -> Iterator[Waker]:
-    """A waker that rings when the job is to end: a process is waited for by descriptors.
-
-    The thread that waits for it is released when all has been said of the job, by the same event.
-    """
-    waker = Waker()
-
-    def watch() -> None:
-        context.cancelled.wait()
-        waker.ring()
-
-    thread = threading.Thread(target=watch, name="ai-cancel", daemon=True)
-    thread.start()
-    try:
-        yield waker
-    finally:
-        context.cancelled.set()
-        thread.join()
-        waker.close()
+        first = failed[0]
+        reason = f"run {first.run} is {first.state}; `pacs ai show` tells why"
+        context.failed(reason, final=all(each.state == State.REFUSED for each in failed))
+        return
+    done = [each.run for each in outcomes if each.run]
+    state = State.DONE.value if done else _PASSED_OVER
+    if not alone:
+        context.done({"state": state, "runs": done, "passed_over": len(outcomes) - len(done)})
+    elif done:
+        context.done({"state": state, "run": done[0]})
+    else:
+        context.done({"state": state, "reason": outcomes[0].reason})

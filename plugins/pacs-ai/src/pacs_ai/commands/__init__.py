@@ -11,10 +11,12 @@ __all__ = ["ai"]
 _PLACES = {
     "list": "pacs_ai.commands.looking:list_models",
     "run": "pacs_ai.commands.running:run",
+    "replay": "pacs_ai.commands.replaying:replay",
     "runs": "pacs_ai.commands.looking:runs",
     "show": "pacs_ai.commands.looking:show",
     "review": "pacs_ai.commands.judging:review",
-    "compare": "pacs_ai.commands.judging:compare",
+    "compare": "pacs_ai.commands.comparing:compare",
+    "agreement": "pacs_ai.commands.comparing:agreement",
 }
 
 

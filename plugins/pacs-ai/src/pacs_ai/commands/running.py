@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from pacs_ai.commands.opening import Local, opened
 from pacs_ai.commands.rows import as_row, result_rows
 from pacs_ai.errors import NoVolume
 from pacs_ai.inference import Inference
+from pacs_ai.keeping import new_workers
 from pacs_framework.archive.query_keys import Root
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import counting, json_option, print_json
@@ -53,7 +55,8 @@ def run(
 ) -> None:
     """Run MODEL, as NAME or NAME@VERSION, and store what it makes.
 
-    Of a study, series of other kinds are passed over, with the reason. Works beside a running
+    Of a study, series of other kinds are passed over, with the reason; a model that is for whole
+    studies gets all that fit in one run. Works beside a running
     archive. Exit code 0 when the model ran on a series at least and no run of it failed, else 1.
 
     \b
@@ -65,16 +68,20 @@ def run(
         raise click.UsageError("give either --study or --series", context)
     with opened(choice) as local:
         wanted = chosen(local.models(), model)
-        inference = Inference(
-            archive=local.archive,
-            book=local.book,
-            keep_refused=local.settings.keep_refused,
-            output=output,
-        )
         found = list(_series(local, study, series))
+        if wanted.level == "study" and study:
+            found = found and [(study, "")]  # one run, on all of it
         if not found:
             raise PacsError(f"there is no {'study' if study else 'series'} {study or series!r}")
-        rows = [_run_on(inference, local, wanted, *uids) for uids in found]
+        with closing(new_workers(local.archive, local.settings)) as workers:
+            inference = Inference(
+                archive=local.archive,
+                book=local.book,
+                keep_refused=local.settings.keep_refused,
+                output=output,
+                workers=workers,
+            )
+            rows = [_run_on(inference, local, wanted, *uids) for uids in found]
     if as_json:
         print_json(rows)
     else:
@@ -102,7 +109,7 @@ def _run_on(
                 model, study, series, progress=lambda done: bar(round(done * _PARTS), _PARTS)
             )
     except (NoVolume, InstanceError) as error:
-        return {"series": series, "state": "PASSED OVER", "reason": str(error)}
+        return {"study": study, "series": series, "state": "PASSED OVER", "reason": str(error)}
     return _row(local, record)
 
 
@@ -112,7 +119,7 @@ def _row(local: Local, record: RunRecord) -> dict[str, object]:
 
 def _print(row: dict[str, object]) -> None:
     reason = f": {row['reason']}" if row["reason"] else ""
-    click.echo(f"{row['series']} {row['state']}{reason}")
+    click.echo(f"{row['series'] or row['study']} {row['state']}{reason}")
     if "uid" not in row:
         return
     click.echo(f"  run {row['uid']}")

@@ -13,16 +13,21 @@ from pydicom.uid import SegmentationStorage
 from pynetdicom.presentation import AllStoragePresentationContexts
 
 from pacs_ai.errors import RefusedOutput
-from pacs_ai.volumes.loading import LoadedSeries
 from pacs_ai.volumes.planes import Plane
+from pacs_ai.volumes.study import Given
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.rendering.attributes import integer_of, items_of, numbers_of, text_of
 from pacs_framework.rendering.frame_header import FrameHeader
 
-__all__ = ["check_result", "read_result"]
+__all__ = ["SEGMENTATIONS", "check_result", "read_result"]
 
-_STORAGE = frozenset(str(each.abstract_syntax) for each in AllStoragePresentationContexts)
+_LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"  # not in pydicom 3.0
+
+SEGMENTATIONS = frozenset({str(SegmentationStorage), _LABEL_MAP})
+"""SOP classes of masks on images."""
+
+_STORAGE = SEGMENTATIONS | {str(each.abstract_syntax) for each in AllStoragePresentationContexts}
 _SAME_MM = 0.02
 _SAME_DIRECTION = 1e-3
 _OF_PATIENT = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex")
@@ -47,19 +52,19 @@ def read_result(path: Path) -> Dataset:
     return made
 
 
-def check_result(made: Dataset, series: LoadedSeries, *, known: Callable[[str], bool]) -> None:
-    """That ``made`` may be stored beside ``series``.
+def check_result(made: Dataset, given: Given, *, known: Callable[[str], bool]) -> None:
+    """That ``made`` may be stored beside what the program was given.
 
     ``known`` tells whether the archive has an instance of a UID already. Raises `RefusedOutput`.
     """
     _check_class(made)
-    _check_owner(made, series)
+    _check_owner(made, given)
     uid = text_of(made, "SOPInstanceUID")
     if known(uid):
         raise RefusedOutput(f"it made an instance {uid!r}, which the archive has already")
-    if text_of(made, "SOPClassUID") == SegmentationStorage:
-        _check_segmentation(made, series)
-    _check_evidence(made, series)
+    if text_of(made, "SOPClassUID") in SEGMENTATIONS:
+        _check_segmentation(made, given)
+    _check_evidence(made, given)
 
 
 def _check_class(made: Dataset) -> None:
@@ -71,9 +76,9 @@ def _check_class(made: Dataset) -> None:
             raise RefusedOutput(f"it made an instance without a valid {keyword}")
 
 
-def _check_owner(made: Dataset, series: LoadedSeries) -> None:
-    source = series.headers[0]
-    if text_of(made, "StudyInstanceUID") != series.study_instance_uid:
+def _check_owner(made: Dataset, given: Given) -> None:
+    source = given.headers[0]
+    if text_of(made, "StudyInstanceUID") != given.study_instance_uid:
         raise RefusedOutput("it made an instance of another study")
     for keyword in _OF_PATIENT:
         theirs, ours = text_of(made, keyword), text_of(source, keyword)
@@ -82,16 +87,16 @@ def _check_owner(made: Dataset, series: LoadedSeries) -> None:
             raise RefusedOutput(
                 f"it made an instance of another patient: {keyword} is not the same"
             )
-    if text_of(made, "SeriesInstanceUID") == series.series_instance_uid:
+    if text_of(made, "SeriesInstanceUID") in {part.series_instance_uid for part in given.parts}:
         raise RefusedOutput("it made an instance in the series that it was given")
 
 
-def _check_segmentation(made: Dataset, series: LoadedSeries) -> None:
+def _check_segmentation(made: Dataset, given: Given) -> None:
     try:
         hd.seg.Segmentation.from_dataset(made, copy=True)
     except Exception as error:  # of any kind, as highdicom meets what is malformed
         raise RefusedOutput(f"it made a segmentation that cannot be read: {error}") from error
-    planes = series.planes()
+    planes = _planes_of(made, given)
     if not planes:
         return
     if text_of(made, "FrameOfReferenceUID") != planes[0].frame_of_reference:
@@ -103,6 +108,17 @@ def _check_segmentation(made: Dataset, series: LoadedSeries) -> None:
         raise RefusedOutput("it made a segmentation of another geometry: rows and columns differ")
     for number in range(1, integer_of(made, "NumberOfFrames", 1) + 1):
         _check_frame(FrameHeader(made, number), number, planes)
+
+
+def _planes_of(made: Dataset, given: Given) -> list[Plane]:
+    """Those of the series that it says it is of; of a study it has to say that."""
+    named = {
+        text_of(item, "SeriesInstanceUID") for item in items_of(made, "ReferencedSeriesSequence")
+    }
+    parts = [part for part in given.parts if part.series_instance_uid in named]
+    if not parts and len(given.parts) > 1:
+        raise RefusedOutput("it made a segmentation that names no series that it was given")
+    return (parts or given.parts)[0].planes()
 
 
 def _check_frame(frame: FrameHeader, number: int, planes: Sequence[Plane]) -> None:
@@ -123,14 +139,16 @@ def _check_frame(frame: FrameHeader, number: int, planes: Sequence[Plane]) -> No
         raise RefusedOutput(f"{where} lies on no image of the series: it is of another geometry")
 
 
-def _check_evidence(made: Dataset, series: LoadedSeries) -> None:
+def _check_evidence(made: Dataset, given: Given) -> None:
     """Sources and evidence are of this study: what refers elsewhere was made of something else."""
-    given = set(series.sop_instance_uids)
+    known = set(given.sop_instance_uids)
     for referenced in items_of(made, "ReferencedSeriesSequence"):
-        for item in items_of(referenced, "ReferencedInstanceSequence"):
-            if text_of(item, "ReferencedSOPInstanceUID") not in given:
-                raise RefusedOutput("it refers to an instance that it was not given")
+        # The second one is that of presentation states (PS3.3 C.11.11).
+        for keyword in ("ReferencedInstanceSequence", "ReferencedImageSequence"):
+            for item in items_of(referenced, keyword):
+                if text_of(item, "ReferencedSOPInstanceUID") not in known:
+                    raise RefusedOutput("it refers to an instance that it was not given")
     for keyword in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence"):
         for item in items_of(made, keyword):
-            if text_of(item, "StudyInstanceUID") != series.study_instance_uid:
+            if text_of(item, "StudyInstanceUID") != given.study_instance_uid:
                 raise RefusedOutput(f"{keyword} names another study")

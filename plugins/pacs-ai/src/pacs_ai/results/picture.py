@@ -37,7 +37,6 @@ def write_picture(
     )
     written.ImageType = ["DERIVED", "SECONDARY"]
     written["PatientOrientation"].value = None  # a picture may show anything, so it is not known
-    written.Laterality = ""  # nor this
     written.ManufacturerModelName = signature.name
     written.SoftwareVersions = signature.version
     written.DeviceSerialNumber = signature.run

@@ -7,7 +7,6 @@ from typing import Any
 
 import highdicom as hd
 from pydicom import Dataset
-from pydicom.sr.codedict import codes
 
 from pacs_ai.api import Finding, Measurement, Measurements
 from pacs_ai.errors import RefusedOutput
@@ -34,7 +33,9 @@ def write_report(
     """
     groups = [_group(finding, sources, segmentations, signature, what) for finding in made.findings]
     report = hd.sr.MeasurementReport(
-        observation_context=_context(signature),
+        observation_context=hd.sr.ObservationContext(
+            observer_device_context=signature.as_observer()
+        ),
         procedure_reported=_procedure(sources[0]),
         imaging_measurements=groups,
     )
@@ -60,19 +61,6 @@ def _procedure(source: Dataset) -> hd.sr.CodedConcept:
     if source.get("Modality") == "CT":
         return hd.sr.CodedConcept("77477000", "SCT", "Computed tomography")
     return hd.sr.CodedConcept("363679005", "SCT", "Imaging procedure")
-
-
-def _context(signature: Signature) -> hd.sr.ObservationContext:
-    device = hd.sr.DeviceObserverIdentifyingAttributes(
-        uid=signature.uid("device"),
-        name=signature.name,
-        manufacturer_name=signature.equipment["manufacturer"],
-        model_name=f"{signature.name} {signature.version}",
-    )
-    observer = hd.sr.ObserverContext(
-        observer_type=codes.DCM.Device, observer_identifying_attributes=device
-    )
-    return hd.sr.ObservationContext(observer_device_context=observer)
 
 
 def _group(

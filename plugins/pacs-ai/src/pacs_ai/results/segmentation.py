@@ -1,4 +1,4 @@
-"""Masks as a Segmentation on the frames of their sources (PS3.3 A.51)."""
+"""Masks as a Segmentation, or as a label map, on the frames of their sources (PS3.3 A.51)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import highdicom as hd
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
 from pacs_ai.api import Segment, Segmentation
 from pacs_ai.errors import RefusedOutput
@@ -32,11 +33,12 @@ def write_segmentation(
     if len(empty) == len(made.segments):
         raise RefusedOutput(f"it found nothing to segment: {', '.join(empty)} is empty")
     kept = [segment for segment in made.segments if segment.label not in empty]
-    masks = np.stack([segment.mask for segment in kept], axis=-1)
+    kinds = hd.seg.SegmentationTypeValues
     return hd.seg.Segmentation(
         source_images=list(sources),
-        pixel_array=_as_the_sources(masks, grid),
-        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        pixel_array=_pixels(kept, grid, labelmap=made.labelmap),
+        segmentation_type=kinds.LABELMAP if made.labelmap else kinds.BINARY,
+        transfer_syntax_uid=RLELossless if made.labelmap else ExplicitVRLittleEndian,
         segment_descriptions=[
             _description(segment, number, signature, what) for number, segment in enumerate(kept, 1)
         ],
@@ -51,12 +53,22 @@ def write_segmentation(
     )
 
 
-def _as_the_sources(masks: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
-    """Slices in the order of the frames that they are of."""
-    order = sorted(
-        range(len(grid.planes)), key=lambda k: (grid.planes[k].source, grid.planes[k].frame)
-    )
-    return masks[order]
+def _pixels(
+    segments: Sequence[Segment], grid: Grid, *, labelmap: bool
+) -> NDArray[np.bool_] | NDArray[np.uint16]:
+    """Slices in the order of the frames that they are of: masks side by side, or their numbers.
+
+    Raises `RefusedOutput` for segments that overlap and are to be numbers.
+    """
+    order = grid.order_of_sources
+    if not labelmap:
+        return np.stack([segment.mask for segment in segments], axis=-1)[order]
+    numbers = np.zeros(grid.shape, np.uint16)
+    for number, segment in enumerate(segments, 1):
+        if numbers[segment.mask].any():
+            raise RefusedOutput(f"segment {segment.label!r} overlaps another one in a label map")
+        numbers[segment.mask] = number
+    return numbers[order]
 
 
 def _description(

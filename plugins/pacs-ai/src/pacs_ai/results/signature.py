@@ -64,3 +64,15 @@ class Signature:
             version=self.version,
             manufacturer=self.manufacturer or None,
         )
+
+    def as_observer(self) -> hd.sr.ObserverContext:
+        """Of a report or a selection: the device that made it (PS3.16 TID 1004)."""
+        device = hd.sr.DeviceObserverIdentifyingAttributes(
+            uid=self.uid("device"),
+            name=self.name,
+            manufacturer_name=self.equipment["manufacturer"],
+            model_name=f"{self.name} {self.version}",
+        )
+        return hd.sr.ObserverContext(
+            observer_type=codes.DCM.Device, observer_identifying_attributes=device
+        )

@@ -10,12 +10,14 @@ import json
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from pacs_ai.errors import ModelFailed, RefusedOutput
 from pacs_ai.running.process import run_limited
 from pacs_ai.running.runner import Made, Runner, Work, digest_of, plain_environment
+from pacs_framework.waking import Waker
 
 __all__ = ["CommandModel", "environment_of"]
 
@@ -24,6 +26,7 @@ _OUTPUTS = ("MERCURE_OUT_DIR", "MONAI_OUTPUTPATH", "HOLOSCAN_OUTPUT_PATH")
 _MODELS = ("MONAI_MODELPATH", "HOLOSCAN_MODEL_PATH")
 _WORK = ("MONAI_WORKDIR", "HOLOSCAN_WORKDIR")
 _TASK = "task.json"
+_PROGRESS, _PROGRESS_AT = "progress", "PACS_AI_PROGRESS"
 _MAGIC_AT, _MAGIC = 128, b"DICM"
 
 
@@ -31,7 +34,8 @@ class CommandModel(Runner):
     """Runs ``command`` without a shell; ``{input}``, ``{output}`` and ``{work}`` are folders.
 
     ``settings`` are what a mercure module reads of its task, ``weights`` is the folder of models
-    that a MONAI application looks for.
+    that a MONAI application looks for. Lines with a number from 0 to 1 that are written to the
+    named pipe ``$PACS_AI_PROGRESS``, which lies in ``{work}``, are its progress.
     """
 
     kind = "command"
@@ -59,17 +63,19 @@ class CommandModel(Runner):
             folder.mkdir()
         work.series.export(folders["input"])
         (folders["input"] / _TASK).write_text(json.dumps(self._task(work)), "utf-8")
-        run_limited(
-            [_filled(part, folders) for part in self._command],
-            folder=folders["work"],
-            environment=plain_environment(
-                folders["work"], {**environment_of(folders, self._weights), **self._environment}
-            ),
-            limits=work.limits,
-            said=work.said,
-            progress=work.progress,
-            canceled=work.canceled,
-        )
+        told = folders["work"] / _PROGRESS
+        variables = {**environment_of(folders, self._weights), _PROGRESS_AT: str(told)}
+        with closing(Waker(told)) as pipe:  # open for both: so it does not end with who writes
+            run_limited(
+                [_filled(part, folders) for part in self._command],
+                folder=folders["work"],
+                environment=plain_environment(folders["work"], {**variables, **self._environment}),
+                limits=work.limits,
+                said=work.said,
+                progress=work.progress,
+                canceled=work.canceled,
+                reader=pipe.descriptor,
+            )
         files = tuple(_results(folders["output"]))
         if not files:
             raise RefusedOutput("it ended without results: there is no DICOM file in its output")
@@ -91,8 +97,8 @@ class CommandModel(Runner):
             "id": work.uid,
             "info": {
                 "action": "process",
-                "uid": work.series.series_instance_uid,
-                "uid_type": "series",
+                "uid": work.series.series_instance_uid or work.series.study_instance_uid,
+                "uid_type": "series" if work.series.series_instance_uid else "study",
             },
             "process": {"module_name": self._name, "settings": dict(self._settings)},
         }

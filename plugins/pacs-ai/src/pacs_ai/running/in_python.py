@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import pickle
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,30 +12,19 @@ from pacs_ai.api import Model
 from pacs_ai.errors import RefusedOutput
 from pacs_ai.exchange import BadResults, read_results, write_volume
 from pacs_ai.running import worker
-from pacs_ai.running.process import run_limited
-from pacs_ai.running.runner import Made, Runner, Work, digest_of, plain_environment
+from pacs_ai.running.runner import Made, Runner, Work, digest_of
+from pacs_ai.running.warm import Recipe
 
 __all__ = ["InstalledModel", "NamedModel"]
 
-_WORKER = Path(worker.__file__)
 
-
-def _run(work: Work, python: str, more: Mapping[str, str]) -> Made:
+def _run(work: Work, recipe: Recipe) -> Made:
     loaded = work.series.loaded
     assert loaded is not None  # as `Runner.pixels` asks for
     write_volume(work.folder, loaded.volume)
     results = work.folder / worker.RESULTS
     results.mkdir()
-    run_limited(
-        (python, "-I", str(_WORKER), str(work.folder)),
-        folder=work.folder,
-        environment=plain_environment(work.folder, more),
-        limits=work.limits,
-        said=work.said,
-        progress=work.progress,
-        canceled=work.canceled,
-        progress_pipe=True,
-    )
+    work.workers.run(recipe, work)
     try:
         return Made(results=tuple(read_results(results, loaded.grid.shape)))
     except BadResults as error:
@@ -44,17 +32,24 @@ def _run(work: Work, python: str, more: Mapping[str, str]) -> Made:
 
 
 class InstalledModel(Runner):
-    """A model that a plugin offers: pickled into a process of this environment."""
+    """A model that is made here, as a plugin does: pickled into a process of this environment."""
 
-    kind = "process"
-
-    def __init__(self, model: Model) -> None:
+    def __init__(
+        self, model: Model, *, kind: str = "process", environment: Mapping[str, str] | None = None
+    ) -> None:
         self._model = model
+        self.kind = kind
+        self._environment = dict(environment or {})
 
     def run(self, work: Work) -> Made:
         """As `Runner.run`."""
-        (work.folder / worker.PICKLED).write_bytes(pickle.dumps(self._model))
-        return _run(work, sys.executable, {})
+        recipe = Recipe(
+            files=((worker.PICKLED, pickle.dumps(self._model)),),
+            digest=work.digest,
+            limits=work.limits,
+            environment=self._environment,
+        )
+        return _run(work, recipe)
 
     def digest(self) -> str:
         """Of the file of its class, its settings and its weights."""
@@ -93,8 +88,14 @@ class NamedModel(Runner):
 
     def run(self, work: Work) -> Made:
         """As `Runner.run`."""
-        (work.folder / worker.MODEL).write_text(json.dumps(self._wanted), "utf-8")
-        return _run(work, self._python, self._environment)
+        recipe = Recipe(
+            python=self._python,
+            files=((worker.MODEL, json.dumps(self._wanted).encode()),),
+            digest=work.digest,
+            limits=work.limits,
+            environment=self._environment,
+        )
+        return _run(work, recipe)
 
     def digest(self) -> str:
         """Of its module where that is a file in ``folder``, of its name, and of its weights."""

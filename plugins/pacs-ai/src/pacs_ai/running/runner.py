@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacs_ai.api import Result
-from pacs_ai.running.process import Limits, Said
+from pacs_ai.running.process import Limits
+from pacs_ai.running.said import Said
 
 if TYPE_CHECKING:
-    from pacs_ai.volumes.loading import LoadedSeries
+    from pacs_ai.running.warm import Workers
+    from pacs_ai.volumes.study import Given
     from pacs_framework.waking import Waker
 
 __all__ = ["Made", "Runner", "Work", "digest_of", "plain_environment"]
@@ -24,11 +26,15 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One run: ``folder`` is empty and its own; ``progress`` is told how much is done."""
+    """One run: ``folder`` is its own; ``digest`` is the model's, ``progress`` is told how much is
+    done.
+    """
 
     uid: str
     folder: Path
-    series: LoadedSeries
+    digest: str
+    workers: Workers
+    series: Given
     limits: Limits
     said: Said
     progress: Callable[[float], None] = lambda _: None

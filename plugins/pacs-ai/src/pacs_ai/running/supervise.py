@@ -21,7 +21,7 @@ import signal
 import sys
 from contextlib import suppress
 
-NOT_STARTED = 125
+NOT_STARTED, KILLED = 125, 128 + signal.SIGKILL
 
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -32,20 +32,43 @@ def main() -> int:
     """Run the command of ``sys.argv``."""
     memory, cpu, file, network = map(int, sys.argv[1:5])
     command = sys.argv[5:]
-    # Whoever loses its parent becomes our child, so that it is found at the end.
-    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
     supervisor = os.getpid()
     child = os.fork()
     if not child:
         _become(command, supervisor, (memory, cpu, file), network=bool(network))
+    return watch(child)
+
+
+def adopt_orphans() -> None:
+    """Whoever loses its parent becomes our child, so that it is found at the end."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def die_with(parent: int) -> None:
+    """Be killed when ``parent`` dies, and end at once where it has."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(NOT_STARTED)
+
+
+def watch(child: int) -> int:
+    """Wait until ``child`` ends, or standard input; its exit code. Kills all that is left."""
     handle = os.pidfd_open(child)
     poll = select.poll()
     poll.register(0, select.POLLIN | select.POLLHUP)
     poll.register(handle, select.POLLIN)
     ended = {descriptor for descriptor, _ in poll.poll()}
-    code = _exit_code(os.waitpid(child, 0)[1]) if handle in ended else 128 + signal.SIGKILL
+    code = _exit_code(os.waitpid(child, 0)[1]) if handle in ended else KILLED
     _kill_all()
     return code
+
+
+def read_nothing() -> None:
+    """Have an empty standard input."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
 
 
 def _become(
@@ -55,17 +78,13 @@ def _become(
     try:
         if not network:
             _leave_network()
-        # After that, because new rights take it back.
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != supervisor:
-            os._exit(NOT_STARTED)
+        die_with(supervisor)  # after that, because new rights take it back
         kinds = resource.RLIMIT_DATA, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE
         for kind, most in zip(kinds, limits, strict=True):
             if most:
                 resource.setrlimit(kind, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
+        read_nothing()
         os.execvp(command[0], command)  # noqa: S606 - without a shell is what is wanted
     except OSError as error:
         _say(f"{command[0]} cannot be run: {error.strerror}")

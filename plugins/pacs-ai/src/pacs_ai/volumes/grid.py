@@ -31,6 +31,13 @@ class Grid:
         """Slices, rows, columns."""
         return len(self.planes), self.planes[0].rows, self.planes[0].columns
 
+    @property
+    def order_of_sources(self) -> list[int]:
+        """The numbers of slices in the order of the images and frames that they are of."""
+        return sorted(
+            range(len(self.planes)), key=lambda k: (self.planes[k].source, self.planes[k].frame)
+        )
+
 
 def grid_of(planes: Sequence[Plane]) -> Grid:
     """The grid of ``planes``, whatever order they come in.

@@ -74,6 +74,11 @@ class LoadedSeries:
         return text_of(self.headers[0], "SeriesInstanceUID")
 
     @property
+    def parts(self) -> tuple[LoadedSeries, ...]:
+        """Itself, as of a study all its series."""
+        return (self,)
+
+    @property
     def sop_instance_uids(self) -> tuple[str, ...]:
         """Of its instances."""
         return tuple(text_of(header, "SOPInstanceUID") for header in self.headers)

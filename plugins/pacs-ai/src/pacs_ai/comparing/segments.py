@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
 from pydicom import Dataset
-from pydicom.uid import SegmentationStorage
 
-from pacs_ai.results.checking import read_result
-from pacs_framework.dicom.uids import is_valid_uid
-from pacs_framework.errors import PacsError
+from pacs_ai.comparing.reading import NotComparable
+from pacs_ai.results.checking import SEGMENTATIONS
 from pacs_framework.rendering.attributes import integer_of, items_of, numbers_of, text_of
 from pacs_framework.rendering.frame_header import FrameHeader
 
-if TYPE_CHECKING:
-    from pacs_framework.archive.archive import Archive
-
-__all__ = ["Agreement", "NotComparable", "agreements", "compare"]
+__all__ = ["Agreement", "agreements"]
 
 Mask = NDArray[np.bool_]
 Place = tuple[float, float, float]
 
+_KINDS = frozenset({"BINARY", "LABELMAP"})
+_BACKGROUND = 0
 _TENTHS = 1  # of a millimetre: so exact are positions when frames are matched
-
-
-class NotComparable(PacsError):
-    """Two instances are no segmentations of one series."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +43,8 @@ class _Segments:
     masks: dict[str, dict[Place, Mask]]
 
 
-def compare(archive: Archive, first: str, second: str) -> list[Agreement]:
-    """Of two, each a SOP Instance UID or a file. Raises `NotComparable`, or as opening does."""
-    return agreements(_read(archive, first), _read(archive, second))
-
-
 def agreements(first: Dataset, second: Dataset) -> list[Agreement]:
-    """Of two binary segmentations; segments are matched by their property type.
+    """Of two segmentations or label maps; segments are matched by their property type.
 
     One that is missing in one of them has 0 ml there, and a Dice coefficient of 0.
     Raises `NotComparable`.
@@ -71,13 +56,6 @@ def agreements(first: Dataset, second: Dataset) -> list[Agreement]:
         _agreement(kind, one.masks.get(kind, {}), other.masks.get(kind, {}), one.voxel_ml)
         for kind in sorted({*one.masks, *other.masks})
     ]
-
-
-def _read(archive: Archive, name: str) -> Dataset:
-    if not is_valid_uid(name):
-        return read_result(Path(name))
-    with archive.open_file(name) as file:
-        return pydicom.dcmread(io.BytesIO(file.read()))
 
 
 def _agreement(
@@ -95,27 +73,40 @@ def _agreement(
 
 
 def _segments(made: Dataset) -> _Segments:
-    if text_of(made, "SOPClassUID") != SegmentationStorage or (
-        text_of(made, "SegmentationType") != "BINARY"
+    if text_of(made, "SOPClassUID") not in SEGMENTATIONS or (
+        text_of(made, "SegmentationType") not in _KINDS
     ):
-        raise NotComparable("what is compared are binary segmentations")
+        raise NotComparable("what is compared are binary segmentations and label maps")
     kinds = {
         integer_of(item, "SegmentNumber"): text_of(
             items_of(item, "SegmentedPropertyTypeCodeSequence")[0], "CodeMeaning"
         )
         for item in items_of(made, "SegmentSequence")
+        if integer_of(item, "SegmentNumber") != _BACKGROUND
     }
     masks: dict[str, dict[Place, Mask]] = {kind: {} for kind in kinds.values()}
-    pixels = made.pixel_array.astype(np.bool_)
-    if pixels.ndim == 2:
-        pixels = pixels[None]
-    for number, mask in enumerate(pixels, 1):
-        frame = FrameHeader(made, number)
-        segment = frame.macro("SegmentIdentificationSequence")
-        kind = kinds[integer_of(segment, "ReferencedSegmentNumber")]
-        x, y, z = numbers_of(frame.macro("PlanePositionSequence"), "ImagePositionPatient")
-        masks[kind][round(x, _TENTHS), round(y, _TENTHS), round(z, _TENTHS)] = mask
+    for number, place, mask in _masks(made):
+        if number in kinds:
+            there = masks[kinds[number]]
+            # Several segments may be of one kind, as single nodules are.
+            there[place] = there[place] | mask if place in there else mask
     return _Segments(grid=_grid(made), voxel_ml=_voxel_ml(made), masks=masks)
+
+
+def _masks(made: Dataset) -> Iterator[tuple[int, Place, Mask]]:
+    """Segment, place and mask, of each frame and of each segment in it."""
+    pixels = made.pixel_array
+    for number, values in enumerate(pixels if pixels.ndim == 3 else pixels[None], 1):
+        frame = FrameHeader(made, number)
+        x, y, z = numbers_of(frame.macro("PlanePositionSequence"), "ImagePositionPatient")
+        place = round(x, _TENTHS), round(y, _TENTHS), round(z, _TENTHS)
+        if text_of(made, "SegmentationType") == "BINARY":
+            segment = frame.macro("SegmentIdentificationSequence")
+            yield integer_of(segment, "ReferencedSegmentNumber"), place, values.astype(np.bool_)
+            continue
+        for label in np.unique(values):
+            if label != _BACKGROUND:
+                yield int(label), place, values == label
 
 
 def _grid(made: Dataset) -> tuple[object, ...]:

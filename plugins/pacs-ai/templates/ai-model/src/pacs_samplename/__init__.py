@@ -1,0 +1,1 @@
+"""Finds bone on CT: a segmentation, and its volume."""

@@ -1,0 +1,132 @@
+"""What is known of runs, on each database."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydicom import Dataset
+
+from pacs_ai.book import Book, NoSuchRun, State, Verdict
+from pacs_ai.tables import TABLES
+from pacs_ai.terms import NAME
+from pacs_framework.tables import now
+from pacs_framework.testing.tables import EmptiedTables
+
+LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def book(pacs_emptied_tables: EmptiedTables) -> Book:
+    return Book(pacs_emptied_tables(TABLES, NAME))
+
+
+def model(version: str = "1") -> Any:
+    return SimpleNamespace(name="lungs", version=version, label=f"lungs@{version}")
+
+
+def begin(book: Book, uid: str, *, version: str = "1", series: str = "1.1") -> None:
+    book.begin(
+        uid=uid,
+        model="lungs",
+        version=version,
+        runner="process",
+        digest="d" * 64,
+        study_instance_uid="1",
+        series_instance_uid=series,
+        folder=f"folder-{uid}",
+    )
+
+
+def instance(uid: str) -> Dataset:
+    made = Dataset()
+    made.SOPClassUID, made.SeriesInstanceUID = "1.2.840.10008.5.1.4.1.1.66.4", f"{uid}.1"
+    made.SOPInstanceUID = uid
+    return made
+
+
+def done(book: Book, uid: str, *, stored: bool = True, **more: str) -> None:
+    begin(book, uid, **more)
+    book.made(uid, ["1.1.1", "1.1.2"], [instance(f"{uid}.7")])
+    if stored:
+        book.stored(uid, f"{uid}.7")
+    book.end(uid, State.DONE, log="wörds")
+
+
+def test_a_run_is_found_by_itself_and_by_what_it_made(book: Book) -> None:
+    done(book, "2.1")
+    record = book.find("2.1")
+    assert record == book.find("2.1.7")
+    assert (record.state, record.log, record.model) == (State.DONE, "wörds", "lungs")
+    assert record.ended is not None
+    assert record.started <= record.ended <= now()
+    assert book.inputs(record) == ["1.1.1", "1.1.2"]
+    (result,) = book.results(record)
+    assert (result.sop_instance_uid, result.stored) == ("2.1.7", True)
+    assert book.is_result("2.1.7")
+    assert not book.is_result("2.1")
+    with pytest.raises(NoSuchRun):
+        book.find("2.2")
+
+
+def test_runs_are_listed_newest_first(book: Book) -> None:
+    done(book, "2.1")
+    begin(book, "2.2")
+    begin(book, "2.3", version="2")
+    book.end("2.3", State.FAILED, reason="why")
+    assert [each.uid for each in book.newest(2)] == ["2.3", "2.2"]
+    assert [each.uid for each in book.newest(9, model="lungs", state="FAILED")] == ["2.3"]
+    assert book.newest(9, model="body") == []
+
+
+def test_runs_whose_process_died_are_lost(book: Book) -> None:
+    """Of this node, and only such as still run."""
+    done(book, "2.1")
+    begin(book, "2.2")
+    begin(book, "2.3")
+    book.lose(["folder-2.3"])
+    states = {each.uid: each.state for each in book.newest(9)}
+    assert states == {"2.1": State.DONE, "2.2": State.LOST, "2.3": State.RUNNING}
+
+
+def test_what_people_said_is_kept_in_its_order(book: Book) -> None:
+    done(book, "2.1")
+    record = book.find("2.1")
+    book.judge(record, Verdict.REJECTED, reviewer="A", note="naïve")
+    book.judge(record, Verdict.ACCEPTED, reviewer="B", note="")
+    said = [(each.verdict, each.reviewer, each.note) for each in book.reviews(record)]
+    assert said == [(Verdict.REJECTED, "A", "naïve"), (Verdict.ACCEPTED, "B", "")]
+
+
+def test_a_run_that_is_done_is_not_made_again(book: Book) -> None:
+    """Of this model and version, since then, into the archive or apart from it."""
+    done(book, "2.1")
+    done(book, "2.2", stored=False)
+    done(book, "2.3", series="1.2")
+    begin(book, "2.4")
+    assert book.done_since(LONG_AGO, model(), "1", "1.1", stored=True) == "2.1"
+    assert book.done_since(LONG_AGO, model(), "1", "1.1", stored=False) == "2.2"
+    assert book.done_since(LONG_AGO, model("2"), "1", "1.1", stored=True) == ""
+    assert book.done_since(LONG_AGO, model(), "1", "1.3", stored=True) == ""
+    assert book.done_since(now() + dt.timedelta(seconds=60), model(), "1", "1.1", stored=True) == ""
+
+
+def test_what_two_models_ran_on_is_found(book: Book) -> None:
+    """Series that both are done with, by the last run of each."""
+    done(book, "2.1")
+    done(book, "2.2")
+    done(book, "2.3", version="2")
+    done(book, "2.4", series="1.2")
+    begin(book, "2.5", version="2", series="1.2")
+    assert book.common(model("1"), model("2")) == [("1.1", "2.2", "2.3")]
+    done(book, "2.6", version="2", series="1.2")
+    assert book.common(model("2"), model("1")) == [("1.1", "2.3", "2.2"), ("1.2", "2.6", "2.4")]
+
+
+def test_a_record_is_not_changed(book: Book) -> None:
+    done(book, "2.1")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        book.find("2.1").uid = "x"  # type: ignore[misc]
