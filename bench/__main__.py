@@ -42,7 +42,11 @@ def _names(_: object, __: object, value: str | None) -> tuple[str, ...]:
 @click.option("--publish", is_flag=True, help="Write tables, plot and JSON into docs/explanation.")
 @click.option("--from", "earlier", type=click.Path(path_type=Path, exists=True))
 @click.option("--install", is_flag=True, help="Install the peers first, with apt-get.")
-@click.option("--scratch", type=click.Path(path_type=Path), help="Folder for the peers' data.")
+@click.option(
+    "--scratch",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder for the peers' data.",
+)
 def main(
     quick: bool,
     rows: tuple[str, ...],

@@ -107,6 +107,7 @@ BARS: tuple[Bar, ...] = (
     *(AtLeast(f"stow-{kind}", "orthanc", 3.0) for kind in ("mr", "ct")),
     AtLeast("get-raw", "orthanc", 1.5),
     AtLeast("move-raw", "orthanc", 1.5),
+    AtLeast("forward-ct", "orthanc-stock", 3.0),
     AtLeast("tuned-getscu", "orthanc", 1.0),
     AtLeast("tuned-movescu", "orthanc", 1.0),
     AtMost("idle-memory", 64.0),
@@ -120,6 +121,7 @@ BARS: tuple[Bar, ...] = (
     Reaches("mpps-worklist", 500.0),
     Reaches("jobs-sqlite", 50.0),
     Reaches("jobs-postgresql", 200.0),
+    AtMost("ai-overhead", 150.0),
     AtMost("film-300", 1.0),
     AtMost("print-sessions", 10.0),  # and none of the fifty is lost, or there is no figure
     AtLeast("stock-storescu", "orthanc", 20.0),

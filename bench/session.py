@@ -20,7 +20,8 @@ from bench.client.process import ClientProcess
 from bench.peers import PEERS, Destinations, Peer
 from bench.peers.filled import SIZES, filled_peers
 from bench.results import Run
-from bench.rows import CODECS, FAMILIES, FIND, HOOKS, JOBS, MPPS, PRINT, WORKLIST, Family
+from bench.rows import AI, CODECS, FAMILIES, FIND, HOOKS, JOBS, MPPS, PRINT, WORKLIST, Family
+from bench.rows.ai import measure_ai
 from bench.rows.base import Bench, Row
 from bench.rows.codecs import CODEC_ROWS, measure_codecs
 from bench.rows.hooks import measure_hooks
@@ -66,6 +67,7 @@ def measure(console: Console, wanted: Wanted, target: Path, scratch: Path | None
         session.worklist()
         session.mpps()
         session.jobs()
+        session.ai()
         session.printing()
         session.codecs()
         session.find()
@@ -166,6 +168,12 @@ class _Session:
         if self.wanted.takes(JOBS):
             self.console.print(f"[bold]{JOBS}[/]")
             self.run.results += measure_jobs()
+
+    def ai(self) -> None:
+        """No peer takes part: those here run no models."""
+        if self.wanted.takes(AI):
+            self.console.print(f"[bold]{AI}[/]")
+            self.run.results.append(measure_ai())
 
     def printing(self) -> None:
         """No peer takes part: none of those here draws a film."""

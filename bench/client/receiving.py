@@ -12,10 +12,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from bench.client.clock import Clock, Sample
 from bench.client.encode import RELEASE_RP, associate_accept, message, store_response
 from bench.client.wire import Pdv, Refused, Stream
 
-__all__ = ["Receiver", "Tally", "elements_of"]
+__all__ = ["Arrivals", "Receiver", "Tally", "elements_of"]
 
 _ASSOCIATE_RQ, _P_DATA, _RELEASE_RQ = 1, 4, 5
 _C_STORE_RQ = 0x0001
@@ -39,6 +40,41 @@ class Tally:
     instances: int = 0
     size: int = 0
 
+    def opened(self) -> None:
+        """Somebody wants an association."""
+
+    def arrived(self) -> None:
+        """An instance is here."""
+        self.instances += 1
+
+
+class Arrivals(Tally):
+    """Times what comes: from the first association on until there are ``expected`` instances."""
+
+    def __init__(self, expected: int) -> None:
+        super().__init__()
+        self._expected = expected
+        self._clock = Clock()
+        self._all_here = threading.Event()
+
+    def opened(self) -> None:
+        """The first one starts the clock."""
+        if not self.instances:
+            self._clock.__enter__()
+
+    def arrived(self) -> None:
+        """The last one stops it."""
+        super().arrived()
+        if self.instances == self._expected:
+            self._clock.__exit__()
+            self._all_here.set()
+
+    def sample(self, seconds: float) -> Sample:
+        """What was measured, when all are here. Raises `Refused` when they are not in time."""
+        if not self._all_here.wait(seconds):
+            raise Refused(f"{self.instances} of {self._expected} instances arrived in {seconds} s")
+        return self._clock.sample(self.instances, bytes=self.size)
+
 
 class InstanceSink:
     """Answers C-STORE requests on one socket and counts what came."""
@@ -56,7 +92,7 @@ class InstanceSink:
         if not pdv.is_command:
             self._tally.size += len(pdv.data)
             if pdv.last and self._storing is not None:
-                self._tally.instances += 1
+                self._tally.arrived()
                 self._acknowledge(pdv.context_id)
             return None
         elements = elements_of(pdv.data)
@@ -97,6 +133,7 @@ class Receiver:
             kind, body = stream.next_pdu()
             if kind != _ASSOCIATE_RQ:
                 return
+            self.tally.opened()
             sock.sendall(_accept_everything(bytes(body)))
             sink = InstanceSink(sock, self.tally)
             try:

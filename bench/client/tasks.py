@@ -9,9 +9,8 @@ import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Self
 
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -23,7 +22,8 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from bench.client import encode
-from bench.client.receiving import InstanceSink, Receiver, Tally
+from bench.client.clock import Clock, Sample
+from bench.client.receiving import Arrivals, InstanceSink, Receiver, Tally
 from bench.client.storing import Messages, store_all
 from bench.client.wire import Association, Refused, connect, status_in
 from bench.data import Instance, Uids, encoded, instances, kind_named
@@ -36,8 +36,10 @@ __all__ = [
     "Query",
     "Sample",
     "Store",
+    "arrivals",
     "associate_many",
     "echo",
+    "expect",
     "find",
     "first_association",
     "get",
@@ -73,32 +75,6 @@ class Address:
     def pairs(self) -> list[tuple[str, int]]:
         """Of every node."""
         return [(self.host, port) for port in (self.port, *self.more_ports)]
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One measurement: wall seconds, CPU seconds of this client, and what was counted."""
-
-    seconds: float
-    client_cpu: float
-    count: int = 0
-    figures: dict[str, float] = field(default_factory=dict)
-
-
-class Clock:
-    """Wall and CPU time of a block."""
-
-    def __enter__(self) -> Self:
-        self._cpu, self._wall = time.process_time(), time.perf_counter()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.seconds = time.perf_counter() - self._wall
-        self.cpu = time.process_time() - self._cpu
-
-    def sample(self, count: int, **figures: float) -> Sample:
-        """What was measured."""
-        return Sample(self.seconds, self.cpu, count, figures)
 
 
 def _request(address: Address, *abstract_syntaxes: str, as_scp: bool = False) -> bytes:
@@ -364,6 +340,18 @@ def _retrieve(association: Association, keys: dict[str, str], command: bytes, ta
             if status:
                 raise Refused(f"a retrieval ended with {status:04X}H")
             return
+
+
+def expect(count: int) -> None:
+    """Count from anew what comes to the receiver of this process, up to ``count`` instances."""
+    _receiver().tally = Arrivals(count)
+
+
+def arrivals(seconds: float) -> Sample:
+    """What was to be expected; the clock runs from the first association to the last instance."""
+    tally = _receiver().tally
+    assert isinstance(tally, Arrivals), "expect() comes before"
+    return tally.sample(seconds)
 
 
 # --- associations that stay ------------------------------------------------------------------

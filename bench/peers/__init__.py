@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.peers.base import Destinations, Peer
 from bench.peers.dcmtk import Storescp, StorescpFork
 from bench.peers.nodes import OursOnPostgres, OursOnTwoNodes
-from bench.peers.orthanc import Orthanc
+from bench.peers.orthanc import Orthanc, OrthancAsInstalled
 from bench.peers.ours import Ours, OursWithWorkers
 from bench.peers.ours_s3 import BarePuts, OursOnS3
 from bench.peers.pynetdicom_apps import PynetdicomQrscp, PynetdicomStorescp
@@ -22,6 +22,7 @@ PEERS: dict[str, type[Peer]] = {
         OursOnPostgres,
         OursOnTwoNodes,
         Orthanc,
+        OrthancAsInstalled,
         Storescp,
         StorescpFork,
         PynetdicomStorescp,

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.peers.base import Peer, first_line_of
 from pacs_framework.testing.sockets import free_port
 
-__all__ = ["Orthanc"]
+__all__ = ["Orthanc", "OrthancAsInstalled"]
 
 _FOLDER = Path("/usr/share/orthanc/plugins")
 _PLUGINS = (
@@ -80,3 +80,19 @@ class Orthanc(Peer):
     def environment(self) -> dict[str, str]:
         """DCMTK under it reads this."""
         return {"TCP_NODELAY": "1"}
+
+
+class OrthancAsInstalled(Orthanc):
+    """The same without the variable that its package does not set."""
+
+    name = "orthanc-stock"
+    title = "Orthanc, environment as installed"
+
+    @classmethod
+    def settings(cls) -> str:
+        """What differs from the other one."""
+        return "as orthanc, without TCP_NODELAY: what it sends waits for acknowledgements"
+
+    def environment(self) -> dict[str, str]:
+        """None."""
+        return {}

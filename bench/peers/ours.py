@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import ClassVar
 
 from bench.peers.base import Peer
@@ -26,6 +27,7 @@ class Ours(Peer):
     finds = True
     workers: ClassVar[int] = 1
     index_url = ""
+    more = ""  # sections that a row adds
 
     @classmethod
     def missing(cls) -> str:
@@ -42,9 +44,14 @@ class Ours(Peer):
         """What differs from the defaults."""
         return f"pacs serve --workers {cls.workers}; SQLite; all else as by default"
 
+    @property
+    def config(self) -> Path:
+        """Its configuration file."""
+        return self.folder / "pacs.toml"
+
     def command(self) -> list[str]:
         """Its configuration names the C-MOVE destinations."""
-        config = self.folder / "pacs.toml"
+        config = self.config
         peers = "".join(
             f'[peers.{aet.lower()}]\naet = "{aet}"\nhost = "127.0.0.1"\nport = {port}\n'
             for aet, port in self.destinations.ports.items()
@@ -54,6 +61,7 @@ class Ours(Peer):
         http = f"[plugin.http]\nport = {self.http_port}\naccess_log = false\n"
         config.write_text(
             f'[archive]\naet = "{self.aet}"\ndata = "{self.folder / "data"}"\n{index}{http}{peers}'
+            f"{self.more}"
         )
         serve = [sys.executable, "-m", "pacs_framework.cli", "serve", "--config", str(config)]
         return [*serve, "--port", str(self.port), "--workers", str(self.workers)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bench.rows import (
     association,
     dicomweb,
+    forwarding,
     growth,
     idle,
     lifecycle,
@@ -18,6 +19,7 @@ from bench.rows import (
 from bench.rows.base import Row
 
 __all__ = [
+    "AI",
     "CODECS",
     "FAMILIES",
     "FIND",
@@ -31,7 +33,7 @@ __all__ = [
 ]
 
 CODECS, FIND, HOOKS, MPPS, WORKLIST = "codecs", "find", "hooks", "mpps", "worklist"
-JOBS, PRINT = "jobs", "print"
+AI, JOBS, PRINT = "ai", "jobs", "print"
 """Families with a set-up of their own."""
 
 
@@ -51,6 +53,7 @@ FAMILIES = [
     Family("s3", store.S3),
     Family("nodes", store.NODES),
     Family("retrieve", [*retrieve.ROWS, *stock.TUNED]),
+    Family("forwarding", forwarding.ROWS),
     Family("dicomweb", dicomweb.ROWS),
     Family("transcoding", transcoding.ROWS),
     Family("idle", idle.ROWS),
@@ -62,4 +65,14 @@ FAMILIES = [
 
 def family_names() -> list[str]:
     """The names that ``--rows`` takes for whole families."""
-    return [*(family.name for family in FAMILIES), CODECS, FIND, HOOKS, JOBS, MPPS, PRINT, WORKLIST]
+    return [
+        *(family.name for family in FAMILIES),
+        AI,
+        CODECS,
+        FIND,
+        HOOKS,
+        JOBS,
+        MPPS,
+        PRINT,
+        WORKLIST,
+    ]

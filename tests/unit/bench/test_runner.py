@@ -13,6 +13,7 @@ from bench.peers import Destinations, Peer
 from bench.procfs import Usage
 from bench.results import Run
 from bench.rows import FAMILIES, family_names
+from bench.rows.ai import AI_ROW, measure_ai
 from bench.rows.base import Bench, Measured, NotMeasured, Row
 from bench.rows.codecs import CODEC_ROWS
 from bench.rows.hooks import measure_hooks
@@ -202,6 +203,7 @@ def test_bars_name_rows_that_there_are():
         *MPPS_ROWS,
         *FILM_ROWS,
         *JOBS_ROWS,
+        AI_ROW,
         SESSION_ROW,
         "worklist-day",
     }
@@ -212,6 +214,16 @@ def test_cost_of_a_hook_is_measured_for_each_number_of_plugins():
     result = measure_hooks()
     assert list(result.columns) == ["0 plugins", "1 plugins", "10 plugins", "50 plugins"]
     assert all(column.median > 0 for column in result.columns.values())
+
+
+def test_what_an_inference_takes_is_measured_with_and_without_kept_processes():
+    """Each is done, or the row would raise."""
+    result = measure_ai(slices=3, repeats=1)
+    assert result.name == AI_ROW
+    assert {name: len(column.samples) for name, column in result.columns.items()} == {
+        "ours": 1,
+        "new process": 1,
+    }
 
 
 def test_performed_procedure_steps_are_counted_by_message_and_by_step():
