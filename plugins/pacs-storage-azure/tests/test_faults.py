@@ -5,38 +5,19 @@ from __future__ import annotations
 import pytest
 
 from pacs_framework.errors import ObjectNotFound, StorageError
-from pacs_framework.testing.objects import content, get, keys, object_name, put, put_new
+from pacs_framework.testing.objects import content, put, put_new
 from pacs_framework.testing.suites.bucket_faults import FaultySuite
+from pacs_framework.testing.suites.bucket_uploads import UploadsSuite
 
-LARGE = 20 << 20  # three parts
+LARGE = 20 << 20  # more than one part
 
 
 class TestFaults(FaultySuite):
     """Of every bucket; what Azure has besides is below."""
 
 
-@pytest.mark.parametrize("fault", ["503", "reset", "lost"])
-@pytest.mark.parametrize("before", [0, 1, 2, 3])
-def test_every_request_of_an_upload_is_tried_again(place, proxy, fault, before) -> None:
-    """Three blocks and the list of them; also where one was carried out and nobody heard of it."""
-    backend = place.open(endpoint=proxy.endpoint, budget=6)
-    made = proxy.refuse(503) if fault == "503" else getattr(proxy, fault)
-    proxy.faults = [None] * before + [made]
-    key = put_new(backend, content(1, LARGE))
-    assert proxy.faults == []
-    same = get(place.open(), key) == content(1, LARGE)
-    assert same
-
-
-def test_an_upload_that_is_left_never_becomes_an_object(place) -> None:
-    """Its blocks are the store's to drop."""
-    backend = place.open()
-    key = backend.key_for(object_name())
-    with backend.begin(key) as writer:
-        writer.write(bytes(LARGE))
-    assert keys(backend) == set()
-    put(backend, key, b"now")
-    assert get(backend, key) == b"now"
+class TestUploads(UploadsSuite):
+    """Blocks and the list of them."""
 
 
 def test_a_container_that_is_not_there_is_no_missing_object(place) -> None:
@@ -45,7 +26,12 @@ def test_a_container_that_is_not_there_is_no_missing_object(place) -> None:
     elsewhere = type(place)(place.server, place.folder, "az://nocontainer/x")
     backend = elsewhere.open()
     try:
-        for call in (lambda: put(backend, key, b"x"), lambda: list(backend.list())):
+        for call in (
+            lambda: put(backend, key, b"x"),
+            lambda: list(backend.list()),
+            lambda: backend.stat(key),
+            backend.recover,
+        ):
             with pytest.raises(StorageError, match="ContainerNotFound; make the bucket") as raised:
                 call()
             assert not isinstance(raised.value, ObjectNotFound)

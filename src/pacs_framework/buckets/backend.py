@@ -20,7 +20,7 @@ __all__ = ["BucketBackend", "keys_of"]
 
 
 class BucketBackend(StorageBackend):
-    """Keeps objects below a prefix of a bucket. Nothing is asked of the store before its use."""
+    """Keeps objects below a prefix of a bucket. Nothing is asked of the store before `recover`."""
 
     def __init__(self, objects: Objects, keys: Keys, *, part_size: int) -> None:
         self._objects = objects
@@ -87,6 +87,14 @@ class BucketBackend(StorageBackend):
     def list(self) -> Iterator[ObjectStat]:
         """What else is in the bucket is passed over."""
         return (_stat(found) for found in self._objects.listed() if is_key(found.key))
+
+    def recover(self) -> int:
+        """Look whether the bucket is there and lets us in: better now than at the first instance.
+
+        There is nothing to clean up. Raises `StorageError`.
+        """
+        next(self._objects.listed(), None)
+        return 0
 
     def free_space(self) -> None:
         """A bucket has no end that could be known before."""

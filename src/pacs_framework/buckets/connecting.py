@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from obstore.exceptions import BaseError
+
 from pacs_framework.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def open_stores(
     """Both stores that ``make`` makes of options and retries, without a request.
 
     ``budget`` in seconds for each request with its retries; ``http`` allows addresses without TLS.
-    Raises `ConfigurationError` where ``ca_file`` cannot be read.
+    Raises `ConfigurationError` where ``ca_file`` cannot be read, or ``make`` refuses its options.
     """
     third = budget / ATTEMPTS
     common: ClientConfig = {
@@ -55,10 +57,14 @@ def open_stores(
         "read_timeout": dt.timedelta(seconds=third),
     }
     retries = _retries(third)
-    return Stores(
-        small=make(client_options=small, retry_config=retries),
-        streams=make(client_options=streams, retry_config=retries),
-    )
+    try:
+        return Stores(
+            small=make(client_options=small, retry_config=retries),
+            streams=make(client_options=streams, retry_config=retries),
+        )
+    except (BaseError, ValueError) as error:
+        why = str(error).partition("\n")[0]
+        raise ConfigurationError(f"[{section}]: {why}") from error
 
 
 def _certificates(file: Path, section: str) -> bytes:

@@ -20,6 +20,7 @@ _FULL = {"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "507"}
 _MISSING = {"NoSuchKey", "NoSuchVersion", "BlobNotFound", "404", "NotFound"}
 _CODE = re.compile(r"<Code>\s*([^<]+?)\s*</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
+_TOKEN = "performing token request"  # noqa: S105 - what the library says of one that failed
 _MESSAGE = re.compile(r'(?:message|error): "([^"]+)"')
 _HINTS = {
     "make the bucket, or correct [storage] url": NO_BUCKET,
@@ -30,7 +31,7 @@ _HINTS = {
     },
     "look at the credentials": {
         *("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"),
-        *("AuthenticationFailed", "InvalidAuthenticationInfo", "401"),
+        *("AuthenticationFailed", "InvalidAuthenticationInfo", "AuthenticationRequired", "401"),
     },
     "set the clock of this machine": {"RequestTimeTooSkewed"},
     "the object is in a storage class that has to be restored first": {
@@ -81,6 +82,12 @@ class translated:  # noqa: N801 - reads as a statement: `with translated("keep a
 
     def _explained(self, error: BaseException) -> StorageError:
         code = self.code(error)
+        if _TOKEN in str(error):  # its status is not the store's: 404 is no missing object
+            why = code or self.cause(error)
+            return StorageError(
+                f"cannot {self._what}: no token for the store ({why}); look at the credentials in "
+                "the section of its plugin"
+            )
         if code in _FULL:
             return OutOfResources(f"cannot {self._what}: the store is full ({code})")
         missing = code in _MISSING or isinstance(error, FileNotFoundError)

@@ -35,7 +35,7 @@ class PartsUpload(Protocol):
 class BucketWriter(ObjectWriter):
     """Gathers ``part_size`` bytes; what is more goes out part by part. Raises `StorageError`.
 
-    With ``read_back`` the object is read again before `commit` returns.
+    With ``read_back`` the object is read again before `commit` returns, unless the store proved it.
     """
 
     def __init__(
@@ -73,15 +73,16 @@ class BucketWriter(ObjectWriter):
         """Send the rest; durable when the store has said so, and its bytes are proved."""
         data = bytes(self._gathered) if self._whole is None else self._whole
         self._forget()
+        proved = False
         if self._upload is None:
             if self._digest is not None:
                 self._digest.update(data)
-            self._objects.put(self._key, data)
+            proved = self._objects.put(self._key, data)
         else:
             self._send(data)
             self._upload.complete()
             self._upload = None
-        if self._digest is not None:
+        if self._digest is not None and not proved:
             self._objects.require(self._key, self._digest.hexdigest())
 
     def abort(self) -> None:

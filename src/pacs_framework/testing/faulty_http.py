@@ -26,13 +26,16 @@ class Exchange(BaseHTTPRequestHandler):
     def handle_one(self) -> None:
         """Let the next fault have it, or answer as the server does."""
         proxy = self._proxy
-        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.close_connection = True
+        size = int(self.headers.get("Content-Length", 0))
+        self.body = self.rfile.read(size)
+        if len(self.body) < size:
+            return  # the client went away; the server would wait for the rest of it
         proxy.seen.append(f"{self.command} {self.path}")
         with proxy.mutex:
             fault = proxy.faults.pop(0) if proxy.faults else proxy.always
         if fault is None or not fault(self):
             self.answer(*self.ask())
-        self.close_connection = True
 
     def __getattr__(self, name: str) -> Any:
         """``do_GET`` and the like."""
@@ -85,7 +88,7 @@ class Proxy:
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
-        self.faults: list[Fault] = []
+        self.faults: list[Fault | None] = []  # None: nothing happens to that one
         self.always: Fault | None = None
         self.seen: list[str] = []
         self.mutex = threading.Lock()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from obstore.exceptions import BaseError
 from obstore.store import AzureStore
 
 from pacs_framework.buckets.connecting import Stores, open_stores
@@ -28,16 +27,13 @@ def connect(address: Address, settings: Settings) -> Stores:
     """Set up, without a request to the store. Raises `ConfigurationError`."""
     endpoint = endpoint_of(settings)
     make = partial(AzureStore, address.bucket, config=_config(endpoint, settings))
-    try:
-        return open_stores(
-            make,
-            budget=settings.budget,
-            http=urlsplit(endpoint).scheme == "http",
-            ca_file=settings.ca_file,
-            section=Address.section,
-        )
-    except (BaseError, ValueError) as error:
-        raise ConfigurationError(f"[{Address.section}]: {error}") from error
+    return open_stores(
+        make,
+        budget=settings.budget,
+        http=urlsplit(endpoint).scheme == "http",
+        ca_file=settings.ca_file,
+        section=Address.section,
+    )
 
 
 def endpoint_of(settings: Settings) -> str:

@@ -12,14 +12,13 @@ import http.client
 import os
 import re
 import shutil
-import signal
-import subprocess
 import tempfile
-import threading
 from email.utils import formatdate
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 from urllib.parse import urlsplit
+
+from pacs_framework.testing.listening import Listening, NotListening
 
 __all__ = ["AzureMissing", "PrivateAzure"]
 
@@ -27,7 +26,6 @@ _ACCOUNT = "pacstests"
 _KEY = base64.b64encode(b"this is known to everybody, and no secret").decode()
 _LISTENING = re.compile(r"successfully listens on (http\S+?)/?$")
 _VERSION = "2021-12-02"
-_STOP_SECONDS = 20
 
 
 class AzureMissing(Exception):
@@ -58,38 +56,21 @@ class PrivateAzure:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(_STOP_SECONDS)
-        self._drain.join(_STOP_SECONDS)
-        self._log.close()
+        self._server.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [
-                *(self._azurite, "--blobHost", "127.0.0.1", "--blobPort", "0", "--silent"),
-                *("--location", str(self._folder), "--disableTelemetry", "--skipApiVersionCheck"),
-                "--disableProductStyleUrl",
-            ],
-            env={**os.environ, "AZURITE_ACCOUNTS": f"{_ACCOUNT}:{_KEY}"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        self._log = self._process.stdout
-        self.endpoint = f"{self._wait_until_listening(self._log)}/{_ACCOUNT}"
-        self._drain = threading.Thread(target=self._log.read, daemon=True)
-        self._drain.start()
-
-    def _wait_until_listening(self, log: IO[str]) -> str:
-        said = []
-        for line in log:
-            said.append(line)
-            if found := _LISTENING.search(line.strip()):
-                return found[1]
-        raise AzureMissing(f"Azurite ended at start: {''.join(said)[-300:]}")
+        command = [
+            *(self._azurite, "--blobHost", "127.0.0.1", "--blobPort", "0", "--silent"),
+            *("--location", str(self._folder), "--disableTelemetry", "--skipApiVersionCheck"),
+            "--disableProductStyleUrl",
+        ]
+        environment = {**os.environ, "AZURITE_ACCOUNTS": f"{_ACCOUNT}:{_KEY}"}
+        try:
+            self._server = Listening(command, _LISTENING, environment=environment)
+        except NotListening as error:
+            raise AzureMissing(f"Azurite ended at start: {error}") from error
+        self.endpoint = f"{self._server.url}/{_ACCOUNT}"
 
     def _make_container(self) -> None:
         """Create Container, signed with the account's key: obstore has no word for it."""

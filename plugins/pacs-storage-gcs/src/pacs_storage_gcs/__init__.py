@@ -1,0 +1,1 @@
+"""Objects in a bucket of Google Cloud Storage: the storage scheme ``gs``."""
