@@ -30,7 +30,7 @@ run: $(INSTALLED) ## Start the archive: AE title PACS on 127.0.0.1:11112, data i
 test: $(INSTALLED) ## Run all tests on all cores (ARGS="…" goes to pytest)
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
-alone: $(INSTALLED) ## Test each plugin from its wheel, with only its own dependencies (ARGS="pacs-store")
+alone: $(INSTALLED) ## Test each plugin from its wheel, with only its own dependencies (ARGS="pacs-store --all")
 	@$(BIN)/python tools/alone.py --uv $(UV) $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and the shape of the plugins

@@ -1,13 +1,14 @@
 """Test each plugin alone, installed from its wheel with only the dependencies that it declares.
 
-    python tools/alone.py [PLUGIN ...] [--uv PATH]
+    python tools/alone.py [PLUGIN ...] [--all] [--jobs N] [--uv PATH]
 
 In the working environment every plugin and every tool is there, so an undeclared dependency or a
 file that the wheel lacks goes unnoticed. Here each plugin gets an environment of its own with its
 wheel, the kernel's wheel, what ``pacs-framework[postgresql,testing]`` asks for and what the
 plugin's own group ``test`` names (other plugins that its tests put into an archive, and their
-tools), all in the locked versions. The tests run from a copy outside of the repository. At last all
-wheels are installed together.
+tools), all in the locked versions. The tests run from a copy outside of the repository, with the
+first and the last of their parameters, or ``--all``: see `tools/alone_sample.py`. First of all, all
+wheels are installed together; what is compiled there serves the other environments.
 """
 
 from __future__ import annotations
@@ -18,23 +19,35 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import tomllib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools.bytecode import share  # noqa: E402
+
 _PINNED = re.compile(r"^([A-Za-z0-9_.-]+(\[[^\]]*\])?==\S+(?: ;[^\\]*)?)", re.MULTILINE)
 
 
 def main() -> None:
     """Build the wheels, then test plugin by plugin; exit code 1 when one of them fails."""
     options = _options()
-    with tempfile.TemporaryDirectory(prefix="pacs-alone-") as folder:
-        alone = Alone(Path(folder), str(options.uv.resolve()))
-        failed = [name for name in options.plugins if not alone.test(name)]
-        if not alone.install_together():
+    with (
+        tempfile.TemporaryDirectory(prefix="pacs-alone-") as folder,
+        ThreadPoolExecutor(options.jobs) as pool,
+    ):
+        alone = Alone(Path(folder), str(options.uv.resolve()), everything=options.all)
+        list(pool.map(alone.build, alone.projects))
+        together = alone.install_together()
+        passed = pool.map(alone.test, options.plugins)
+        failed = [name for name, well in zip(options.plugins, passed, strict=True) if not well]
+        if not together:
             failed.append("all together")
     if failed:
         sys.exit(f"alone: failed: {', '.join(failed)}")
@@ -48,6 +61,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--uv", type=Path, default=ROOT / ".uv/bin/uv", help="the uv to install with"
     )
+    parser.add_argument("--all", action="store_true", help="run tests with all their parameters")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count(), help="plugins at a time (default: %(default)s)"
+    )
     options = parser.parse_args()
     unknown = sorted({*options.plugins} - {*plugins})
     if unknown:
@@ -59,20 +76,21 @@ def _options() -> argparse.Namespace:
 class Alone:
     """Environments below ``folder``, made with ``uv``."""
 
-    def __init__(self, folder: Path, uv: str) -> None:
+    def __init__(self, folder: Path, uv: str, *, everything: bool) -> None:
+        self.projects = [
+            ROOT,
+            *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml")),
+        ]
         self._folder = folder
         self._uv = uv
+        self._everything = everything
+        self._compiled = Path(sysconfig.get_path("purelib"))
         self._wheels = folder / "wheels"
         self._constraints = folder / "constraints.txt"
         pinned = _PINNED.findall((ROOT / "requirements.txt").read_text())
         self._constraints.write_text("".join(f"{each[0].strip()}\n" for each in pinned))
         self._ini = folder / "pytest.ini"
         self._ini.write_text(_pytest_ini())
-        for project in (
-            ROOT,
-            *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml")),
-        ):
-            self._build(project)
 
     def test(self, plugin: str) -> bool:
         """Whether the tests of ``plugin`` pass, with nothing else installed."""
@@ -80,6 +98,8 @@ class Alone:
         place = self._folder / plugin
         python = self._environment(place / "venv", plugin, *_needed_by_tests(plugin))
         shutil.copytree(ROOT / "plugins" / plugin / "tests", place / "tests")
+        if not self._everything:
+            shutil.copy(ROOT / "tools" / "alone_sample.py", place / "conftest.py")
         command = (
             python,
             "-m",
@@ -103,6 +123,9 @@ class Alone:
         """Whether all wheels live in one environment, with every plugin active."""
         names = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
         python = self._environment(self._folder / "together", *names)
+        self._compiled = _packages(python)
+        # What only the wheels bring; the rest came compiled from the working environment.
+        _run(python, "-m", "compileall", "-q", *self._ours(), cwd=self._folder)
         done = _run(python, "-m", "pacs_framework.cli", "plugins", cwd=self._folder)
         active = done.stdout.count("active")
         print(f"alone: all together: {active} of {len(names)} plugins active", flush=True)
@@ -112,8 +135,9 @@ class Alone:
         return self._writes_plugins(python)
 
     def _writes_plugins(self, python: str) -> bool:
-        """Whether the kernel's wheel brings every template along."""
-        for template in sorted((ROOT / "templates" / "plugin").iterdir()):
+        """Whether the wheels of kernel and plugins bring every template along."""
+        templates = (*ROOT.glob("templates/plugin/*"), *ROOT.glob("plugins/*/templates/*"))
+        for template in sorted(templates):
             kind = template.name
             command = (python, "-m", "pacs_framework.cli", "plugin", "new", f"a-{kind}")
             done = _run(*command, "--kind", kind, cwd=self._folder)
@@ -122,7 +146,11 @@ class Alone:
                 return False
         return True
 
-    def _build(self, project: Path) -> None:
+    def _ours(self) -> list[str]:
+        return [str(path) for path in self._compiled.glob("pacs_*") if path.is_dir()]
+
+    def build(self, project: Path) -> None:
+        """The wheel of the kernel or a plugin."""
         command = (
             sys.executable,
             "-m",
@@ -148,6 +176,7 @@ class Alone:
             *("--constraint", str(self._constraints), "--find-links", str(self._wheels)),
             *(f"pacs-framework[postgresql,testing] @ {kernel.as_uri()}", *wanted),
         )
+        share(self._compiled, _packages(python))
         return python
 
     def _wheel_of(self, name: str) -> str:
@@ -158,6 +187,12 @@ class Alone:
         done = _run(self._uv, *arguments, cwd=self._folder)
         if done.returncode:
             sys.exit(f"alone: uv {arguments[0]} failed:\n{done.stderr}")
+
+
+def _packages(python: str) -> Path:
+    """Where an environment has its packages."""
+    [found] = Path(python).parent.parent.glob("lib/python*/site-packages")
+    return found
 
 
 def _needed_by_tests(plugin: str) -> list[str]:

@@ -96,6 +96,12 @@ CONTENTS = (
         ),
     ),
     Section(
+        "Conditions",
+        "What rules ask of instances; [write conditions](../how-to/write-conditions.md) tells the "
+        "language, and how a plugin has subjects of its own.",
+        (Part("conditions"),),
+    ),
+    Section(
         "Tables of a plugin's own",
         "What the hook `tables` returns, and what `archive.tables(NAME)` gives.",
         (
