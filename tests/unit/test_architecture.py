@@ -45,8 +45,10 @@ MAY_KNOW = {
     "tables": {"errors", "index.database", "index.prepared", "waking"},
     "whole_file": {"folders"},
     "codecs": {"errors", "dicom", "whole_file"},
+    "conditions": {"dicom"},
     "anonymizers": {"errors", "dicom", "codecs", "whole_file"},
     "buckets": {"errors", "storage", "config.keys", "config.types", "conformance.records"},
+    "dicomweb": {"errors", "config.types", "network.tls"},
     "rendering": {"errors", "dicom", "codecs"},
     "archive": GROUND | {"anonymizers", "codecs", "index", "jobs", "network.peers", "tables"},
     "plugins": {
