@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _KERNEL = "pacs-framework"
 _PREFIX = "pacs-"
 _BELONGS = {"README.md", "pyproject.toml", "src", "tests"}
+_ALLOWED = _BELONGS | {"templates"}  # of what `pacs plugin new` writes for who builds on it
 _LEFT_BY_TOOLS = {".pytest_cache", ".mypy_cache", ".ruff_cache", "__pycache__", ".hypothesis"}
 _HOOKS_LINE = re.compile(r"^Hooks: (.+)\.$", re.MULTILINE)
 
@@ -98,8 +99,8 @@ def _files(project: Project) -> Iterator[str]:
     there = {path.name for path in project.folder.iterdir()} - _LEFT_BY_TOOLS
     for missing in sorted(_BELONGS - there):
         yield f"every plugin has {missing}: add it"
-    for extra in sorted(there - _BELONGS):
-        yield f"a plugin has only {', '.join(sorted(_BELONGS))}: move {extra} into one of them"
+    for extra in sorted(there - _ALLOWED):
+        yield f"a plugin has only {', '.join(sorted(_ALLOWED))}: move {extra} into one of them"
     if not list(project.folder.glob("tests/**/test_*.py")):
         yield "every plugin has tests: add tests/test_plugin.py"
 

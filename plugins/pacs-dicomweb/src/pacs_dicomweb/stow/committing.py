@@ -26,7 +26,7 @@ __all__ = ["Commits"]
 
 _log = structlog.get_logger("pacs_dicomweb")
 
-_AT_ONCE = 4
+_AT_ONCE = 16
 """Instances of one request that are being kept at the same time: so many are in memory or staged
 besides the one that comes in."""
 
