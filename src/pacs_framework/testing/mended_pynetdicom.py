@@ -1,9 +1,10 @@
 """pynetdicom, the peer of many tests, without two defects that show on a busy machine.
 
 It loses an answer now and then. Each ``send_…`` of an association stops the association's own
-thread first, and waits for the flag that tells so. When the request before it has just let that
-thread go on, the flag may still say so from then: the thread wakes after the request was sent,
-takes the answer off the queue, and the test waits for it until its time is over.
+thread first, and waits for the flag that tells so. That thread raises the flag before it looks
+whether it is to stop, and lowers it after: when it was let go on just now, or does not have to
+stop at all, the flag may say so all the same. It then takes the answer off the queue, and the test
+waits for that until its time is over.
 
 It leaves a socket open whose peer was killed: shutdown(2) fails, and the close after it is skipped.
 """
@@ -25,19 +26,26 @@ __all__ = ["Checkpoint", "mend_pynetdicom"]
 
 
 class Checkpoint(threading.Event):
-    """What the thread of an association waits at; from the moment that it may go on it is not told
-    to be paused, until it says so anew.
+    """What the thread of an association waits at. It lowers the flag that tells of it before it
+    looks for the last time whether it may go on.
     """
 
     def __init__(self, association: Association) -> None:
         super().__init__()
         self._association = association
 
-    def set(self) -> None:
-        """Let the thread go on; it sets this too, for requests of its own while it serves one."""
-        if threading.current_thread() is not self._association:
+    def wait(self, timeout: float | None = None) -> bool:
+        """Until the thread may go on; whoever stops it from now on does not see the flag."""
+        while self.wait_once(timeout):
             self._association._is_paused = False  # noqa: SLF001 - there is no public way
-        super().set()
+            if self.is_set():
+                return True
+            self._association._is_paused = True  # noqa: SLF001 - likewise
+        return False
+
+    def wait_once(self, timeout: float | None) -> bool:
+        """Until it was let go on, even if it has been stopped again since."""
+        return super().wait(timeout)
 
 
 def mend_pynetdicom() -> None:

@@ -64,6 +64,12 @@ def test_what_is_not_run_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
         sys.stdout.write("\n".join(["", *lines, ""]))
 
 
+def test_what_a_block_needs_is_one_program() -> None:
+    """Anything else is never there, and the block would be skipped everywhere."""
+    odd = [block.where for block in BLOCKS if not re.fullmatch(r"[\w.-]*", block.needs)]
+    assert odd == []
+
+
 def without_prompt(block: Block) -> bool:
     return block.language not in RUN and any(
         line.removeprefix("$ ").split(" ")[0] in PROGRAMS for line in block.text.splitlines()
