@@ -74,6 +74,8 @@ class Runner:
         peer.spawn()
         if peer.associations:
             self._bench.client.run(tasks.first_association, peer.address)
+        if peer.http_port:
+            self._bench.client.run(tasks.first_connection, peer.http_port)
 
     def _row(self, row: Row, peers: Mapping[str, Peer]) -> Result:
         result = Result(

@@ -6,6 +6,7 @@ Functions here run in the client process; their arguments and results travel thr
 from __future__ import annotations
 
 import contextlib
+import socket
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +43,7 @@ __all__ = [
     "expect",
     "find",
     "first_association",
+    "first_connection",
     "get",
     "hold",
     "let_go",
@@ -100,6 +102,20 @@ def first_association(address: Address) -> None:
         except (OSError, Refused):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"nothing accepts at {address}") from None
+            time.sleep(0.002)
+        else:
+            return
+
+
+def first_connection(port: int) -> None:
+    """Try again until somebody listens for HTTP, too. Raises TimeoutError after a minute."""
+    deadline = time.monotonic() + _CANNOT_WAIT_LONGER
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nobody listens for HTTP on port {port}") from None
             time.sleep(0.002)
         else:
             return
