@@ -1,5 +1,7 @@
 """What the tests cost: at the end of a run, the ten files that took the most processor time.
 
+And no example of a property test fails for being slow: machines are busy at times.
+
 Processor time says the same on a busy machine as on an idle one. That of a child process counts
 where it was waited for, and that of a fixture of a wider scope with the test that asked for it
 first.
@@ -13,6 +15,12 @@ from collections import Counter
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile(
+    "unhurried", settings.get_profile(settings.get_current_profile_name()), deadline=None
+)
+settings.load_profile("unhurried")
 
 _SHOWN = 10
 _WORTH_SHOWING = 60.0  # seconds in all: whoever runs a few tests is told nothing

@@ -28,7 +28,10 @@ class Place:
     credentials: Path
 
     def opened(self) -> S3Store:
-        """With the least work for both sides: requests are signed, bodies are not, none twice."""
+        """With the least work for both sides: requests are signed, bodies are not.
+
+        rclone now and then fails over one of the first objects of a folder, and takes it then.
+        """
         from obstore.store import S3Store  # noqa: PLC0415 - for this task alone
 
         known = ConfigParser()
@@ -42,7 +45,7 @@ class Place:
             virtual_hosted_style_request=False,
             unsigned_payload=True,
             client_options={"allow_http": True},
-            retry_config={"max_retries": 0, "retry_timeout": dt.timedelta(seconds=60)},
+            retry_config={"max_retries": 3, "retry_timeout": dt.timedelta(seconds=60)},
         )
 
 
