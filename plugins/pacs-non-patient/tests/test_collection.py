@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -117,3 +118,26 @@ def test_pages_follow_each_other_without_gaps(collection, hanging_protocol, arri
     assert found == uids
     assert [each.sop_instance_uid for each in kept.located(uids * 2, CLASSES)] == uids
     assert kept.page(CLASSES, "1.2.3.5", 1)[0][0].sop_instance_uid == "1.2.3.6"
+
+
+@pytest.mark.parametrize(("size", "together"), [(1 << 20, True), ((1 << 20) + 1, False)])
+def test_large_instances_take_turns(
+    collection, hanging_protocol, arrived, monkeypatch, size, together
+):
+    """Each takes many times its size while it is looked at; small ones wait for nobody."""
+    kept, new = collection(), arrived(hanging_protocol())
+    within, met = [], threading.Event()
+
+    def look(_meta, _dataset):
+        within.append(None)
+        if len(within) > 1:
+            met.set()
+        met.wait(30 if together else 0.2)
+        within.pop()
+        return new
+
+    monkeypatch.setattr("pacs_non_patient.collection.received", look)
+    with ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(kept.take_in, None, bytes(size)) for _ in range(2)]
+    assert [each.result().status for each in done] == [Status.SUCCESS] * 2
+    assert met.is_set() is together

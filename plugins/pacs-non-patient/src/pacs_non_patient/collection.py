@@ -6,8 +6,10 @@ stays, is replaced or makes the second one an error, as ``[archive] duplicates``
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection as Several
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,17 +21,20 @@ from pacs_framework.dicom.status import Status
 from pacs_framework.errors import DuplicateInstance
 from pacs_framework.index.entry import DuplicatePolicy
 from pacs_framework.tables import insert, now
+from pacs_non_patient.received import received
 from pacs_non_patient.tables import NAME, instance
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from pacs_framework.archive.archive import Archive
+    from pacs_framework.dicom.file_meta import FileMeta
     from pacs_framework.tables import TableStore
     from pacs_non_patient.received import Received
 
 __all__ = ["Collection", "Facts", "Kept", "Outcome"]
 
+_LARGE = 1 << 20  # bytes
 _AT_ONCE = 500  # UIDs in one statement
 _STAYS = "other content under this UID was here before and stays"
 
@@ -81,11 +86,20 @@ class Collection:
     def __init__(self, tables: TableStore, duplicates: DuplicatePolicy) -> None:
         self._tables = tables
         self._duplicates = duplicates
+        self._one_large = threading.Lock()
 
     @classmethod
     def of(cls, archive: Archive) -> Self:
         """Those of ``archive``."""
         return cls(archive.tables(NAME), archive.duplicates)
+
+    def take_in(self, meta: FileMeta, dataset: bytes, source_aet: str = "") -> Outcome:
+        """Look at what came as ``meta``, and keep it. Raises as `received` and `put` do.
+
+        While it is looked at, an instance takes ten times its size: large ones take turns.
+        """
+        with self._one_large if len(dataset) > _LARGE else nullcontext():
+            return self.put(received(meta, dataset), source_aet)
 
     def put(self, new: Received, source_aet: str = "") -> Outcome:
         """Keep an instance. The very same again is a success.

@@ -11,7 +11,7 @@ from pacs_framework.errors import MismatchedInstance
 from pacs_framework.network.service import CommandField, DimseService, Request, SupportedContext
 from pacs_non_patient.categories import BY_CLASS
 from pacs_non_patient.collection import Collection
-from pacs_non_patient.received import Gathering, received
+from pacs_non_patient.received import Gathering
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
@@ -41,8 +41,8 @@ class StorageService(DimseService):
         """Gather the data set, look at it, keep it."""
         meta, data = _announced(request), Gathering(self._max_size)
         request.stream_dataset(data.take)
-        new = received(meta, data.whole())
-        outcome = self._collection.put(new, request.association.peer.calling_aet)
+        peer = request.association.peer
+        outcome = self._collection.take_in(meta, data.whole(), peer.calling_aet)
         request.respond(outcome.status, comment=outcome.comment)
 
 

@@ -10,7 +10,7 @@ from pydicom import Dataset
 from pacs_framework.errors import MismatchedInstance, ObjectNotFound
 from pacs_non_patient.categories import BY_CATEGORY
 from pacs_non_patient.collection import Collection, Kept, Outcome
-from pacs_non_patient.received import Gathering, received
+from pacs_non_patient.received import Gathering
 from pacs_non_patient.searching import find
 
 if TYPE_CHECKING:
@@ -51,14 +51,14 @@ class WebInstances:
         self, category: str, meta: FileMeta, pieces: Iterable[bytes | memoryview], sender: str
     ) -> Outcome:
         """Keep an instance. Raises `MismatchedInstance` for one of another category, and as
-        `received` and `Collection.put` do.
+        `Collection.take_in` does.
         """
         if meta.sop_class_uid not in _classes(category):
             raise MismatchedInstance(f"SOP class {meta.sop_class_uid!r} is none of the {category}")
         data = Gathering(self._max_size)
         for piece in pieces:
             data.take(piece)
-        return self._collection.put(received(meta, data.whole()), sender)
+        return self._collection.take_in(meta, data.whole(), sender)
 
 
 def _classes(category: str) -> frozenset[str]:

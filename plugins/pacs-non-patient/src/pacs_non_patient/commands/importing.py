@@ -15,7 +15,7 @@ from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.errors import IndexUnavailable, PacsError
 from pacs_non_patient.collection import Collection
 from pacs_non_patient.commands.opening import opened
-from pacs_non_patient.received import TooLarge, received
+from pacs_non_patient.received import TooLarge
 
 __all__ = ["import_"]
 
@@ -85,12 +85,11 @@ def _take(collection: Collection, path: Path) -> _Result:
         if len(data) > _LARGEST:
             raise TooLarge(f"the file is larger than {_LARGEST} bytes")
         found = read_prefix(data)
-        new = received(found.meta, data[found.dataset_offset :])
-        outcome = collection.put(new)
+        outcome = collection.take_in(found.meta, data[found.dataset_offset :])
     except IndexUnavailable:
         raise
     except PacsError as error:
         return _Result(path=path, error=str(error))
     except OSError as error:
         return _Result(path=path, error=error.strerror or type(error).__name__)
-    return _Result(path=path, sop_instance_uid=new.sop_instance_uid, comment=outcome.comment)
+    return _Result(path=path, sop_instance_uid=found.meta.sop_instance_uid, comment=outcome.comment)
