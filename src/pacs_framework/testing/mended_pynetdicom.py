@@ -1,10 +1,14 @@
-"""pynetdicom, the peer of many tests, without two defects that show on a busy machine.
+"""pynetdicom, the peer of many tests, without three defects that show on a busy machine.
 
 It loses an answer now and then. Each ``send_…`` of an association stops the association's own
 thread first, and waits for the flag that tells so. That thread raises the flag before it looks
 whether it is to stop, and lowers it after: when it was let go on just now, or does not have to
 stop at all, the flag may say so all the same. It then takes the answer off the queue, and the test
 waits for that until its time is over.
+
+It asks for the release of an association while a handler, which has a thread of its own for an
+N-EVENT-REPORT, has yet to answer. The answer then comes in a state that knows none (PS3.8 9.2.3,
+event 9 in state 7), and ends the thread that reads what the peer sends.
 
 It leaves a socket open whose peer was killed: shutdown(2) fails, and the close after it is skipped.
 """
@@ -13,16 +17,21 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
     from pynetdicom.association import Association
     from pynetdicom.transport import AssociationSocket
 
 __all__ = ["Checkpoint", "mend_pynetdicom"]
+
+_HANDLED = 10.0  # seconds; a handler that itself waits for the release gets it then
 
 
 class Checkpoint(threading.Event):
@@ -58,6 +67,7 @@ def mend_pynetdicom() -> None:
         return
     if not hasattr(associations.Association.__init__, "__wrapped__"):
         _mend_checkpoint(associations)
+        _mend_release(associations)
         _mend_shutdown(transport)
 
 
@@ -71,6 +81,52 @@ def _mend_checkpoint(module: ModuleType) -> None:
         checkpoint.set()
 
     module.Association.__init__ = mended
+
+
+class Handlers:
+    """The handlers of one association that run now."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running: set[int] = set()  # idents of their threads
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """What runs in here is a handler, which answers before it is done."""
+        with self._changed:
+            self._running.add(threading.get_ident())
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running.discard(threading.get_ident())
+                self._changed.notify_all()
+
+    def take_no_more(self, association: Association) -> None:
+        """Return when none but the caller's runs; a request from now on is not answered."""
+        own = {threading.get_ident()}
+        with self._changed:
+            self._changed.wait_for(lambda: self._running <= own, timeout=_HANDLED)
+            if association.is_established:
+                association._sent_release = True  # noqa: SLF001 - there is no public way
+
+
+def _mend_release(module: ModuleType) -> None:
+    serve, release = module.Association._serve_request, module.Association.release  # noqa: SLF001
+    handlers: WeakKeyDictionary[Association, Handlers] = WeakKeyDictionary()
+
+    @wraps(serve)
+    def serve_mended(association: Association, *arguments: Any) -> None:
+        with handlers.setdefault(association, Handlers()).one():
+            serve(association, *arguments)
+
+    @wraps(release)
+    def release_mended(association: Association) -> None:
+        handlers.setdefault(association, Handlers()).take_no_more(association)
+        release(association)
+
+    module.Association._serve_request = serve_mended  # noqa: SLF001 - there is no public way
+    module.Association.release = release_mended
 
 
 def _mend_shutdown(module: ModuleType) -> None:

@@ -1,16 +1,21 @@
-"""pynetdicom's requestor: no answer is taken from who waits for it, and no socket stays open."""
+"""pynetdicom's requestor: no answer is taken from who waits for it, none comes after the request
+for release, and no socket stays open.
+"""
 
 from __future__ import annotations
 
+import queue
 import socket
 import struct
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from pynetdicom import AE, build_context
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
-from pynetdicom.sop_class import Verification
+from pynetdicom.sop_class import Printer, PrinterInstance, Verification
 from pynetdicom.transport import AssociationSocket
 
 from pacs_framework.testing.factories import Archives
@@ -58,6 +63,37 @@ def test_requests_that_follow_each_other_all_get_their_answers(
         statuses.append(association.send_c_echo().get("Status"))
     association.release()
     assert statuses == [0] * 6
+
+
+def test_a_release_waits_for_the_answer_of_a_handler() -> None:
+    """Without the mending, the answer follows the request for release, which no state allows."""
+    theirs: queue.Queue[Association] = queue.Queue()
+    told = threading.Event()
+
+    def take(_event: Any) -> tuple[int, None]:
+        told.set()
+        time.sleep(10 * _LATE)
+        return 0, None
+
+    scp = AE()
+    scp.add_supported_context(Printer)
+    keep = (evt.EVT_ESTABLISHED, lambda event: theirs.put(event.assoc))
+    server = scp.start_server(("127.0.0.1", 0), block=False, evt_handlers=[keep])
+    assert server is not None
+    try:
+        assert server.socket is not None
+        host, port = server.socket.getsockname()
+        handlers: list[Any] = [(evt.EVT_N_EVENT_REPORT, take)]
+        ours = AE().associate(host, port, [build_context(Printer)], evt_handlers=handlers)
+        with ThreadPoolExecutor() as pool:
+            tell = theirs.get(timeout=10).send_n_event_report
+            answer = pool.submit(tell, None, 1, Printer, PrinterInstance)
+            assert told.wait(10)
+            ours.release()
+            assert ours.is_released
+            assert answer.result(timeout=10)[0].get("Status") == 0
+    finally:
+        server.shutdown()
 
 
 def test_a_socket_whose_peer_is_gone_is_closed() -> None:
