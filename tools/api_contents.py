@@ -147,6 +147,7 @@ CONTENTS = (
                     "ObjectName",
                     "ObjectStat",
                     "ByteSource",
+                    "Digests",
                     "ObjectCopy",
                     "ObjectOpener",
                     "Surroundings",

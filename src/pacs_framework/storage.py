@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BackendFactory",
     "ByteSource",
+    "Digests",
     "MissingStorage",
+    "NewObject",
     "ObjectCopy",
     "ObjectName",
     "ObjectOpener",
@@ -87,6 +89,23 @@ class ObjectRange(NamedTuple):
     key: str
     offset: int
     length: int
+
+
+class Digests(NamedTuple):
+    """SHA-256 of the first ``offset`` bytes of an object, and of all others."""
+
+    offset: int
+    first: bytes
+    rest: bytes
+
+
+class NewObject(NamedTuple):
+    """A whole object in memory; see `StorageBackend.put_bytes`. ``data`` stays while it is put."""
+
+    key: str
+    data: memoryview
+    note: bytes = b""
+    digests: Digests | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +208,25 @@ class StorageBackend(ABC):
         ``note``, a few hundred bytes, comes back with `hand_over` where the object is remembered.
         """
 
+    def put_bytes(
+        self,
+        key: str,
+        data: memoryview,
+        *,
+        note: bytes = b"",
+        digests: Digests | None = None,
+    ) -> None:
+        """Commit ``data`` under ``key``. Its bytes stay the same while there is a view of them.
+
+        ``note`` is that of `begin`. ``digests`` were taken as the bytes came in: a backend that
+        keeps one with each object need not take its own. This copies; a backend that hands the
+        object on in one piece may do so as it is.
+        """
+        del digests
+        with self.begin(key, size=len(data), note=note) as writer:
+            writer.write(data)
+            writer.commit()
+
     def put_file(self, key: str, path: Path) -> None:
         """Commit the whole file at ``path`` under ``key``; the file may be moved away or stay.
 
@@ -198,6 +236,23 @@ class StorageBackend(ABC):
             while block := source.read(_COPY_BLOCK):
                 writer.write(block)
             writer.commit()
+
+    @property
+    def gathers(self) -> bool:
+        """Whether new objects are sooner durable by `put_together` than side by side.
+
+        That is so where several go into one file, and not where each is sent somewhere by itself.
+        """
+        return False
+
+    def put_together(self, objects: Sequence[NewObject]) -> None:
+        """Commit all of ``objects``; each is durable when this returns.
+
+        Raises `StorageError` when one of them cannot be kept; which of the others are there then is
+        not told, so the caller deletes them all.
+        """
+        for key, data, note, digests in objects:
+            self.put_bytes(key, data, note=note, digests=digests)
 
     @abstractmethod
     def open(self, key: str, *, offset: int = 0, length: int | None = None) -> ByteSource:

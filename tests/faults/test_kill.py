@@ -23,6 +23,7 @@ from pacs_storage_filesystem.packing import open_backend
 
 SCRIPT = Path(__file__).with_name("storing_process.py")
 ROUNDS = 8
+TOGETHER = 4  # instances by one commit, less than a second one of the UID that comes every fifth
 PACK_BELOW = 10_000
 
 
@@ -47,7 +48,7 @@ def store_and_kill(
     url: str, data: Path, turn: int, acknowledgements: int
 ) -> Iterator[tuple[str, int]]:
     """Kill the process after so many acknowledgements; all that it had given until then."""
-    command = (str(SCRIPT), url, str(data), str(turn))
+    command = (str(SCRIPT), url, str(data), str(turn), str(TOGETHER))
     with start_module(*command, stderr=sys.stderr, environment=os.environ) as process:
         output = process.stdout
         assert output is not None

@@ -14,8 +14,16 @@ from pacs_framework.archive.claims import Claim
 from pacs_framework.archive.deleting import Deleting
 from pacs_framework.archive.feed import BELL
 from pacs_framework.archive.incoming import Origin
-from pacs_framework.archive.ingest import Decision, Door, Reception, StoreOutcome
+from pacs_framework.archive.ingest import (
+    Check,
+    Decision,
+    Door,
+    Reception,
+    StoreOutcome,
+    commit_together,
+)
 from pacs_framework.archive.journal import Journal
+from pacs_framework.archive.keeping import Keeper
 from pacs_framework.archive.marking import Marking
 from pacs_framework.archive.objects import ObjectReader
 from pacs_framework.archive.patients import Patients
@@ -130,24 +138,39 @@ class Archive:
         self.marks = Marking(database)
         self.retrieve = RetrieveService(database, storage, on_retrieve, self.transcoding)
         self.objects = self.object_reader(limit=spool)
-        self._door = Door(
+        self._keeper = Keeper(
             storage=storage,
             writer=self.writer,
             journal=self._journal,
             settler=self._settler,
             versions=Versions(),
-            on_store=on_store,
             duplicates=duplicates,
+            on_left=self.deleting.left_one,
+        )
+        self._door = Door(
+            keeper=self._keeper,
+            on_store=on_store,
             spool_limit=spool,
             buffers=spool_buffers(spool),
             transcoding=self.transcoding,
             new_path=self._new_path,
-            on_left=self.deleting.left_one,
         )
 
     def receive(self, origin: Origin, meta: FileMeta) -> Reception:
         """Begin to take an instance in (see `Reception`)."""
         return Reception(self._door, origin, meta)
+
+    def commit_together(
+        self, receptions: Sequence[Reception], check: Check | None = None
+    ) -> list[StoreOutcome | Exception]:
+        """`Reception.commit` of several, by one commit to the storage and one to the index.
+
+        What it returns or raises for each, in order: one that is refused is refused alone; what
+        the storage cannot take together fails together. They are of as many SOP Instance UIDs, up
+        to 64: raises ValueError for others, and keeps none. `Reception.is_gathered` tells which
+        instances this pays for.
+        """
+        return commit_together(self._keeper, receptions, check)
 
     def import_file(self, path: Path, origin: Origin) -> StoreOutcome:
         """Take in a DICOM file; it stays where it is.

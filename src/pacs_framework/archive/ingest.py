@@ -7,9 +7,9 @@ leaves nothing behind.
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -27,31 +27,25 @@ from pacs_framework.archive.incoming import (
     Refusal,
     Rescue,
     StoreAnswer,
-    origin_text,
 )
 from pacs_framework.archive.inspection import Inspected, inspect
-from pacs_framework.archive.settling import Remembered
+from pacs_framework.archive.keeping import Arrival, Keeper
 from pacs_framework.archive.source import source_of
 from pacs_framework.archive.spool import Spool
-from pacs_framework.archive.versions import Versions
+from pacs_framework.archive.together import in_place, tried
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import make_prefix
 from pacs_framework.dicom.rewrite import load_header
 from pacs_framework.dicom.status import Status
-from pacs_framework.errors import DuplicateInstance, PacsError, RefusedByPolicy, StorageError
-from pacs_framework.index.entry import DuplicatePolicy, Entry, Stored, StoredAs
-from pacs_framework.storage import ObjectName
+from pacs_framework.errors import PacsError, RefusedByPolicy
+from pacs_framework.index.entry import Stored, StoredAs
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-    from pacs_framework.archive.journal import Journal, Mark
-    from pacs_framework.archive.settling import Settler
     from pacs_framework.codecs.transcoding import Transcoding
-    from pacs_framework.index.writer import IndexWriter
-    from pacs_framework.storage import StorageBackend
 
-__all__ = ["Check", "Decision", "Door", "Reception", "StoreOutcome"]
+__all__ = ["Check", "Decision", "Door", "Reception", "StoreOutcome", "commit_together"]
 
 _log = structlog.get_logger(__name__)
 
@@ -83,23 +77,14 @@ class StoreOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """What every reception of one archive shares.
+    """What every reception of one archive shares."""
 
-    ``on_left`` is called when a replaced object could not be removed.
-    """
-
-    storage: StorageBackend
-    writer: IndexWriter
-    journal: Journal
-    settler: Settler
-    versions: Versions
+    keeper: Keeper
     on_store: Decision | None
-    duplicates: DuplicatePolicy
     spool_limit: int
     buffers: Buffers
     transcoding: Transcoding
     new_path: Callable[[], Path]
-    on_left: Callable[[], None]
 
     def spool(self, prefix: bytes) -> Spool:
         """An empty spool."""
@@ -136,12 +121,38 @@ class Reception:
         where a plugin said no, `NotAnonymized` where its pixels could not be de-identified,
         `StorageError` and `IndexUnavailable` where it cannot be kept.
         """
+        arrival = self.arrive(check)
+        return _outcome(arrival, self._door.keeper.keep(arrival))
+
+    def arrive(self, check: Check | None = None) -> Arrival:
+        """What `commit` does before it keeps the instance; it raises the same."""
         inspected = inspect(self._spool.dataset(), self._meta)
         if check is not None:
             check(inspected.attributes)
         inspected, coerced = self._decide(inspected)
-        stored = self._keep(inspected)
-        return _outcome(inspected, stored, coerced=coerced)
+        return Arrival(
+            inspected=inspected,
+            coerced=coerced,
+            transfer_syntax_uid=self._meta.transfer_syntax_uid,
+            spool=self._spool,
+            origin=self._origin,
+            source_aet=self._source_aet,
+        )
+
+    @property
+    def is_gathered(self) -> bool:
+        """Whether `commit_together` with others is the cheaper way; known when all is written.
+
+        It is for what is in memory and goes into one file with others. Where plugins are asked, the
+        instances should come side by side: one that takes its time must not hold up the others.
+        """
+        door = self._door
+        return door.on_store is None and self._spool.path is None and door.keeper.storage.gathers
+
+    @property
+    def size(self) -> int:
+        """Bytes that have come in, with the Part 10 header."""
+        return self._spool.size
 
     def close(self) -> None:
         """Drop what was staged."""
@@ -222,90 +233,17 @@ class Reception:
         before.close()
         return changed.inspected
 
-    def _keep(self, inspected: Inspected) -> Stored:
-        """Storage, then index; the journal, or the storage itself, knows the key in between."""
-        door, spool = self._door, self._spool
-        version, received = door.versions.next()
-        key = door.storage.key_for(_name(inspected, received, version, spool.size))
-        remembered = door.storage.remembers(key)
-        entry = self._entry(inspected, key, version, received)
-        mark = self._mark(key, remembered=remembered)
-        try:
-            _put(door.storage, key, spool, self._origin)
-        except BaseException:
-            self._discard(key, mark)
-            raise
-        try:
-            stored = door.writer.store(entry, synced=not remembered)
-        except DuplicateInstance:
-            self._discard(key, mark)
-            raise
-        except BaseException:
-            self._undo(key, mark)
-            raise
-        self._clean_up(key, stored, mark)
-        return stored
 
-    def _mark(self, key: str, *, remembered: bool) -> Mark | Remembered:
-        if remembered:
-            return Remembered(key, self._door.storage, self._door.settler)
-        try:
-            return self._door.journal.mark(key, self._origin)
-        except OSError as error:
-            raise StorageError(f"the journal cannot be written: {error.strerror}") from error
+def commit_together(
+    keeper: Keeper, receptions: Sequence[Reception], check: Check | None
+) -> list[StoreOutcome | Exception]:
+    """See `Archive.commit_together`."""
+    arrivals = [tried(partial(Reception.arrive, check=check), each) for each in receptions]
 
-    def _entry(self, inspected: Inspected, key: str, version: str, received: dt.datetime) -> Entry:
-        spool = self._spool
-        return Entry(
-            attributes=inspected.attributes,
-            transfer_syntax_uid=self._meta.transfer_syntax_uid,
-            storage_key=key,
-            version=version,
-            dataset_offset=len(spool.prefix),
-            size=spool.size,
-            prefix_digest=spool.prefix_digest,
-            dataset_digest=spool.dataset_digest,
-            received=received,
-            origin=self._origin,
-            duplicates=self._door.duplicates,
-            source_aet=self._source_aet,
-        )
+    def keep(arrivals: Sequence[Arrival]) -> Iterable[StoreOutcome | Exception]:
+        return map(_answer, arrivals, keeper.keep_together(arrivals))
 
-    def _clean_up(self, key: str, stored: Stored, mark: Mark | Remembered) -> None:
-        """Delete the object that the index does not name, if there is one."""
-        if not stored.keeps_object:
-            self._discard(key, mark)
-            return
-        mark.settle()
-        if stored.superseded_key is not None:
-            try:
-                self._door.storage.delete(stored.superseded_key)
-            except PacsError as error:
-                # The index keeps a note of it.
-                _log.warning("a replaced object could not be deleted", error=str(error))
-                self._door.on_left()
-            else:
-                self._door.writer.deleted(stored.superseded_key)
-
-    def _undo(self, key: str, mark: Mark | Remembered) -> None:
-        """The index failed, perhaps after it committed: only the index itself can tell."""
-        try:
-            if self._door.writer.names([key]):
-                mark.settle()
-                return
-        except PacsError as error:
-            _log.warning("an object is left to the next start", key=key, error=str(error))
-            return
-        self._discard(key, mark)
-
-    def _discard(self, key: str, mark: Mark | Remembered) -> None:
-        """Delete an object that the index does not name, now or at the next start."""
-        try:
-            self._door.storage.delete(key)
-        except PacsError as error:
-            _log.warning("an object is left to the next start", key=key, error=str(error))
-        else:
-            mark.settle()
+    return in_place(arrivals, keep)
 
 
 def _load(spool: Spool, transfer_syntax_uid: str) -> Dataset:
@@ -313,43 +251,24 @@ def _load(spool: Spool, transfer_syntax_uid: str) -> Dataset:
         return load_header(source, transfer_syntax_uid)
 
 
-def _name(inspected: Inspected, received: dt.datetime, version: str, size: int) -> ObjectName:
-    attributes = inspected.attributes
-    return ObjectName(
-        patient_id=attributes["PatientID"],
-        study_instance_uid=attributes["StudyInstanceUID"],
-        series_instance_uid=attributes["SeriesInstanceUID"],
-        sop_instance_uid=attributes["SOPInstanceUID"],
-        received=received,
-        version=version,
-        size=size,
-    )
+def _answer(arrival: Arrival, kept: Stored | Exception) -> StoreOutcome | Exception:
+    return kept if isinstance(kept, Exception) else _outcome(arrival, kept)
 
 
-def _put(storage: StorageBackend, key: str, spool: Spool, origin: Origin) -> None:
-    if spool.path is not None:
-        spool.finish()
-        storage.put_file(key, spool.path)
-        return
-    note = origin_text(origin).encode()
-    with storage.begin(key, size=spool.size, note=note) as writer:
-        writer.write(spool.whole())
-        writer.commit()
-
-
-def _outcome(inspected: Inspected, stored: Stored, *, coerced: bool) -> StoreOutcome:
+def _outcome(arrival: Arrival, stored: Stored) -> StoreOutcome:
     status, comment = Status.SUCCESS, ""
-    if coerced:
+    if arrival.coerced:
         status, comment = Status.COERCION_OF_DATA_ELEMENTS, "data elements were changed"
     if stored.outcome is StoredAs.IGNORED:
         status = Status.COERCION_OF_DATA_ELEMENTS
         comment = "other content under this UID was here before and stays"
+    attributes = arrival.inspected.attributes
     return StoreOutcome(
         status=status,
         comment=comment,
         outcome=stored.outcome,
-        sop_class_uid=inspected.attributes["SOPClassUID"],
-        sop_instance_uid=inspected.attributes["SOPInstanceUID"],
-        series_instance_uid=inspected.attributes["SeriesInstanceUID"],
-        study_instance_uid=inspected.attributes["StudyInstanceUID"],
+        sop_class_uid=attributes["SOPClassUID"],
+        sop_instance_uid=attributes["SOPInstanceUID"],
+        series_instance_uid=attributes["SeriesInstanceUID"],
+        study_instance_uid=attributes["StudyInstanceUID"],
     )

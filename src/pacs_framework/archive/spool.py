@@ -18,7 +18,7 @@ from pacs_framework.errors import OutOfResources, StorageError
 __all__ = ["Spool", "spool_buffers"]
 
 _BLOCK = 1 << 20  # bytes; what is staged goes to its file in blocks of at least this
-_KEPT = 16 << 20  # bytes of buffers that wait for the next instance
+_KEPT = 32 << 20  # bytes of buffers that wait for the next instance
 _HEADER = 1 << 20  # bytes at the start of a mapped file that the system may read ahead
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM)
 

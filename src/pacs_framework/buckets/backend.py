@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from pacs_framework.buckets.ahead import Ahead
 from pacs_framework.buckets.naming import is_key, is_sealed, key_of, version_of
 from pacs_framework.buckets.objects import Facts, Objects
 from pacs_framework.buckets.reading import Reader
 from pacs_framework.buckets.sealing import Keys, SealingWriter, plain_size
 from pacs_framework.buckets.settings import BucketSettings
 from pacs_framework.buckets.sources import HeldSource
-from pacs_framework.buckets.writing import BucketWriter, PartsUpload, StreamedUpload
+from pacs_framework.buckets.writing import (
+    BucketWriter,
+    PartsUpload,
+    StreamedUpload,
+    put_whole,
+)
 from pacs_framework.config.keys import KeyReference
 from pacs_framework.errors import ObjectNotFound, StorageError
-from pacs_framework.storage import ByteSource, ObjectName, ObjectStat, ObjectWriter, StorageBackend
+from pacs_framework.storage import (
+    ByteSource,
+    Digests,
+    ObjectName,
+    ObjectRange,
+    ObjectStat,
+    ObjectWriter,
+    StorageBackend,
+)
 
 __all__ = ["BucketBackend", "keys_of"]
 
@@ -27,6 +41,7 @@ class BucketBackend(StorageBackend):
         self._keys = keys
         self._reader = Reader(objects, keys)
         self._part_size = part_size
+        self._ahead = Ahead(self._read_one)
 
     @abstractmethod
     def reads_back(self) -> bool:
@@ -63,6 +78,20 @@ class BucketBackend(StorageBackend):
         )
         return SealingWriter(writer, self._keys, key) if is_sealed(key) else writer
 
+    def put_bytes(
+        self,
+        key: str,
+        data: memoryview,
+        *,
+        note: bytes = b"",
+        digests: Digests | None = None,
+    ) -> None:
+        """Sent from where it is, with the digests of its arrival, unless it is sealed or large."""
+        if digests is None or is_sealed(key) or not is_key(key) or len(data) > self._part_size:
+            super().put_bytes(key, data, note=note, digests=digests)
+        else:
+            put_whole(self._objects, key, data, digests, read_back=self.reads_back())
+
     def open(self, key: str, *, offset: int = 0, length: int | None = None) -> ByteSource:
         """Small objects whole and checked, of others what is asked for."""
         if not is_key(key):
@@ -72,6 +101,10 @@ class BucketBackend(StorageBackend):
             self._objects.facts(key)
             return HeldSource()
         return self._reader.open(key, offset, end)
+
+    def read_each(self, ranges: Iterable[ObjectRange]) -> Iterator[bytes | None]:
+        """Several at a time, in their order."""
+        return self._ahead.read(ranges)
 
     def stat(self, key: str) -> ObjectStat:
         """The size is that before sealing."""
@@ -101,7 +134,11 @@ class BucketBackend(StorageBackend):
 
     def close(self) -> None:
         """Give connections back."""
+        self._ahead.close()
         self._objects.close()
+
+    def _read_one(self, each: ObjectRange) -> bytes | None:
+        return next(super().read_each((each,)))
 
 
 def keys_of(settings: BucketSettings, *, label: bytes) -> Keys:

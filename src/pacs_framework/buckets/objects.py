@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +11,16 @@ import obstore
 
 from pacs_framework.buckets.address import Address
 from pacs_framework.buckets.connecting import Stores
+from pacs_framework.buckets.digests import DigestNames, matches
 from pacs_framework.buckets.failures import NO_BUCKET, code_of, translated
 from pacs_framework.buckets.sources import Blocks, NoBlocks, StreamBlocks
 from pacs_framework.errors import StorageError
+from pacs_framework.storage import Digests
 
 __all__ = ["Facts", "Objects", "Opened", "content_type"]
 
 _DICOM = "application/dicom"  # RFC 3240
-_DIGEST = "pacs-sha256"
+_DIGESTS = DigestNames("pacs-sha256", "pacs-sha256-split")
 _BLOCK = 1 << 20
 _PAGE = 1000
 
@@ -35,10 +36,10 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """An object on its way here: its whole size, the digest that was put to it, its blocks."""
+    """An object on its way here: its whole size, the digests that were put to it, its blocks."""
 
     size: int
-    digest: str
+    digests: Digests | None
     blocks: Blocks
 
 
@@ -46,7 +47,7 @@ class Objects:
     """Speaks to the store.
 
     All methods raise `StorageError`, within the time that ``stores`` were given for each request.
-    ``attributes`` go with each new object, and its SHA-256 as the metadata ``digest_name``.
+    ``attributes`` go with each new object, and its digests as metadata of ``digest_names``.
     """
 
     def __init__(
@@ -55,19 +56,20 @@ class Objects:
         stores: Stores,
         attributes: dict[str, str],
         *,
-        digest_name: str = _DIGEST,
+        digest_names: DigestNames = _DIGESTS,
     ) -> None:
         self.address = address
         self.attributes = attributes
         self._stores: Stores | None = stores
-        self._digest_name = digest_name
+        self._digest_names = digest_names
 
-    def put(self, key: str, data: bytes) -> bool:
-        """Keep ``data`` in one request, with its SHA-256.
+    def put(self, key: str, data: bytes | memoryview, digests: Digests) -> bool:
+        """Keep ``data`` in one request, with its digests.
 
-        Whether the store has proved that it has just these bytes; here it is not asked to.
+        Whether the store has proved that it has just these bytes; here it is not asked to. The
+        bytes must not change while somebody looks at them: a request that was given up may go on.
         """
-        self._put(key, data)
+        self._put(key, data, digests)
         return False
 
     def get(self, key: str) -> Opened:
@@ -83,14 +85,14 @@ class Objects:
         size = self.facts(key).size
         stop = size if end is None else min(end, size)
         if start >= stop:
-            return Opened(size=size, digest="", blocks=NoBlocks())
+            return Opened(size=size, digests=None, blocks=NoBlocks())
         with translated("read an object"):
             found = self._opened(
                 obstore.get(
                     self._open.streams, self.address.path(key), options={"range": (start, stop)}
                 )
             )
-        return Opened(size=size, digest="", blocks=found.blocks)
+        return Opened(size=size, digests=None, blocks=found.blocks)
 
     def facts(self, key: str) -> Facts:
         """Size and time. Raises `ObjectNotFound`."""
@@ -123,9 +125,9 @@ class Objects:
                 return
             yield from (self._facts(found) for found in page)
 
-    def require(self, key: str, digest: str) -> None:
-        """Read the object back. Raises `StorageError` unless it has this SHA-256."""
-        if self._digest(key) != digest:
+    def require(self, key: str, digests: Digests) -> None:
+        """Read the object back. Raises `StorageError` unless it is what they were taken of."""
+        if not matches(digests, self.get(key).blocks):
             raise StorageError("cannot keep an object: the store gives back other bytes")
 
     def close(self) -> None:
@@ -142,9 +144,9 @@ class Objects:
             raise StorageError("the storage is closed")
         return self._stores
 
-    def _put(self, key: str, data: bytes) -> str:
+    def _put(self, key: str, data: bytes | memoryview, digests: Digests) -> str:
         """The entity tag that the store gave the object."""
-        attributes = {**self.attributes, self._digest_name: hashlib.sha256(data).hexdigest()}
+        attributes = {**self.attributes, **self._digest_names.metadata(digests)}
         path = self.address.path(key)
         with translated("keep an object"):
             kept = obstore.put(
@@ -152,16 +154,10 @@ class Objects:
             )
         return (kept["e_tag"] or "").strip('"')
 
-    def _digest(self, key: str) -> str:
-        digest = hashlib.sha256()
-        for block in self.get(key).blocks:
-            digest.update(block)
-        return digest.hexdigest()
-
     def _opened(self, found: Any) -> Opened:
         return Opened(
             size=found.meta["size"],
-            digest=found.attributes.get(self._digest_name, ""),
+            digests=self._digest_names.found(found.attributes),
             blocks=StreamBlocks(found.stream(min_chunk_size=_BLOCK)),
         )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from pacs_framework.buckets.digests import matches
 from pacs_framework.buckets.naming import is_sealed
 from pacs_framework.buckets.objects import Objects, Opened
 from pacs_framework.buckets.sealing import HEADER, Keys, stored_range, unsealed
@@ -83,7 +83,7 @@ class Reader:
     def _whole(self, key: str, opened: Opened) -> bytes:
         """All of a small object. Raises `StorageError` where it is not what was put there."""
         data = b"".join(self._resumable(key, opened, 0, opened.size).pieces)
-        if opened.digest and hashlib.sha256(data).hexdigest() != opened.digest:
+        if opened.digests is not None and not matches(opened.digests, [data]):
             raise StorageError("cannot read an object: it was damaged in the store")
         return data
 

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 import obstore
 
+from pacs_framework.buckets.digests import digests_of, whole
 from pacs_framework.buckets.failures import code_of, translated
 from pacs_framework.buckets.objects import Objects
 from pacs_framework.errors import StorageError
-from pacs_framework.storage import ObjectWriter
+from pacs_framework.storage import Digests, ObjectWriter
 
-__all__ = ["BucketWriter", "PartsUpload", "StreamedUpload"]
-
+__all__ = ["BucketWriter", "PartsUpload", "StreamedUpload", "put_whole"]
 
 _NO_PARTS = {"InvalidBlockList", "NoSuchUpload", "404"}
 
@@ -30,6 +30,18 @@ class PartsUpload(Protocol):
 
     def abort(self) -> None:
         """Drop what was sent."""
+
+
+def put_whole(
+    objects: Objects, key: str, data: bytes | memoryview, digests: Digests, *, read_back: bool
+) -> None:
+    """Keep an object in one request; ``read_back`` as for `BucketWriter`. Raises `StorageError`.
+
+    The bytes must not change while there is a view of them.
+    """
+    proved = objects.put(key, data, digests)
+    if read_back and not proved:
+        objects.require(key, digests)
 
 
 class BucketWriter(ObjectWriter):
@@ -73,17 +85,20 @@ class BucketWriter(ObjectWriter):
         """Send the rest; durable when the store has said so, and its bytes are proved."""
         data = bytes(self._gathered) if self._whole is None else self._whole
         self._forget()
-        proved = False
         if self._upload is None:
-            if self._digest is not None:
-                self._digest.update(data)
-            proved = self._objects.put(self._key, data)
-        else:
-            self._send(data)
-            self._upload.complete()
-            self._upload = None
-        if self._digest is not None and not proved:
-            self._objects.require(self._key, self._digest.hexdigest())
+            put_whole(
+                self._objects,
+                self._key,
+                data,
+                digests_of(data),
+                read_back=self._digest is not None,
+            )
+            return
+        self._send(data)
+        self._upload.complete()
+        self._upload = None
+        if self._digest is not None:
+            self._objects.require(self._key, whole(self._digest.digest()))
 
     def abort(self) -> None:
         """Drop what was sent."""

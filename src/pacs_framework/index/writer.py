@@ -23,6 +23,7 @@ from pacs_framework.index.entry import Entry, Stored
 from pacs_framework.index.prepared import Prepared
 from pacs_framework.index.recorder import LARGEST_BATCH, Outcome, Recorder
 from pacs_framework.index.session import WriteSession
+from pacs_framework.index.tickets import Call, Ticket, tickets_of
 
 __all__ = ["IndexWriter"]
 
@@ -52,7 +53,7 @@ class IndexWriter:
             database.dialect,
         )
         self._mutex = threading.Lock()
-        self._queue: deque[_Ticket] = deque()
+        self._queue: deque[Call] = deque()
         self._led = False
         self._deleted: deque[str] = deque()
 
@@ -67,17 +68,24 @@ class IndexWriter:
         fails (a caller cannot tell then whether the commit was carried out: ask `names`), and
         `PacsError` for an entry that the database does not take.
         """
-        ticket = _Ticket(entry, synced)
-        with self._mutex:
-            if self._led:
-                ticket.wait_for_turn()
-            self._led = True
-            self._queue.append(ticket)
-        if ticket.turn is not None:
-            ticket.turn.acquire()
-        if ticket.outcome is None:
-            self._lead()
+        ticket = Ticket(entry, synced)
+        self._put_in(Call((ticket,)))
         return ticket.answer()
+
+    def store_together(
+        self, entries: Sequence[Entry], *, synced: bool = True
+    ) -> list[Stored | PacsError]:
+        """`store` for entries of as many SOP Instance UIDs, all in one commit if they can be.
+
+        For each what `store` returns or raises, in order: one that fails does so alone. Raises
+        ValueError where two have one UID, and for more than `LARGEST_BATCH` of them.
+        """
+        call = Call([Ticket(entry, synced) for entry in entries])
+        if not len(set(call.uids)) == len(entries) <= LARGEST_BATCH:
+            raise ValueError(f"up to {LARGEST_BATCH} entries are stored together, one of each UID")
+        if entries:
+            self._put_in(call)
+        return [ticket.outcome for ticket in call.tickets if ticket.outcome is not None]
 
     def sync(self) -> None:
         """Every commit so far, of any process of this archive, is durable when this returns.
@@ -110,17 +118,29 @@ class IndexWriter:
         """Give back the connection. No `store` may be under way."""
         self._session.close()
 
+    def _put_in(self, call: Call) -> None:
+        """Have ``call`` written, by this thread or by the one that leads; returns when it is."""
+        with self._mutex:
+            if self._led:
+                call.wait_for_turn()
+            self._led = True
+            self._queue.append(call)
+        if call.turn is not None:
+            call.turn.acquire()
+        if not call.is_answered:
+            self._lead()
+
     def _lead(self) -> None:
         """Write one batch, wake those it was written for, and appoint the next leader."""
-        batch: list[_Ticket] = []
+        batch: list[Call] = []
         try:
             with self._database.write_lock:
                 self._session.wait()
                 batch = self._take()
-                self._write(batch)
+                self._write(tickets_of(batch))
         except BaseException as error:
             batch = batch or self._take()
-            _fail(batch, error)
+            _fail(tickets_of(batch), error)
             # Without its message, which may quote values of a patient.
             where = "".join(traceback.format_tb(error.__traceback__))
             _log.error("the index writer failed", error=type(error).__name__, where=where)
@@ -130,26 +150,26 @@ class IndexWriter:
             with self._mutex:
                 following = self._queue[0] if self._queue else None
                 self._led = following is not None
-            for ticket in batch[1:]:
-                ticket.has_turn()
+            for call in batch[1:]:
+                call.has_turn()
             if following is not None:
                 following.has_turn()
         self._on_commit()
 
-    def _take(self) -> list[_Ticket]:
+    def _take(self) -> list[Call]:
         """The head of the queue, up to a second entry of one SOP Instance UID."""
-        batch: list[_Ticket] = []
+        batch: list[Call] = []
         uids: set[str] = set()
         with self._mutex:
-            while self._queue and len(batch) < LARGEST_BATCH:
-                uid = self._queue[0].entry.attributes["SOPInstanceUID"]
-                if uid in uids:
+            while self._queue:
+                of_next = self._queue[0].uids
+                if len(uids) + len(of_next) > LARGEST_BATCH or not uids.isdisjoint(of_next):
                     break
-                uids.add(uid)
+                uids.update(of_next)
                 batch.append(self._queue.popleft())
         return batch
 
-    def _write(self, batch: Sequence[_Ticket]) -> None:
+    def _write(self, batch: Sequence[Ticket]) -> None:
         """Give every ticket its outcome: together, else once more from scratch, else one by one."""
         for _ in range(2):
             try:
@@ -170,7 +190,7 @@ class IndexWriter:
         for ticket in batch:
             self._write([ticket])
 
-    def _settle(self, batch: Sequence[_Ticket]) -> None:
+    def _settle(self, batch: Sequence[Ticket]) -> None:
         """One transaction for the whole batch."""
         deleted = [self._deleted.popleft() for _ in range(len(self._deleted))]
         try:
@@ -190,39 +210,7 @@ class IndexWriter:
             ticket.outcome = outcome
 
 
-class _Ticket:
-    """An entry in the queue. Whoever waits has its turn when it is written, or when it is to lead.
-
-    The first in the queue when nobody leads is the leader at once, and has no ``turn``.
-    """
-
-    __slots__ = ("entry", "outcome", "synced", "turn")
-
-    def __init__(self, entry: Entry, synced: bool) -> None:
-        self.entry = entry
-        self.synced = synced
-        self.outcome: Outcome | PacsError | None = None
-        self.turn: threading.Lock | None = None
-
-    def wait_for_turn(self) -> None:
-        """Make `turn` a lock that is taken; call it before anyone else knows the ticket."""
-        self.turn = threading.Lock()
-        self.turn.acquire()
-
-    def has_turn(self) -> None:
-        """Wake the one who waits."""
-        if self.turn is not None:
-            self.turn.release()
-
-    def answer(self) -> Stored:
-        """What `IndexWriter.store` returns or raises."""
-        assert self.outcome is not None
-        if isinstance(self.outcome, PacsError):
-            raise self.outcome
-        return self.outcome
-
-
-def _must_be_durable(batch: Iterable[_Ticket], outcomes: Iterable[Outcome]) -> bool:
+def _must_be_durable(batch: Iterable[Ticket], outcomes: Iterable[Outcome]) -> bool:
     """Whether somebody asks for it, or an object is to be deleted on the strength of the commit."""
     for ticket, outcome in zip(batch, outcomes, strict=True):
         if ticket.synced:
@@ -232,7 +220,7 @@ def _must_be_durable(batch: Iterable[_Ticket], outcomes: Iterable[Outcome]) -> b
     return False
 
 
-def _fail(batch: Iterable[_Ticket], error: BaseException) -> None:
+def _fail(batch: Iterable[Ticket], error: BaseException) -> None:
     """Every ticket that has no outcome gets the error, as one of the tree."""
     for ticket in batch:
         if ticket.outcome is None:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 
-from pacs_framework.storage import ObjectName, StorageBackend
+from pacs_framework.archive.buffers import Block, Buffers
+from pacs_framework.storage import Digests, ObjectName, StorageBackend
 
-__all__ = ["SOME", "content", "get", "key_of", "keys", "object_name", "put", "put_new"]
+__all__ = [
+    "SOME",
+    "content",
+    "digests_of",
+    "get",
+    "key_of",
+    "keys",
+    "object_name",
+    "put",
+    "put_new",
+    "put_received",
+]
 
 SOME = b"\x00\x01DICM" * 1000
 """The bytes of an object where it does not matter which."""
@@ -46,6 +59,32 @@ def put(backend: StorageBackend, key: str, data: bytes = SOME) -> str:
 def put_new(backend: StorageBackend, data: bytes, number: int = 1) -> str:
     """Commit ``data`` as a new object; its key."""
     return put(backend, key_of(backend, number, size=len(data)), data)
+
+
+def put_received(
+    backend: StorageBackend, data: bytes, number: int = 1, *, digests: Digests | None = None
+) -> str:
+    """Commit ``data`` as a new object, as the archive does what it has in memory; its key.
+
+    Out of a buffer that holds other bytes as soon as nobody looks into it, with the ``digests`` of
+    its arrival: those of ``data`` unless told.
+    """
+    key = key_of(backend, number, size=len(data))
+    buffers = Buffers(len(data), most=1)
+    block = Block(buffers)
+    block.fill(data)
+    backend.put_bytes(key, block.content(), digests=digests or digests_of(data))
+    block.give_back()
+    backend.settled(key)
+    used_again = buffers.borrow()
+    used_again[:] = b"?" * len(used_again)
+    return key
+
+
+def digests_of(data: bytes, offset: int = 132) -> Digests:
+    """SHA-256 of ``data`` up to ``offset``, and of what follows."""
+    first, rest = hashlib.sha256(data[:offset]), hashlib.sha256(data[offset:])
+    return Digests(offset, first.digest(), rest.digest())
 
 
 def get(backend: StorageBackend, key: str) -> bytes:

@@ -126,9 +126,9 @@ def test_a_closed_spool_gives_nothing_out(make: MakeSpool) -> None:
 
 
 def test_memory_stays_bounded_however_much_is_written(make: MakeSpool) -> None:
-    """One buffer for each spool, whatever its limit; the standard ones keep 16 MiB at most."""
+    """One buffer for each spool, whatever its limit; the standard ones keep 32 MiB at most."""
     assert spool_buffers(0).size == spool_buffers(1 << 20).size == 1 << 20
-    assert spool_buffers(1 << 20)._spare.maxlen == 16
+    assert spool_buffers(1 << 20)._spare.maxlen == 32
     assert spool_buffers(64 << 20)._spare.maxlen == 1
 
 

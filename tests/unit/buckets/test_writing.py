@@ -11,6 +11,7 @@ from obstore.store import MemoryStore
 
 from pacs_framework.buckets.address import Address
 from pacs_framework.buckets.connecting import Stores
+from pacs_framework.buckets.digests import digests_of
 from pacs_framework.buckets.objects import Objects
 from pacs_framework.buckets.writing import BucketWriter, StreamedUpload
 from pacs_framework.errors import StorageError
@@ -94,7 +95,7 @@ def test_a_completion_that_nobody_heard_of_is_one(
     monkeypatch.setattr(obstore, "open_writer", lambda *_, **__: Refused(code))
     made = writer(objects)
     made.write(b"x" * 250)
-    objects.put(KEY, there)
+    objects.put(KEY, there, digests_of(there))
     if kept:
         made.commit()
     else:

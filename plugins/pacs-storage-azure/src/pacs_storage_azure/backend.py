@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from pacs_framework.buckets.backend import BucketBackend, keys_of
+from pacs_framework.buckets.digests import DigestNames
 from pacs_framework.buckets.objects import Objects, content_type
 from pacs_storage_azure.address import Address
 from pacs_storage_azure.connecting import connect, endpoint_of
@@ -13,7 +14,8 @@ from pacs_storage_azure.settings import Checking, Settings
 __all__ = ["AzureBackend", "open_backend"]
 
 _LABEL = b"pacs-storage-azure key"
-_DIGEST = "pacs_sha256"  # names of metadata are identifiers here: no hyphen
+# Names of metadata are identifiers here: no hyphen.
+_DIGESTS = DigestNames("pacs_sha256", "pacs_sha256_split")
 
 
 def open_backend(url: str, settings: Settings) -> AzureBackend:
@@ -28,7 +30,7 @@ class AzureBackend(BucketBackend):
         attributes = {"Content-Type": content_type(sealed=settings.seals)}
         if settings.access_tier:
             attributes["Storage-Class"] = settings.access_tier.value
-        objects = Objects(address, connect(address, settings), attributes, digest_name=_DIGEST)
+        objects = Objects(address, connect(address, settings), attributes, digest_names=_DIGESTS)
         super().__init__(objects, keys_of(settings, label=_LABEL), part_size=settings.part_size)
         self._reads_back = settings.check_writes is Checking.READ_BACK
         if settings.check_writes is Checking.AUTO:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -86,10 +86,10 @@ class ActivePack:
         self.in_flight[offset] = None
         return offset
 
-    def write(self, offset: int, record: memoryview) -> None:
-        """Write the whole slot; durable on return. Raises OSError."""
+    def write(self, offset: int, records: Sequence[memoryview]) -> None:
+        """Write whole slots, one behind the other; durable on return. Raises OSError."""
         self._is_empty = False
-        self.file.write(record, offset)
+        self.file.write(records, offset)
 
     def done(self, offset: int) -> None:
         """The index knows the record, though perhaps not durably, or nobody needs it any more."""

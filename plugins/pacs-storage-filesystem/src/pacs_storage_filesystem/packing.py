@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacs_framework.storage import (
     ByteSource,
+    NewObject,
     ObjectName,
     ObjectRange,
     ObjectStat,
@@ -65,6 +66,22 @@ class PackingBackend(StorageBackend):
             super().put_file(key, path)
         else:
             self._files.put_file(key, path)
+
+    @property
+    def gathers(self) -> bool:
+        """Those in packs lie one behind the other."""
+        return True
+
+    def put_together(self, objects: Sequence[NewObject]) -> None:
+        """Those in packs by few writes; files one by one."""
+        packed = []
+        for each in objects:
+            key = PackKey.parse(each.key)
+            if key is not None:
+                packed.append((key, each))
+            else:
+                self._files.put_together([each])
+        self._packs.put_together(packed)
 
     def open(self, key: str, *, offset: int = 0, length: int | None = None) -> ByteSource:
         """A range in memory, or an open file."""

@@ -12,18 +12,16 @@ tells the next start where to look.
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from pacs_framework.archive.buffers import Buffers
 from pacs_framework.archive.claims import Claim, abandoned, living
 from pacs_framework.errors import StorageError
-from pacs_framework.storage import ByteSource, ObjectStat, ObjectWriter, Unsettled
+from pacs_framework.storage import ByteSource, NewObject, ObjectStat, Unsettled
 from pacs_storage_filesystem.active_pack import (
     ActivePack,
     pack_path,
@@ -32,17 +30,8 @@ from pacs_storage_filesystem.active_pack import (
 from pacs_storage_filesystem.failures import translated
 from pacs_storage_filesystem.folders import Folder
 from pacs_storage_filesystem.pack_reader import PackReader
-from pacs_storage_filesystem.record import (
-    HEADER,
-    Bytes,
-    PackKey,
-    Record,
-    complete,
-    deleted_header,
-    is_hollow,
-    records,
-    slot_size,
-)
+from pacs_storage_filesystem.record import PackKey, Record, is_hollow, records, slot_size
+from pacs_storage_filesystem.slots import Slot, commit_together
 
 __all__ = ["Packs"]
 
@@ -78,13 +67,23 @@ class Packs:
             mine.reserved[key] = mine.pack
         return key
 
-    def begin(self, key: PackKey, size: int | None, note: bytes) -> ObjectWriter:
+    def begin(self, key: PackKey, size: int | None, note: bytes) -> Slot:
         """Raises `StorageError` for a key that this process did not give out for that size."""
         mine = self._mine
         pack = mine.reserved.get(str(key)) if mine is not None else None
         if pack is None or size not in (None, key.size):
             raise StorageError(f"{str(key)!r} is no place for {size} bytes")
-        return _PackedWriter(pack, key, note, self._buffers)
+        return Slot(pack, key, note, self._buffers)
+
+    def put_together(self, objects: Iterable[tuple[PackKey, NewObject]]) -> None:
+        """Commit objects; neighbours in a pack by one write. Raises as `begin` and `commit` do."""
+        with ExitStack() as slots:
+            filled = []
+            for key, each in objects:
+                slot = slots.enter_context(self.begin(key, len(each.data), each.note))
+                slot.write(each.data)
+                filled.append(slot)
+            commit_together(filled)
 
     def settled(self, key: PackKey) -> None:
         """The index names the object, or it was deleted."""
@@ -213,49 +212,6 @@ class _Mine:
                 unsettled = True
             pack.close()
         self.claim.close(keep=unsettled)
-
-
-class _PackedWriter(ObjectWriter):
-    """An object in a buffer, laid out as its slot, until it is committed."""
-
-    def __init__(self, pack: ActivePack, key: PackKey, note: bytes, buffers: Buffers) -> None:
-        self._pack = pack
-        self._key = key
-        self._note = note
-        self._buffers = buffers
-        self._buffer: mmap.mmap | None = buffers.borrow()
-        self._filled = HEADER.size
-
-    def write(self, data: Bytes) -> None:
-        """Take a copy."""
-        start = self._filled
-        self._filled = end = start + len(data)
-        if end > HEADER.size + self._key.size:
-            raise StorageError(f"more came than the {self._key.size} bytes that were announced")
-        if self._buffer is not None:
-            self._buffer[start:end] = data
-
-    def commit(self) -> None:
-        """Write the slot; it is durable then."""
-        key, buffer = self._key, self._buffer
-        came = self._filled - HEADER.size
-        if buffer is None or came != key.size:
-            raise StorageError(f"{came} bytes came for an object of {key.size}")
-        with memoryview(buffer)[: slot_size(key.size)] as slot, translated("keep an object"):
-            complete(slot, key, self._note, time.time_ns() // 1000)
-            try:
-                self._pack.write(key.offset, slot)
-            except OSError:
-                with suppress(OSError):
-                    os.pwrite(self._pack.handle, deleted_header(key), key.offset)
-                raise
-        self.abort()
-
-    def abort(self) -> None:
-        """Let others have the buffer."""
-        buffer, self._buffer = self._buffer, None
-        if buffer is not None:
-            self._buffers.give_back(buffer)
 
 
 def _records_of(path: Path, start: int = 0) -> Iterator[Record]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["SyncedFile"]
+__all__ = ["MOST_AT_ONCE", "SyncedFile"]
+
+MOST_AT_ONCE = 1024  # pieces of memory that Linux writes in one call (IOV_MAX)
 
 _REFUSED = (errno.EINVAL, errno.ENOTSUP)
 
@@ -32,10 +35,11 @@ class SyncedFile:
                 raise
             self._direct = -1
 
-    def write(self, pages: memoryview, offset: int) -> None:
-        """Write whole pages that begin at a page of memory; durable on return. Raises OSError.
+    def write(self, pages: Sequence[memoryview], offset: int) -> None:
+        """Write whole pages one behind the other; durable on return. Raises OSError.
 
-        After a failure the file is `broken`: what else is lost cannot be known.
+        Each of ``pages`` begins at a page of memory; there are up to `MOST_AT_ONCE` of them. After
+        a failure the file is `broken`: what else is lost cannot be known.
         """
         try:
             if not self._write_direct(pages, offset):
@@ -50,26 +54,26 @@ class SyncedFile:
             os.close(self._direct)
             self._direct = -1
 
-    def _write_direct(self, pages: memoryview, offset: int) -> bool:
+    def _write_direct(self, pages: Sequence[memoryview], offset: int) -> bool:
         """False where it is refused, as some file systems do at the first write only."""
         if self._direct < 0:
             return False
         try:
-            _check(os.pwritev(self._direct, [pages], offset, os.RWF_DSYNC), pages)
+            _check(os.pwritev(self._direct, pages, offset, os.RWF_DSYNC), pages)
         except OSError as error:
             if error.errno in _REFUSED:
                 return False
             raise
         return True
 
-    def _write_cached(self, pages: memoryview, offset: int) -> None:
+    def _write_cached(self, pages: Sequence[memoryview], offset: int) -> None:
         with self._mutex:
             if self.broken:
                 raise OSError(errno.EIO, "an earlier sync of the file failed")
-            _check(os.pwritev(self._handle, [pages], offset), pages)
+            _check(os.pwritev(self._handle, pages, offset), pages)
             os.fdatasync(self._handle)
 
 
-def _check(written: int, pages: memoryview) -> None:
-    if written != len(pages):
+def _check(written: int, pages: Sequence[memoryview]) -> None:
+    if written != sum(map(len, pages)):
         raise OSError(errno.EIO, "short write")

@@ -6,6 +6,7 @@ import hashlib
 import re
 
 from pacs_framework.buckets.objects import Objects, content_type
+from pacs_framework.storage import Digests
 from pacs_storage_gcs.address import Address
 from pacs_storage_gcs.connecting import connect
 from pacs_storage_gcs.settings import Checking, Settings
@@ -29,15 +30,15 @@ class Bucket(Objects):
         super().__init__(address, connect(address, settings), attributes)
         self._compares = settings.check_writes is Checking.AUTO
 
-    def put(self, key: str, data: bytes) -> bool:
+    def put(self, key: str, data: bytes | memoryview, digests: Digests) -> bool:
         """Whether the store's MD5 is that of ``data``.
 
         Raises `StorageError` where it is another, and what is read back is other bytes too: a tag
         of another kind may look like an MD5.
         """
-        tag = self._put(key, data)
+        tag = self._put(key, data, digests)
         if not self._compares or not _MD5.fullmatch(tag):
             return False
         if tag != hashlib.md5(data, usedforsecurity=False).hexdigest():
-            self.require(key, hashlib.sha256(data).hexdigest())
+            self.require(key, digests)
         return True

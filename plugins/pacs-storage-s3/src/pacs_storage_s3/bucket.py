@@ -69,12 +69,12 @@ class Bucket(Objects):
             except ClientError as error:
                 if code_of(error) not in _UNSATISFIABLE:
                     raise
-                return Opened(size=self.facts(key).size, digest="", blocks=NoBlocks())
+                return Opened(size=self.facts(key).size, digests=None, blocks=NoBlocks())
         span, _, size = answer.get("ContentRange", "").removeprefix("bytes ").partition("/")
         if not span.startswith(f"{start}-") or not size.isdecimal():
             answer["Body"].close()
             raise StorageError("cannot read an object: the store does not give ranges of objects")
-        return Opened(size=int(size), digest="", blocks=BodyBlocks(answer["Body"]))
+        return Opened(size=int(size), digests=None, blocks=BodyBlocks(answer["Body"]))
 
     # --- uploads in parts -----------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pacs_dicomweb.stow.committing import Commits
@@ -14,6 +14,7 @@ from pacs_http.api import Problem
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
+    from pacs_framework.archive.incoming import Origin
     from pacs_framework.dicom.file_meta import FileMeta
     from pacs_http.api import Request, Response
 
@@ -30,37 +31,36 @@ def store(archive: Archive, request: Request) -> Response:
     """
     form = chosen_form(request)
     results = Results.of(request)
-    with Commits(results) as commits:
-        reception = _Reception(archive, request, commits)
-        Intake(request, results, reception.receive, commits.wait).take()
+    with Commits(archive, results, partial(_check, request)) as commits:
+        receive = partial(_receive, archive, request.origin(DOOR), commits)
+        Intake(request, results, receive, commits.wait).take()
     return results.answer(form)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reception:
-    """The archive's door, with what the one who stores may bring through it."""
+def _receive(
+    archive: Archive,
+    origin: Origin,
+    commits: Commits,
+    meta: FileMeta,
+    pieces: Iterable[bytes | memoryview],
+) -> None:
+    """Let an instance in; it is kept while the next ones arrive."""
+    reception = archive.receive(origin, meta)
+    try:
+        for piece in pieces:
+            reception.write(piece)
+    except BaseException:
+        reception.close()
+        raise
+    commits.add(reception, meta)
 
-    archive: Archive
-    request: Request
-    commits: Commits
 
-    def receive(self, meta: FileMeta, pieces: Iterable[bytes | memoryview]) -> None:
-        """Let an instance in; it is kept while the next one arrives."""
-        reception = self.archive.receive(self.request.origin(DOOR), meta)
-        try:
-            for piece in pieces:
-                reception.write(piece)
-        except BaseException:
-            reception.close()
-            raise
-        self.commits.add(reception, meta, self._check)
-
-    def _check(self, attributes: Mapping[str, str]) -> None:
-        """The study that the address names, and the one who stores."""
-        study = self.request.resource.study
-        if study and attributes["StudyInstanceUID"] != study:
-            raise MismatchedInstance("the instance is of another study than the address names")
-        try:
-            self.request.scope.check_write(attributes)
-        except Problem as problem:
-            raise RefusedByPolicy(problem.detail) from None
+def _check(request: Request, attributes: Mapping[str, str]) -> None:
+    """The study that the address names, and the one who stores."""
+    study = request.resource.study
+    if study and attributes["StudyInstanceUID"] != study:
+        raise MismatchedInstance("the instance is of another study than the address names")
+    try:
+        request.scope.check_write(attributes)
+    except Problem as problem:
+        raise RefusedByPolicy(problem.detail) from None

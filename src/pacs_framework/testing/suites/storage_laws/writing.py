@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pacs_framework.errors import ObjectNotFound, OutOfResources
-from pacs_framework.storage import StorageBackend
-from pacs_framework.testing.objects import SOME, content, get, key_of, keys, put_new
+from pacs_framework.storage import NewObject, StorageBackend
+from pacs_framework.testing.objects import SOME, content, get, key_of, keys, put_new, put_received
 from pacs_framework.testing.suites.storage_laws.scene import LARGE, StorageScene
 from pacs_framework.testing.suites.suite import needs
 
@@ -81,6 +81,28 @@ class Writing(StorageScene, suite=True):
         writer.commit()
         writer.abort()
         assert get(backend, key) == SOME
+
+    @pytest.mark.parametrize("size", [1, 4097, LARGE])
+    def test_bytes_in_memory_are_committed_whole(self, backend: StorageBackend, size: int) -> None:
+        """By `put_bytes`; the next instance comes into the same memory."""
+        data = content(1, size)
+        assert get(backend, put_received(backend, data)) == data
+
+    def test_objects_put_together_are_all_committed(self, backend: StorageBackend) -> None:
+        """Small and large ones; nothing is kept by reference."""
+        sizes = (1, 4096, LARGE, 300)
+        memory = [bytearray(content(number, size)) for number, size in enumerate(sizes, 1)]
+        objects = [
+            NewObject(key_of(backend, number, size=len(data)), memoryview(data))
+            for number, data in enumerate(memory, 1)
+        ]
+        backend.put_together(objects)
+        for data in memory:
+            data[:] = bytes(len(data))
+        for number, each in enumerate(objects, 1):
+            assert get(backend, each.key) == content(number, len(each.data))
+            backend.settled(each.key)
+        backend.put_together([])
 
     def test_a_file_is_committed_whole(self, backend: StorageBackend, tmp_path: Path) -> None:
         """By `put_file`, which may take the file away."""
