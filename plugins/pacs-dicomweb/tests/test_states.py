@@ -23,7 +23,7 @@ from pacs_http.testing import serve_http
 _FILES = Path(pydicom.data.__file__).parent / "test_files"
 _GREY = "1.2.840.10008.5.1.4.1.1.11.1"
 _BLENDING = "1.2.840.10008.5.1.4.1.1.11.4"
-_ADVANCED_BLENDING = "1.2.840.10008.5.1.4.1.1.11.8"
+_PLANAR_MPR = "1.2.840.10008.5.1.4.1.1.11.6"
 _ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 _PNG = {"Accept": "image/png"}
 _PARTS = {"Accept": "multipart/related; type=image/png"}
@@ -270,20 +270,24 @@ def test_two_series_are_blended_slice_by_slice(web, path_of, parts_of) -> None:
 
 
 def test_what_cannot_be_laid_upon_each_other_is_406(web, path_of) -> None:
-    """Another frame of reference, oblique planes, images that lie nowhere."""
+    """Another frame of reference, images that lie nowhere, a volume that is none."""
     first = _slice(None, 0, 100)
     elsewhere = _slice(first, 0, 40)
     elsewhere.FrameOfReferenceUID = "1.2.98"
     oblique = _slice(first, 0, 40)
     oblique.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+    crossed = _slice(first, 0, 40)
+    crossed.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
     nowhere = make_instance(StudyInstanceUID=str(first.StudyInstanceUID))
     states = [
         (_blended([first], [elsewhere]), "frames of reference"),
-        (_blended([first], [oblique]), "oblique"),
+        (_blended([first], [oblique, crossed]), "not parallel"),
         (_blended([first], [nowhere]), "where it lies"),
         (_blended([nowhere], [first]), "where it lies"),
     ]
-    web.running.take_in(first, elsewhere, oblique, nowhere, *(state for state, _ in states))
+    web.running.take_in(
+        first, elsewhere, oblique, crossed, nowhere, *(state for state, _ in states)
+    )
     with web.client() as client:
         for state, reason in states:
             answer = client.get(path_of(state) + "/rendered")
@@ -348,14 +352,14 @@ def test_a_state_shows_nobody_what_he_may_not_see(pacs_archive, path_of) -> None
 
 def test_what_would_be_another_picture_is_refused(web, ct, path_of) -> None:
     """501 for kinds that are not rendered, 406 for what cannot be drawn, each with the reason."""
-    blending = _state([ct], _ADVANCED_BLENDING)
+    volumetric = _state([ct], _PLANAR_MPR)
     masked = _state([ct], MaskSubtractionSequence=Sequence([_item(MaskOperation="AVG_SUB")]))
     odd = _state([ct], ImageRotation=45)
     empty = make_instance(SOPClassUID=_GREY)
-    web.running.take_in(blending, masked, odd, empty)
+    web.running.take_in(volumetric, masked, odd, empty)
     with web.client() as client:
         for state, status, reason in (
-            (blending, 501, "Blending"),
+            (volumetric, 501, "Planar MPR"),
             (masked, 406, "no frames are named"),
             (odd, 406, "Image Rotation is 45"),
             (empty, 406, "refers to no image"),

@@ -20,7 +20,7 @@ from pacs_framework.rendering.modality import Transform, modality_transform
 from pacs_framework.rendering.samples import Array, all_cells, has_table, values_of
 from pacs_framework.rendering.voi import Span, VoiTransform, voi_of
 
-__all__ = ["GreyPipeline", "grey_pipeline"]
+__all__ = ["GreyPipeline", "grey_pipeline", "padding_of"]
 
 _WHITE = 255
 _BAND = 1 << 20  # pixels
@@ -113,7 +113,7 @@ def grey_pipeline(
         modality=modality_transform(header, signed=layout.signed),
         voi=voi or voi_of(header, signed=layout.signed, number=number),
         inverted=_is_inverted(header.root, layout),
-        padding=_padding(header.root, layout),
+        padding=padding_of(header.root, layout),
     )
 
 
@@ -126,7 +126,8 @@ def _is_inverted(header: Dataset, layout: FrameLayout) -> bool:
     return layout.photometric_interpretation == "MONOCHROME1" or shape == "INVERSE"
 
 
-def _padding(header: Dataset, layout: FrameLayout) -> tuple[float, float] | None:
+def padding_of(header: Dataset, layout: FrameLayout) -> tuple[float, float] | None:
+    """The range of stored values that pad an image (C.7.5.1.1.2); None where none does."""
     if layout.floating:
         double = layout.bits_allocated > 32
         return _range(header, "DoubleFloatPixelPadding" if double else "FloatPixelPadding")

@@ -16,7 +16,9 @@ from pacs_framework.rendering.presentation.other_frames import OtherFrames
 from pacs_framework.rendering.presentation.references import SeenFrame
 from pacs_framework.rendering.presentation.state import StateKind, presentation_state
 
-GREY, COLOUR, PSEUDO, VARIABLE, BLENDING, X_RAY = (kind.value for kind in StateKind)
+GREY, COLOUR, PSEUDO, VARIABLE, BLENDING, X_RAY, ADVANCED_BLENDING = (
+    kind.value for kind in StateKind
+)
 WHITE = 65535
 RED = [35579, 53664, 50858]  # CIELab of sRGB's red, in D50
 

@@ -12,11 +12,18 @@ from rendered import image, read
 
 from pacs_framework.errors import UnreadableInstance
 from pacs_framework.rendering.frame_header import FrameHeader
+from pacs_framework.rendering.presentation.blending import SUPERIMPOSED
 from pacs_framework.rendering.presentation.drawing import draw_by_state
-from pacs_framework.rendering.presentation.other_frames import OtherFrames, Superimposed
+from pacs_framework.rendering.presentation.other_frames import (
+    FindSuperimposed,
+    OtherFrames,
+    Superimposed,
+    Unaligned,
+)
 from pacs_framework.rendering.presentation.planes import Plane, nearest_plane, plane_of
 from pacs_framework.rendering.presentation.references import SeenFrame
-from pacs_framework.rendering.presentation.state import UnsupportedState, presentation_state
+from pacs_framework.rendering.presentation.state import presentation_state
+from pacs_framework.rendering.volumes.assembling import assembled
 
 RAMP = np.arange(0, 64, dtype=np.uint8).reshape(8, 8) * 4
 FULL = [item(WindowCenter=128, WindowWidth=256)]
@@ -61,16 +68,21 @@ def blending(under: Dataset, over: Dataset, opacity: float = 0.5, **more: Any) -
 def seen(under: Dataset, over: Dataset, dataset: Dataset | None = None) -> np.ndarray:
     """The pixels of ``under`` with ``over`` upon it, or with nothing where it is elsewhere."""
 
-    def find(plane: Plane) -> Superimposed | None:
+    def find(plane: Plane, _: SeenFrame) -> Superimposed | None:
         found = plane_of(FrameHeader(over, 1))
         if nearest_plane(plane, [found]) is None:
             return None
         [(_, frame)] = read(over).frames(range(1, 2))
-        return Superimposed(frame=frame, seen=SeenFrame("1.2.3.4", 1), plane=found)
+        return Superimposed(frame=frame, header=over, seen=SeenFrame("1.2.3.4", 1), plane=found)
 
+    return drawn_with(under, find, blending(under, over) if dataset is None else dataset)
+
+
+def drawn_with(under: Dataset, find: FindSuperimposed, dataset: Dataset) -> np.ndarray:
+    """The pixels of ``under`` with what is found for it."""
     [(_, frame)] = read(under).frames(range(1, 2))
-    by = presentation_state(blending(under, over) if dataset is None else dataset)
-    others = OtherFrames(superimposed=find)
+    others = OtherFrames(superimposed={SUPERIMPOSED: find})
+    by = presentation_state(dataset)
     return draw_by_state(frame, under, SeenFrame("1.2.3.4", 1), by, others=others).pixels
 
 
@@ -146,11 +158,33 @@ def test_what_follows_the_values_is_that_of_the_state() -> None:
     assert (seen(under, upon, made) == whole[2:6, 1:5]).all()
 
 
-def test_what_cannot_be_compared_is_told() -> None:
+def test_slices_that_lie_across_are_a_volume_that_is_cut() -> None:
+    """Values are interpolated in it, then seen as the state says."""
+    under = placed(np.zeros((5, 5), np.uint8))
+    sagittal = {"ImageOrientationPatient": [0, 1, 0, 0, 0, 1]}
+    over = [
+        placed(np.full((3, 5), 40 * x, np.uint8), ImagePositionPatient=[x, 0, -1], **sagittal)
+        for x in range(4)
+    ]
+    frames = [next(read(each).frames(range(1, 2)))[1] for each in over]
+    stack = list(zip((FrameHeader(each, 1) for each in over), frames, strict=True))
+
+    def find(_: Plane, __: SeenFrame) -> Unaligned:
+        return Unaligned(
+            volume=lambda modality: assembled(stack, 1000, modality),
+            layout=frames[0].layout,
+            header=over[0],
+            seen=SeenFrame("1.2.3.4", 1),
+        )
+
+    found = drawn_with(under, find, blending(under, over[0], 1.0))
+    assert found[..., 0].tolist() == [[0, 40, 80, 120, 0]] * 5  # none at the last column
+    assert not found[..., 1:].any()
+
+
+def test_what_lies_nowhere_is_told() -> None:
     under = placed(RAMP)
     for upon, reason in (
-        (placed(RAMP, FrameOfReferenceUID="1.2.8"), "frames of reference"),
-        (placed(RAMP, ImageOrientationPatient=[1, 0, 0, 0, 0, 1]), "oblique"),
         (placed(RAMP, ImageOrientationPatient=[1, 0, 0, 1, 0, 0]), "no plane"),
         (placed(RAMP, PixelSpacing=[0, 0]), "no plane"),
         (image(RAMP), "where it lies"),
@@ -173,9 +207,6 @@ def test_states_that_are_not_whole_are_refused() -> None:
     ):
         with pytest.raises(UnreadableInstance, match=reason):
             presentation_state(dataset)
-    registered = blending(under, upon, ReferencedSpatialRegistrationSequence=[item()])
-    with pytest.raises(UnsupportedState, match="registration"):
-        presentation_state(registered)
     [(_, frame)] = read(under).frames(range(1, 2))
     by = presentation_state(blending(under, upon))
     with pytest.raises(UnreadableInstance, match="superimposed images are needed"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from presented import COLOUR, PSEUDO, VARIABLE, item, picture, reference, seen, state
-from pydicom.uid import AdvancedBlendingPresentationStateStorage
+from pydicom.uid import GrayscalePlanarMPRVolumetricPresentationStateStorage
 from rendered import image, lut_item
 
 from pacs_framework.errors import UnreadableInstance
@@ -152,9 +152,9 @@ def test_a_state_is_for_its_kind_of_images() -> None:
 def test_states_that_would_make_another_picture_are_refused() -> None:
     """Kinds and steps that are not drawn, segments, and a state for nothing."""
     plain = image(RAMP)
-    blending = state(plain, str(AdvancedBlendingPresentationStateStorage))
-    with pytest.raises(UnsupportedState, match="Advanced Blending Presentation State"):
-        presentation_state(blending)
+    volumetric = state(plain, str(GrayscalePlanarMPRVolumetricPresentationStateStorage))
+    with pytest.raises(UnsupportedState, match="Planar MPR Volumetric"):
+        presentation_state(volumetric)
     segments = state(plain)
     segments.ReferencedSeriesSequence[0].ReferencedImageSequence[0].ReferencedSegmentNumber = 1
     with pytest.raises(UnreadableInstance, match="segments"):

@@ -41,12 +41,24 @@ _RENDERED = (
     "instances and frames: image/jpeg, image/png, image/gif and image/jp2, with viewport, window, "
     "annotation (patient, technique), quality and iccprofile (no, yes, srgb); video/mp4, "
     "video/mpeg and encapsulated documents as they are stored. Grayscale, Color, Pseudo-Color, "
-    "Variable Modality LUT, XA/XRF Grayscale and Blending Softcopy Presentation States are "
-    "rendered as the images that they refer to, masks subtracted, those in one plane blended, with "
-    "viewport (width and height), quality and iccprofile; other presentation states, and blending "
-    "by a spatial registration, are not (501). "
+    "Variable Modality LUT, XA/XRF Grayscale and Blending Softcopy Presentation States and "
+    "Advanced Blending Presentation States are rendered as the images that they refer to, masks "
+    "subtracted, others blended with them where they lie, by Spatial Registrations (not deformable "
+    "ones), with viewport (width and height), quality and iccprofile; Volumetric Presentation "
+    "States and Time Series Blending are not (501). "
     "Structured reports are rendered as text/html, text/plain and text/xml (Native DICOM Model). "
     "The thumbnail of a report or document is a page with its title."
+)
+_VOLUMES = (
+    "Rendered MPR and 3D volumes (PS3.18 10.4.1.1.7, 10.4.1.1.8) of studies, series and instances, "
+    "as renderedmpr and rendered3d: the media types of rendered images, with renderingmethod "
+    "(maximum_ip, minimum_ip, average_ip, volume_rendered), orientation, viewpointposition, "
+    "viewpointlookat, viewpointup, mprslab, volumeinputreference (instances, or frames of one), "
+    "viewport (width and height), window, annotation, quality and iccprofile; swivelrange, "
+    "animationstepsize and animationrate for image/gif; renderedvolumetricmetadata (Annex K). "
+    "Attribute matching, volumetriccurvepoint, videos and Volumetric Presentation States are not "
+    "supported. Without renderingmethod, MPR are average_ip and 3D maximum_ip; without a view, the "
+    "patient is seen from the front."
 )
 _URI = (
     "Web service WADO-URI, origin server (PS3.18 chapter 9), at /wado: application/dicom in any "
@@ -102,6 +114,7 @@ def contributions(settings: DicomwebSettings) -> list[Contribution]:
         Remark(topic=Topic.WORKFLOW, text=_SEARCH),
         Remark(topic=Topic.WORKFLOW, text=_RETRIEVE),
         Remark(topic=Topic.WORKFLOW, text=_RENDERED),
+        Remark(topic=Topic.WORKFLOW, text=_VOLUMES),
         Remark(topic=Topic.WORKFLOW, text=_URI.format(anonymized=_anonymized(settings))),
         Remark(topic=Topic.STORAGE, text=_METADATA),
         Remark(topic=Topic.STORAGE, text=_STORE),

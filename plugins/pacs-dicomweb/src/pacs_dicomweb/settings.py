@@ -77,6 +77,15 @@ class DicomwebSettings(BaseModel):
         le=268,
         description="The most pixels of a frame, and of a picture made of it, in millions.",
     )
+    rendered_megavoxels: int = Field(
+        default=128,
+        ge=1,
+        le=4096,
+        description=(
+            "The most voxels of a volume that is rendered, and samples taken of it for an answer, "
+            "in millions; one volume is in memory at a time, of two bytes for each voxel as a rule."
+        ),
+    )
     delete: bool = Field(
         default=False,
         description="Answer DELETE of studies, series and instances, for who may delete.",

@@ -18,6 +18,7 @@ from pacs_framework.rendering.geometry import MOST_PIXELS, pixel_height
 from pacs_framework.rendering.overlays import overlay_mask
 from pacs_framework.rendering.palette import palette_colours
 from pacs_framework.rendering.picture import Picture
+from pacs_framework.rendering.presentation.advanced_drawing import advanced_pixels
 from pacs_framework.rendering.presentation.area import Placement, placement_of
 from pacs_framework.rendering.presentation.blending import blended_pixels
 from pacs_framework.rendering.presentation.canvas import Budget, Stencil, painted
@@ -110,6 +111,8 @@ def _values(
         return rgb_of(cells, layout), ""
     if state.kind is StateKind.BLENDING:
         return blended_pixels(state.dataset, frame, header, seen, others), ""
+    if state.kind is StateKind.ADVANCED_BLENDING:
+        return advanced_pixels(state.dataset, frame, header, seen, others), ""
     count = integer_of(header, "NumberOfFrames", default=1)
     pixels, voi = softcopy_pixels(
         state.dataset, frame, seen, count, others, coloured=_is_coloured(state)

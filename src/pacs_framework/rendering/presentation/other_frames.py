@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
+from pydicom import Dataset
 
 from pacs_framework.errors import UnreadableInstance
 from pacs_framework.rendering.frames import StoredFrame
+from pacs_framework.rendering.layout import FrameLayout
 from pacs_framework.rendering.presentation.planes import Plane
 from pacs_framework.rendering.presentation.references import SeenFrame
 from pacs_framework.rendering.samples import Array
+from pacs_framework.rendering.volumes.assembling import Modality
+from pacs_framework.rendering.volumes.volume import Volume
 
-__all__ = ["FindSuperimposed", "OtherFrames", "ReadFrames", "Superimposed", "no_frames"]
+__all__ = [
+    "FindSuperimposed",
+    "OtherFrames",
+    "ReadFrames",
+    "Superimposed",
+    "Unaligned",
+    "no_frames",
+]
 
 ReadFrames = Callable[[range], Iterator[tuple[int, StoredFrame]]]
 """The frames of a range with their numbers, from 1 on; each call reads the image anew."""
@@ -26,12 +38,27 @@ class Superimposed:
     """A frame that lies upon another one, in its plane, by the name that the state has for it."""
 
     frame: StoredFrame
+    header: Dataset
     seen: SeenFrame
     plane: Plane
 
 
-FindSuperimposed = Callable[[Plane], Superimposed | None]
-"""The superimposed frame that lies in a plane; None where none does."""
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Unaligned:
+    """Frames that lie across another one: ``volume`` makes one of what they measure.
+
+    It lies where the other one does. ``layout`` is that of all of them, ``header`` that of one,
+    which the state knows as ``seen``.
+    """
+
+    volume: Callable[[Modality], Volume]
+    layout: FrameLayout
+    header: Dataset
+    seen: SeenFrame
+
+
+FindSuperimposed = Callable[[Plane, SeenFrame], Superimposed | Unaligned | None]
+"""What of a set of superimposed images lies in the plane of a frame; None where nothing does."""
 
 _MOST = 64  # averaged for one mask; each takes a pass of its own where they lie apart
 
@@ -43,10 +70,6 @@ def no_frames(wanted: range) -> Iterator[tuple[int, StoredFrame]]:
     raise UnreadableInstance(f"frame {wanted[0]} is needed for this picture, and is not at hand")
 
 
-def _none_superimposed(_: Plane) -> Superimposed | None:
-    raise UnreadableInstance("the superimposed images are needed for this picture, and not at hand")
-
-
 class OtherFrames:
     """Reads other frames of one image, and finds those of others that lie upon it.
 
@@ -55,12 +78,28 @@ class OtherFrames:
     """
 
     def __init__(
-        self, read: ReadFrames = no_frames, superimposed: FindSuperimposed = _none_superimposed
+        self,
+        read: ReadFrames = no_frames,
+        superimposed: Mapping[int, FindSuperimposed] = MappingProxyType({}),
     ) -> None:
         self._read = read
-        self.superimposed = superimposed
+        self._superimposed = superimposed
         self._kept: OrderedDict[tuple[int, ...], Array] = OrderedDict()
         self._lock = threading.Lock()
+
+    def superimposed(
+        self, number: int, plane: Plane, seen: SeenFrame
+    ) -> Superimposed | Unaligned | None:
+        """What of the set of that number lies in the plane of a frame; None where nothing does.
+
+        Raises `UnreadableInstance`.
+        """
+        find = self._superimposed.get(number)
+        if find is None:
+            raise UnreadableInstance(
+                "the superimposed images are needed for this picture, and not at hand"
+            )
+        return find(plane, seen)
 
     def average(self, numbers: Sequence[int], values: Callable[[StoredFrame, int], Array]) -> Array:
         """The average of what ``values`` makes of each frame of ``numbers``, as floats.

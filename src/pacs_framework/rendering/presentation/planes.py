@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from pacs_framework.errors import UnreadableInstance
 from pacs_framework.rendering.attributes import numbers_of, text_of
 from pacs_framework.rendering.frame_header import FrameHeader
 from pacs_framework.rendering.samples import Array
+from pacs_framework.rendering.volumes.volume import Grid
 
 __all__ = ["Plane", "nearest_plane", "plane_of"]
 
@@ -47,24 +48,58 @@ class Plane:
         """Whether both look the same way, or the opposite one."""
         return abs(float(np.dot(self.normal, other.normal))) >= _PARALLEL
 
+    def grid(self, band: range, columns: int) -> Grid:
+        """The middles of the pixels of a ``band`` of its lines."""
+        return Grid(
+            corner=self.corner + band.start * self.along_column,
+            right=self.along_row,
+            down=self.along_column,
+            width=columns,
+            height=len(band),
+        )
+
+    def moved(self, matrix: Array, frame_of_reference: str) -> Plane:
+        """Where it lies in another space, by a matrix of 4 × 4 that leads there."""
+        turning = matrix[:3, :3]
+        before = turning @ self.normal
+        row, column = turning @ self.along_row, turning @ self.along_column
+        made = Plane(
+            frame_of_reference=frame_of_reference,
+            corner=turning @ self.corner + matrix[:3, 3],
+            along_row=row,
+            along_column=column,
+            thickness=self.thickness,
+        )
+        thickness = self.thickness * abs(float(np.dot(before, made.normal)))
+        return replace(made, thickness=thickness)
+
     def upon(self, pixels: Array, other: Plane, band: range, columns: int) -> tuple[Array, Array]:
         """``pixels`` of this plane at the places of another one's, in a ``band`` of its rows, as
         floats, bilinear; and where there are any.
         """
         rows, places = np.mgrid[band.start : band.stop, 0:columns].astype(np.float64)
         offset = other.corner - self.corner
-        across = self._steps(self.along_row, offset, other, rows, places)
-        down = self._steps(self.along_column, offset, other, rows, places)
+        to_steps = self._to_steps()
+        across = self._steps(to_steps[0], offset, other, rows, places)
+        down = self._steps(to_steps[1], offset, other, rows, places)
         height, width = pixels.shape[:2]
         half = 0.5  # a pixel reaches so far from its middle
         inside = (across >= -half) & (across < width - half)
         inside &= (down >= -half) & (down < height - half)
         return _between(pixels, np.clip(down, 0, height - 1), np.clip(across, 0, width - 1)), inside
 
+    def _to_steps(self) -> Array:
+        """What makes of a way in millimetres the steps along rows and columns, sheared or not."""
+        try:
+            axes = np.stack((self.along_row, self.along_column, self.normal), axis=1)
+            made: Array = np.linalg.inv(axes)
+        except np.linalg.LinAlgError:
+            raise UnreadableInstance("an image to blend lies in no plane") from None
+        return made
+
     @staticmethod
-    def _steps(axis: Array, offset: Array, other: Plane, rows: Array, columns: Array) -> Array:
+    def _steps(unit: Array, offset: Array, other: Plane, rows: Array, columns: Array) -> Array:
         """How many steps along an axis each pixel of another plane lies from our corner."""
-        unit = axis / np.dot(axis, axis)
         found: Array = (
             np.dot(offset, unit)
             + columns * np.dot(other.along_row, unit)
@@ -98,16 +133,8 @@ def plane_of(header: FrameHeader) -> Plane:
 def nearest_plane(plane: Plane, others: Sequence[Plane]) -> int | None:
     """Which of ``others`` lies in a plane: its place; None where none does.
 
-    Raises `UnreadableInstance` where they cannot be compared: one of them is in another frame of
-    reference, or they are oblique to each other.
+    All have to be parallel to it, and in its frame of reference.
     """
-    for each in others:
-        if each.frame_of_reference != plane.frame_of_reference:
-            raise UnreadableInstance(
-                "the images to blend are in different frames of reference, and are not registered"
-            )
-        if not plane.is_parallel(each):
-            raise UnreadableInstance("the images to blend are oblique to each other")
     distances = [plane.distance(each) for each in others]
     if not distances:
         return None

@@ -13,17 +13,37 @@ from pydicom import Dataset
 from pacs_framework.errors import UnreadableInstance
 from pacs_framework.rendering.attributes import items_of, numbers_of, text_of
 
-__all__ = ["ImageReference", "SeenFrame", "item_for", "items_for", "references_in"]
+__all__ = [
+    "ImageReference",
+    "ImageSet",
+    "SeenFrame",
+    "images_in",
+    "item_for",
+    "items_for",
+    "references_in",
+    "registrations_in",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageReference:
-    """An image, or the ``frames`` of it, from 1 on; all where there are none."""
+    """An image, or the ``frames`` of it, from 1 on; all where there are none.
+
+    Without a ``sop_instance_uid``, all images of the series.
+    """
 
     series_instance_uid: str
-    sop_class_uid: str
-    sop_instance_uid: str
+    sop_class_uid: str = ""
+    sop_instance_uid: str = ""
     frames: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSet:
+    """Images that are seen together, and the spatial registrations that say where they lie."""
+
+    images: tuple[ImageReference, ...]
+    registrations: tuple[ImageReference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +57,36 @@ class SeenFrame:
 def references_in(state: Dataset) -> tuple[ImageReference, ...]:
     """All images that a state is for, in its order. Raises `UnreadableInstance`."""
     found = [
-        ImageReference(
+        each for series in items_of(state, "ReferencedSeriesSequence") for each in images_in(series)
+    ]
+    if not found:
+        raise UnreadableInstance("the presentation state refers to no image")
+    return tuple(found)
+
+
+def images_in(series: Dataset) -> Iterator[ImageReference]:
+    """The images that an item with a Series Instance UID names. Raises `UnreadableInstance`."""
+    for image in items_of(series, "ReferencedImageSequence"):
+        yield ImageReference(
             series_instance_uid=text_of(series, "SeriesInstanceUID"),
             sop_class_uid=text_of(image, "ReferencedSOPClassUID"),
             sop_instance_uid=text_of(image, "ReferencedSOPInstanceUID"),
             frames=_frames(image),
         )
-        for series in items_of(state, "ReferencedSeriesSequence")
-        for image in items_of(series, "ReferencedImageSequence")
-    ]
-    if not found:
-        raise UnreadableInstance("the presentation state refers to no image")
-    return tuple(found)
+
+
+def registrations_in(owner: Dataset) -> tuple[ImageReference, ...]:
+    """The spatial registrations that an item refers to (PS3.3 Table C.17-3)."""
+    return tuple(
+        ImageReference(
+            series_instance_uid=text_of(series, "SeriesInstanceUID"),
+            sop_class_uid=text_of(each, "ReferencedSOPClassUID"),
+            sop_instance_uid=text_of(each, "ReferencedSOPInstanceUID"),
+        )
+        for study in items_of(owner, "ReferencedSpatialRegistrationSequence")
+        for series in items_of(study, "ReferencedSeriesSequence")
+        for each in items_of(series, "ReferencedSOPSequence")
+    )
 
 
 def items_for(owner: Dataset, keyword: str, frame: SeenFrame) -> Iterator[Dataset]:

@@ -22,7 +22,7 @@ from pacs_framework.rendering.presentation.references import SeenFrame, item_for
 from pacs_framework.rendering.samples import Array, cells_of, values_of
 from pacs_framework.rendering.voi import Span, VoiTransform, voi_of
 
-__all__ = ["softcopy_pipeline", "softcopy_pixels", "spread_over"]
+__all__ = ["everything", "modality_of_state", "softcopy_pipeline", "softcopy_pixels", "spread_over"]
 
 _WHITE = 255
 _MOST_SUBTRACTED = 1 << 24  # pixels: differences and masks are floats, all of a frame at once
@@ -66,7 +66,7 @@ def softcopy_pixels(
 
 def _measured(state: Dataset, stored: StoredFrame, frame: SeenFrame) -> Array:
     """The values of a frame as they are subtracted."""
-    modality = _modality(state, stored.layout, frame)
+    modality = modality_of_state(state, stored.layout, frame)
     values = values_of(cells_of(stored), stored.layout)
     return values if modality is None else modality(values)
 
@@ -90,12 +90,12 @@ def softcopy_pipeline(
             f"the presentation state is for greys, and the image is in "
             f"{layout.photometric_interpretation[:16]!r}"
         )
-    modality = _modality(state, layout, frame)
+    modality = modality_of_state(state, layout, frame)
     return GreyPipeline(
         layout=layout,
         modality=modality,
         voi=_voi(state, frame, signed=layout.signed or subtracted)
-        or _everything(modality, layout, subtracted=subtracted),
+        or everything(modality, layout, subtracted=subtracted),
         inverted=False,
         presentation=_Spread(palette_ramp(state)) if coloured else _presentation_lut(state),
     )
@@ -121,7 +121,7 @@ def spread_over(levels: Array) -> Transform:
     return _Spread(levels)
 
 
-def _modality(state: Dataset, layout: FrameLayout, frame: SeenFrame) -> Transform | None:
+def modality_of_state(state: Dataset, layout: FrameLayout, frame: SeenFrame) -> Transform | None:
     """That of all images, or of the item for this one (C.11.1, C.11.35)."""
     if "PixelIntensityRelationshipLUTSequence" in state:
         return _to_logarithm(state, layout, frame)
@@ -147,8 +147,8 @@ def _voi(state: Dataset, frame: SeenFrame, *, signed: bool) -> VoiTransform | No
     return voi_of(FrameHeader(item, frame.number), signed=signed, number=1)
 
 
-def _everything(
-    modality: Transform | None, layout: FrameLayout, *, subtracted: bool
+def everything(
+    modality: Transform | None, layout: FrameLayout, *, subtracted: bool = False
 ) -> Span | None:
     """The identity: all values that there can be, and not only those that there are.
 

@@ -39,7 +39,32 @@ _RENDERED = (
     Parameter(name="quality", type="integer", minimum=1, description="Of JPEG, up to 100"),
     Parameter(name="iccprofile", enum=("no", "yes", "srgb"), description="What is said of colours"),
 )
+_VOLUME = (
+    _ACCEPT,
+    Parameter(name="volumeinputreference", description="UIDs of instances, or frames"),
+    Parameter(
+        name="renderingmethod",
+        enum=("volume_rendered", "maximum_ip", "minimum_ip", "average_ip"),
+        description="What becomes of the values along a ray",
+    ),
+    Parameter(name="orientation", enum=("a", "p", "r", "l", "h", "f"), description="What is seen"),
+    Parameter(name="viewpointposition", description="x,y,z in the patient, in mm"),
+    Parameter(name="viewpointlookat", description="x,y,z in the patient, in mm"),
+    Parameter(name="viewpointup", description="x,y,z, a direction"),
+    Parameter(name="mprslab", description="Thickness in mm (renderedmpr)"),
+    Parameter(name="swivelrange", description="Degrees, for an image/gif that turns (rendered3d)"),
+    Parameter(name="animationstepsize", description="Degrees from picture to picture"),
+    Parameter(name="animationrate", description="Pictures in a second"),
+    Parameter(
+        name="renderedvolumetricmetadata",
+        enum=("yes",),
+        description="What the view is made with, in place of it",
+    ),
+    Parameter(name="viewport", description="width,height in pixels"),
+    *(each for each in _RENDERED if each.name in {"window", "annotation", "quality", "iccprofile"}),
+)
 _THUMBNAIL = (_ACCEPT, Parameter(name="viewport", description="width,height in pixels"))
+JSON = "application/dicom+json"
 _SEEN = ("multipart/related", *IMAGES, *REPORTS, PDF)
 _ERRORS = {
     400: Answer("The request cannot be understood"),
@@ -53,16 +78,20 @@ class Pictures:
 
     def __init__(self, archive: Archive, settings: DicomwebSettings) -> None:
         self._archive = archive
-        self._most = settings.rendered_megapixels * 1_000_000
+        self._pixels = settings.rendered_megapixels * 1_000_000
+        self._voxels = settings.rendered_megavoxels * 1_000_000
         # Drawing is work for a core each; more at once would only take more memory.
         self._places = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     @cached_property
     def service(self) -> RenderedService:
         """Imports NumPy and Pillow."""
-        from pacs_dicomweb.rendered.service import RenderedService  # noqa: PLC0415 - see above
+        from pacs_dicomweb.rendered.service import (  # noqa: PLC0415 - see above
+            Limits,
+            RenderedService,
+        )
 
-        return RenderedService(self._archive, self._places, self._most)
+        return RenderedService(self._archive, self._places, Limits(self._pixels, self._voxels))
 
 
 def rendered_routes(pictures: Pictures) -> Sequence[Route]:
@@ -80,8 +109,18 @@ def rendered_routes(pictures: Pictures) -> Sequence[Route]:
     def thumbnail_frames(request: Request) -> Response:
         return pictures.service.thumbnail_frames(request)
 
+    def rendered_mpr(request: Request) -> Response:
+        return pictures.service.rendered_mpr(request)
+
+    def rendered_3d(request: Request) -> Response:
+        return pictures.service.rendered_3d(request)
+
     frames = _INSTANCE + "/frames/{frames}"
     return [
+        *(_volume(path + "/renderedmpr", level, rendered_mpr) for path, level in _LEVELS),
+        # The examples of the standard write it both ways (PS3.18 B.32).
+        *(_volume(path + "/rendered3d", level, rendered_3d) for path, level in _LEVELS),
+        *(_volume(path + "/rendered3D", level, rendered_3d) for path, level in _LEVELS),
         *(_rendered(path, level, rendered) for path, level in _LEVELS),
         _rendered(frames, Level.FRAME, rendered_frames),
         *(_thumbnail(path, level, thumbnail) for path, level in _LEVELS),
@@ -143,6 +182,27 @@ def _rendered(path: str, level: Level, handler: Callable[[Request], Response]) -
             206: Answer("Not all: the others are not to be seen like this, or kept back"),
             304: Answer("Nothing has changed"),
             501: Answer("This kind of presentation state is not rendered"),
+            **_ERRORS,
+        },
+    )
+
+
+def _volume(path: str, level: Level, handler: Callable[[Request], Response]) -> Route:
+    return Route(
+        method="GET",
+        path=path,
+        handler=handler,
+        level=level,
+        action=Action.READ,
+        summary=f"A view of the volume that the images of a {level.value} make (WADO-RS)",
+        parameters=_VOLUME,
+        scoped=True,
+        answers={
+            200: Answer("The view, or what it was made with", media_types=(*IMAGES, JSON)),
+            304: Answer("Nothing has changed"),
+            413: Answer("The volume is too large, or too much of it is asked for"),
+            501: Answer("Volumetric presentation states are not rendered"),
+            503: Answer("Another volume is being rendered"),
             **_ERRORS,
         },
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pacs_framework.rendering.frames import StoredFrame
     from pacs_framework.rendering.samples import Array
 
-__all__ = ["drawn"]
+__all__ = ["drawn", "window_of_look"]
 
 
 def drawn(
@@ -33,7 +33,7 @@ def drawn(
     ``most`` pixels are made. ``holds``: the file that the picture goes to holds an ICC profile.
     Raises `Problem` 400, and as `pacs_framework.rendering.drawing.draw`.
     """
-    view = View(window=_window(look), square_pixels=False)
+    view = View(window=window_of_look(look), square_pixels=False)
     picture = draw(frame, header, number, view)
     pixels = picture.pixels
     if look.region is not None:
@@ -53,7 +53,8 @@ def drawn(
     return with_profile(replace(picture, pixels=pixels), look.icc_profile, holds=holds)
 
 
-def _window(look: Look) -> Window | None:
+def window_of_look(look: Look) -> Window | None:
+    """The window that is asked for."""
     if look.window is None:
         return None
     center, width, function = look.window

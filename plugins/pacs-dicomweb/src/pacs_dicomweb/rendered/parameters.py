@@ -24,6 +24,7 @@ __all__ = [
     "Asked",
     "bad",
     "check_names",
+    "look_asked",
     "number_of",
     "rendered_asked",
     "thumbnail_asked",
@@ -91,17 +92,22 @@ def window_of(name: str, center: str, width: str, function: str = "LINEAR") -> t
 def rendered_asked(request: Request) -> Asked:
     """What the query of a rendered resource asks for. Raises `Problem` 400."""
     check_names(request, _COMMON | _READERS.keys())
-    said: dict[str, Any] = {}
     unknown: list[str] = []
-    for name, reader in _READERS.items():
-        text = request.first(name)
-        if text is not None:
-            said |= reader(text)
     if (annotations := request.first("annotation")) is not None:
         known = {each.value for each in Annotation}
         unknown = sorted({part.strip() for part in annotations.split(",")} - known - {""})
     warnings = (f"{len(unknown)} annotations are not known; patient and technique are",)
-    return Asked(Look(**said), warnings if unknown else ())
+    return Asked(look_asked(request), warnings if unknown else ())
+
+
+def look_asked(request: Request) -> Look:
+    """What the query asks for of all those parameters that pictures have. Raises `Problem` 400."""
+    said: dict[str, Any] = {}
+    for name, reader in _READERS.items():
+        text = request.first(name)
+        if text is not None:
+            said |= reader(text)
+    return Look(**said)
 
 
 def thumbnail_asked(request: Request) -> Asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from pacs_dicomweb.rendered.states import read_state, show_one_by_state, show_st
 from pacs_dicomweb.rendered.studio import Studio, is_video, representative_frame
 from pacs_dicomweb.rendered.texts import document_whole, report_whole, show_document, show_report
 from pacs_dicomweb.rendered.thumbnails import show_thumbnail
+from pacs_dicomweb.rendered.volume_parameters import View, volume_asked
+from pacs_dicomweb.rendered.volumes import Volumes, show_volume
 from pacs_dicomweb.wado.frames import frame_numbers
 from pacs_dicomweb.wado.instances import DOOR
 from pacs_dicomweb.wado.objects import Objects
@@ -33,16 +36,28 @@ if TYPE_CHECKING:
     from pacs_framework.archive.retrieve import StoredInstance
     from pacs_http.api import Request, Response
 
-__all__ = ["RenderedService"]
+__all__ = ["Limits", "RenderedService"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many ``pixels`` a picture has at most, and ``voxels`` a volume; and for how many seconds
+    somebody waits for the volume before his.
+    """
+
+    pixels: int
+    voxels: int
+    volume_wait: float = 30.0
 
 
 class RenderedService:
-    """Answers for what can be seen; ``places`` pictures are drawn at once, of ``most`` pixels."""
+    """Answers for what can be seen; ``places`` pictures are drawn at once, as ``limits`` say."""
 
-    def __init__(self, archive: Archive, places: threading.Semaphore, most: int) -> None:
+    def __init__(self, archive: Archive, places: threading.Semaphore, limits: Limits) -> None:
         self.archive = archive
         self._places = places
-        self._most = most
+        self._limits = limits
+        self._volumes = Volumes(limits.volume_wait)
 
     def rendered(self, request: Request) -> Response:
         """Answer GET of ``…/rendered`` of a study, series or instance."""
@@ -57,6 +72,20 @@ class RenderedService:
         numbers = frame_numbers(request.path_parameters["frames"])
         sight = self._sight(request, rendered_asked(request), accepted(request))
         return show_image(sight, self._image(request), numbers)
+
+    def rendered_mpr(self, request: Request) -> Response:
+        """Answer GET of ``…/renderedmpr``: a plane or slab through a volume."""
+        return self._view(request, View.MPR)
+
+    def rendered_3d(self, request: Request) -> Response:
+        """Answer GET of ``…/rendered3d``: all of a volume, seen from a side."""
+        return self._view(request, View.THREE_D)
+
+    def _view(self, request: Request, view: View) -> Response:
+        asked = volume_asked(request, view)
+        sight = self._sight(request, Asked(asked.look), accepted(request))
+        located = list(locate(self.archive, request.resource, request.scope))
+        return show_volume(sight, located, asked, self._volumes)
 
     def thumbnail(self, request: Request) -> Response:
         """Answer GET of ``…/thumbnail`` of a study, series or instance: one small picture."""
@@ -143,7 +172,7 @@ class RenderedService:
     def _studio(self, request: Request) -> tuple[Objects, Studio]:
         """What draws for whoever asks."""
         objects = Objects(self.archive, request.recipient(DOOR))
-        return objects, Studio(objects, self._places, self._most)
+        return objects, Studio(objects, self._places, self._limits.pixels, self._limits.voxels)
 
     def _sight(self, request: Request, asked: Asked, ranges: Sequence[MediaRange]) -> Sight:
         return Sight(request, asked, ranges, *self._studio(request))

@@ -6,23 +6,20 @@ within what the one who asks may see; one that is kept from him is one that is n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from pydicom import Dataset
-
+from pacs_dicomweb.rendered.finding import Registered, located_in_series
+from pacs_dicomweb.rendered.kinds import may_be_image
 from pacs_dicomweb.rendered.media import IMAGES, ChosenMedia, choose_media, choose_single
 from pacs_dicomweb.rendered.sight import Shown, Sight
 from pacs_dicomweb.rendered.studio import representative_frame
-from pacs_dicomweb.rendered.superimposing import Superimposition
+from pacs_dicomweb.rendered.superimposing import Placing, Superimposition
 from pacs_dicomweb.rendered.ways import ByState
-from pacs_framework.archive.query_keys import Root
-from pacs_framework.dicom.attributes import Level
-from pacs_framework.errors import QueryError
 from pacs_framework.rendering.attributes import text_of
 from pacs_framework.rendering.presentation.other_frames import OtherFrames
 from pacs_framework.rendering.presentation.state import (
@@ -56,7 +53,8 @@ class SeenState:
     state: PresentationState
     images: Sequence[tuple[StoredInstance, ImageReference]]
     missing: int
-    superimposed: Superimposition
+    superimposed: Mapping[int, Superimposition]
+    registrations: Sequence[StoredInstance]
 
     @property
     def first(self) -> tuple[StoredInstance, ImageReference]:
@@ -80,10 +78,16 @@ def read_state(sight: Sight, stored: StoredInstance) -> SeenState:
             state = presentation_state(dataset)
         except UnsupportedState as error:
             raise Problem(HTTPStatus.NOT_IMPLEMENTED, str(error)) from error
-    images = _located(sight, state.references)
-    upon = _located(sight, state.superimposed)
-    missing = len(state.references) - len(images) + len(state.superimposed) - len(upon)
-    return SeenState(stored, state, images, missing, Superimposition(sight.studio, upon))
+    images, missing = _located(sight, state.references)
+    registered = Registered(sight)
+    base = registered.by(state.registrations)
+    superimposed = {}
+    for number, each in state.superimposed.items():
+        upon, away = _located(sight, each.images)
+        missing += away
+        placing = Placing(registered.by(each.registrations), base)
+        superimposed[number] = Superimposition(sight.studio, upon, placing)
+    return SeenState(stored, state, images, missing, superimposed, registered.instances)
 
 
 def says_what_states_say(look: Look) -> bool:
@@ -130,7 +134,8 @@ def show_one_by_state(
     if reference.frames and number not in reference.frames:
         raise Problem(HTTPStatus.BAD_REQUEST, f"the state is not for frame {number}")
     state = seen.stored
-    made_of = [image, state, *(stored for stored, _ in seen.superimposed.images)]
+    made_of = [image, state, *seen.registrations]
+    made_of += [stored for each in seen.superimposed.values() for stored, _ in each.images]
     etag = sight.etag(f"{media}", "by state", str(number), made_of=made_of)
     if (unchanged := sight.unchanged(etag)) is not None:
         return unchanged
@@ -155,7 +160,8 @@ def _files(
     numbers: Sequence[int],
     media_type: str,
 ) -> Iterator[Shown]:
-    others = OtherFrames(partial(sight.studio.frames, image), seen.superimposed.find)
+    superimposed = {number: each.find for number, each in seen.superimposed.items()}
+    others = OtherFrames(partial(sight.studio.frames, image), superimposed)
     way = ByState(seen.state, reference.sop_instance_uid, sight.asked.look, others)
     for each in sight.studio.files(image, numbers, way, media_type):
         yield Shown(_address(sight, seen, reference, each.number, media_type), each.data)
@@ -189,25 +195,30 @@ def _check_asked(sight: Sight) -> None:
 
 def _located(
     sight: Sight, references: Sequence[ImageReference]
-) -> Sequence[tuple[StoredInstance, ImageReference]]:
-    """The images of a state that are here, in its order: one query for each series."""
-    by_series: dict[str, list[str]] = {}
+) -> tuple[Sequence[tuple[StoredInstance, ImageReference]], int]:
+    """The images of a state that are here, in its order, and how many are not.
+
+    One query for each series.
+    """
+    by_series: dict[str, list[ImageReference]] = {}
     for each in references:
-        by_series.setdefault(each.series_instance_uid, []).append(each.sop_instance_uid)
-    found: dict[str, StoredInstance] = {}
-    for series, instances in by_series.items():
-        identifier = Dataset()
-        identifier.StudyInstanceUID = sight.request.resource.study
-        identifier.SeriesInstanceUID = series
-        identifier.SOPInstanceUID = sorted(set(instances))
-        reach = sight.request.scope.reach
-        retrieve = sight.objects.archive.retrieve
-        try:
-            located = retrieve.locate(Level.IMAGE, Root.STUDY, identifier, within=reach)
-        except QueryError:  # what the state names is no UID
-            continue
-        found |= {stored.sop_instance_uid: stored for stored in located}
-    return [(found[uid], each) for each in references if (uid := each.sop_instance_uid) in found]
+        by_series.setdefault(each.series_instance_uid, []).append(each)
+    located: list[tuple[StoredInstance, ImageReference]] = []
+    missing = 0
+    for series, named in by_series.items():
+        found = located_in_series(sight, series, [each.sop_instance_uid for each in named])
+        for each in named:
+            if not each.sop_instance_uid:
+                images = [one for one in found.values() if may_be_image(one.sop_class_uid)]
+                located += [
+                    (one, replace(each, sop_instance_uid=one.sop_instance_uid)) for one in images
+                ]
+                missing += not images
+            elif each.sop_instance_uid in found:
+                located.append((found[each.sop_instance_uid], each))
+            else:
+                missing += 1
+    return located, missing
 
 
 def _frames(sight: Sight, image: StoredInstance, reference: ImageReference) -> Sequence[int]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from pacs_dicomweb.rendered.media import GIF
 from pacs_dicomweb.rendered.sight import nothing_to_see
 from pacs_framework.errors import InstanceError
 from pacs_framework.rendering.attributes import integer_of, numbers_of, text_of
+from pacs_framework.rendering.frame_header import FrameHeader
 from pacs_framework.rendering.frames import NoSuchFrame, read_stored_image
 from pacs_framework.rendering.video import VIDEO, VideoStream, read_video
 from pacs_http.api import Problem
@@ -61,14 +62,22 @@ class Studio:
     """Draws what one recipient may see.
 
     Each frame is decoded and drawn in the thread that asked, as soon as one of ``places`` is free:
-    however many ask, so many frames are in memory. ``most`` pixels have a frame and a picture.
+    however many ask, so many frames are in memory. ``most`` pixels have a frame and a picture, and
+    ``most_voxels`` a volume.
     """
 
-    def __init__(self, objects: Objects, places: threading.Semaphore, most: int) -> None:
+    def __init__(
+        self, objects: Objects, places: threading.Semaphore, most: int, most_voxels: int
+    ) -> None:
         self._objects = objects
         self._decoder = objects.archive.transcoding.decoder
         self._places = places
         self._most = most
+        self.most_voxels = most_voxels
+
+    def place(self) -> AbstractContextManager[object]:
+        """For who draws something else here; waits until one is free."""
+        return self._places
 
     @contextmanager
     def opened(self, stored: StoredInstance) -> Iterator[Opened]:
@@ -130,6 +139,17 @@ class Studio:
         """Frames as they are stored, for who draws another one: they take no place of their own."""
         with self.image(stored) as image:
             yield from image.frames(wanted)
+
+    def slices(
+        self, stored: StoredInstance, numbers: Collection[int]
+    ) -> Iterator[tuple[FrameHeader, StoredFrame]]:
+        """The frames of ``numbers`` in one pass, all where there are none, for a volume."""
+        with self.image(stored) as image:
+            wanted = numbers or range(1, image.number_of_frames + 1)
+            span = _within(range(min(wanted), max(wanted) + 1), image.number_of_frames)
+            for number, frame in image.frames(span):
+                if number in wanted:
+                    yield FrameHeader(image.header, number), frame
 
     def files(
         self,
