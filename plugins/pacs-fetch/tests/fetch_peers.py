@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from pydicom import Dataset
@@ -248,13 +248,17 @@ def fetching(
     source: Mapping[str, Any] | None = None,
     priors: Mapping[str, Any] | None = None,
     pull: list[Mapping[str, Any]] | None = None,
+    more_sources: Sequence[Mapping[str, Any]] = (),
     plugins: Mapping[str, object] = PLUGINS,
     settings: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> RunningArchive:
     """An archive that fetches from ``other``, by C-GET; its schedule is far from now."""
     section: dict[str, Any] = {
-        "source": [{"name": "old", "peer": "OLD", "retrieve": "get", **QUICK, **(source or {})}],
+        "source": [
+            {"name": "old", "peer": "OLD", "retrieve": "get", **QUICK, **(source or {})},
+            *more_sources,
+        ],
         "pull": pull or [],
     }
     if priors is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from pacs_framework.testing.forked import run_module
 from pacs_framework.testing.process import ServedArchive, served
 from pacs_framework.testing.sockets import free_port, wait_for_listener
 
@@ -230,3 +233,40 @@ def test_a_worklist_of_others_says_who_comes(tmp_path: Path, other: OtherPacs) -
         assert step["start"] == f"{DAY} 090000"
         assert plan["wanted"] == 1
         assert told(archive, "fetch", "priors", "--date", "20991124")["patients"] == []
+
+
+def ordered(port: int, day: str) -> None:
+    """A RIS places an order for P1 in HL7, by hand; it is acknowledged."""
+    segments = (
+        f"MSH|^~\\&|RIS|HOSP|PACS|HOSP|{day}093000||ORM^O01|M1|P|2.3.1",
+        "PID|||P1^^^HOSP^MR||Doe^Jane||19700101|F",
+        f"ORC|NW|PL1^RIS|FI1^RIS||SC||^^^{day}103000^^R",
+        f"OBR|1|PL1^RIS|FI1^RIS|CTTHX^CT thorax^LOCAL|{'|' * 13}A1|RP1|SPS1||||CT|||^^^{day}103000",
+    )
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        connection.sendall(b"\x0b" + "\r".join(segments).encode() + b"\r\x1c\r")
+        answer = b""
+        while not answer.endswith(b"\x1c\r"):
+            answer += connection.recv(4096)
+    assert b"MSA|AA|M1" in answer, answer
+
+
+def test_an_order_by_hl7_brings_its_priors(old: tuple[int, int], tmp_path: Path) -> None:
+    """At once: the clock looks at another day. Sent again and moved to an hour later, it asks
+    nobody a second time.
+    """
+    pytest.importorskip("pacs_hl7", reason="pacs-hl7 is not installed: it takes the order")
+    mapping, hl7 = tmp_path / "mapping.toml", free_port()
+    text = run_module("pacs_framework.cli", "hl7", "mapping").stdout
+    mapping.write_text(text + 'CT = "CT1"\n', "utf-8")
+    more = f'days = 0\nat = "23:59"\n[plugin.hl7]\nport = {hl7}\nmapping = "{mapping}"\n'
+    today = f"{dt.datetime.now(dt.UTC).astimezone():%Y%m%d}"
+    with archive_of(tmp_path / "new", old, more=more) as archive:
+        ordered(hl7, today)
+        until(lambda: source_of(archive)["done"] == 2, archive.log.read_text)
+        assert verified(archive) == 2 * INSTANCES
+        later = ("--set", "ScheduledProcedureStepStartTime=1130")
+        assert told(archive, "worklist", "update", "1", *later)["id"] == 1
+        ordered(hl7, today)
+        looked = told(archive, "jobs", "list", "--kind", "fetch.order")
+        assert [job["state"] for job in looked] == ["done"]

@@ -12,6 +12,7 @@ from pacs_framework import hookimpl
 from pacs_framework.errors import IndexUnavailable, PluginError
 from pacs_worklist import plugin
 from pacs_worklist.api import State, Worklist, offered_steps
+from pacs_worklist.tables import TABLES
 
 
 def source(answer) -> SimpleNamespace:
@@ -161,7 +162,7 @@ def test_plugins_say_that_they_offer_and_implement_the_hook(site):
     rows = {row.name: row for row in site(other=source(lambda query: [])).plugins.rows()}
     assert "worklist_items" in rows["worklist"].hooks
     assert rows["other"].hooks == ("worklist_items",)
-    assert rows["worklist"].provides["tables"] == ("worklist_item", "worklist_station")
+    assert set(rows["worklist"].provides["tables"]) == set(TABLES.metadata.tables)
 
 
 @pytest.mark.postgresql

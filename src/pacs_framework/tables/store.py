@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -39,6 +40,12 @@ class TableStore:
     def is_postgresql(self) -> bool:
         """Whether this is PostgreSQL, else SQLite."""
         return self._database.is_postgresql
+
+    @property
+    def file(self) -> Path | None:
+        """Where the tables lie on SQLite, for those who wake each other beside it; else None."""
+        place = self._database.url.database
+        return None if self.is_postgresql or place is None else Path(place)
 
     @property
     def dialect(self) -> Dialect:

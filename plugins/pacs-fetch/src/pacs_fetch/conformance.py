@@ -35,7 +35,9 @@ def _fetching() -> Initiation:
         activity="fetching from other archives",
         when=(
             "priors of scheduled patients are looked for, or a source is compared with this "
-            "archive: at times of day that are configured, or by `pacs fetch`"
+            "archive: at times of day that are configured, when an order arrives for these days, "
+            "or by `pacs fetch`; to a source with `hours` no association is opened out of these, "
+            "but by `pacs fetch`"
         ),
         sop_classes=MODELS,
         transfer_syntaxes=SYNTAXES,

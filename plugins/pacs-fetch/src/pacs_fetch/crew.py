@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from pacs_fetch.priors.ordered import OrderFinder
 from pacs_fetch.priors.scheduled import check_worklists
 from pacs_fetch.priors.work import PriorsFinder
 from pacs_fetch.schedule import Appointment, Schedule
@@ -41,6 +42,7 @@ def kinds_of(archive: Archive, settings: FetchSettings) -> Iterator[JobKind]:
     yield Comparer(archive, settings, calls).kind()
     if settings.priors.sources:
         yield PriorsFinder(archive, settings, calls).kind()
+        yield OrderFinder(archive, settings, calls).kind()
 
 
 class Crew(Background):

@@ -1,4 +1,4 @@
-"""The hooks of pacs-fetch: the work of fetching, and what has it done at times of day."""
+"""The hooks of pacs-fetch: the work of fetching, and what has it done: the clock, and orders."""
 
 from __future__ import annotations
 
@@ -15,12 +15,21 @@ if TYPE_CHECKING:
     from pacs_framework.background import Background
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.jobs import JobKind
+    from pacs_worklist.api import Item
 
 
 @hookimpl
 def config_models() -> type[FetchSettings]:
     """The section ``[plugin.fetch]``."""
     return FetchSettings
+
+
+@hookimpl
+def idle_hooks(settings: FetchSettings) -> Sequence[str]:
+    """Where nothing is fetched for orders, nobody need tell of them."""
+    priors = settings.priors
+    wanted = priors.sources and priors.own_worklist and priors.on_order
+    return () if wanted else ("on_scheduled_step",)
 
 
 @hookimpl
@@ -42,6 +51,16 @@ def job_kinds(archive: Archive, settings: FetchSettings) -> Sequence[JobKind]:
     from pacs_fetch.crew import kinds_of  # noqa: PLC0415 - see above
 
     return list(kinds_of(archive, settings))
+
+
+@hookimpl(optionalhook=True)
+def on_scheduled_step(step: Item, archive: Archive, settings: FetchSettings) -> None:
+    """Have priors looked for of who comes soon, once for each order."""
+    from pacs_fetch.priors.ordered import order_of  # noqa: PLC0415 - see above
+
+    order = order_of(step, settings.priors)
+    if order is not None:
+        archive.jobs.enqueue([order])
 
 
 @hookimpl

@@ -11,6 +11,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pacs_framework.codecs.asked_for import Words
+from pacs_framework.config.hours import checked_hours
 from pacs_framework.config.types import AETitle, Seconds, SecondsOrForever, Section
 
 __all__ = ["FetchSettings", "Priors", "Pull", "Relevant", "Retrieve", "Source", "times_of"]
@@ -62,6 +63,10 @@ class Source(Section):
     )
     per_minute: int = Field(
         default=0, ge=0, description="Studies begun within a minute at most; 0: no limit."
+    )
+    hours: Annotated[Words, AfterValidator(checked_hours)] = Field(
+        default=(),
+        description='When it may be asked, such as "20:00-06:00"; empty: at any time.',
     )
     issuer: str = Field(
         default="",
@@ -125,6 +130,13 @@ class Priors(Section):
     )
     days: int = Field(
         default=1, ge=0, le=31, description="Days to look ahead; 1 is tomorrow, 0 only today."
+    )
+    on_order: bool = Field(
+        default=True,
+        description=(
+            "Look for them at once as well when a step of pacs-worklist is planned or changed that "
+            "starts within these days, or today."
+        ),
     )
     own_worklist: bool = Field(
         default=True, description="Take the steps of pacs-worklist, where that is active."

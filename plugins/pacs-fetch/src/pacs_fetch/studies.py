@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from pacs_fetch.ending import put_off_at_the_end
+from pacs_fetch.hours import refuse_closed
 from pacs_fetch.identity import strangers
 from pacs_fetch.sources import Away, OtherArchive
 from pacs_fetch.terms import kind_of
@@ -105,8 +106,9 @@ class StudyFetcher:
         """Fetch what is missing here of the study of ``context``.
 
         Raises `NotWhole`, `JobFailed` where instances of another patient came, `JobPutOff` where
-        the source is away, and as `OldArchive` does.
+        the source is away or its hours are over, and as `OldArchive` does.
         """
+        refuse_closed(self._settings, kind_too=True)
         payload = context.payload
         study = FoundStudy(uid=payload["study"], instances=payload.get("instances"))
         try:

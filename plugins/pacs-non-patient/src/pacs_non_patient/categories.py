@@ -55,6 +55,7 @@ class Model:
     ``category`` is the npi-name of PS3.18 12.1.1. ``label`` is the attribute that a person knows an
     instance by. ``required`` are the matching keys of type U and R at the top of the model's table
     in PS3.4, ``returned`` further attributes of return type 1 and 2; of a sequence all is returned.
+    ``indexed`` are those of them that instances are searched by although the table asks for none.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Model:
     label: str
     required: tuple[str, ...]
     returned: tuple[str, ...] = ()
+    indexed: tuple[str, ...] = ()
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -218,12 +220,15 @@ MODELS = (
         find=InventoryFind,
         move=InventoryMove,
         get=InventoryGet,
-        source="PS3.4 JJ.2",
+        # The attributes of the Inventory IE alone, which are those of the Inventory Module without
+        # its records; returned are types 1, 1C and 2 of that, and what a person knows it by.
+        source="PS3.4 JJ.2, PS3.3 Table C.38.1-1",
         label="InventoryInstanceDescription",
         required=(),
         returned=(
             "ContentDate",
             "ContentTime",
+            "TransactionUID",
             "InventoryPurpose",
             "InventoryInstanceDescription",
             "InventoryLevel",
@@ -231,6 +236,14 @@ MODELS = (
             "InventoryCompletionStatus",
             "NumberOfStudyRecordsInInstance",
             "TotalNumberOfStudyRecords",
+        ),
+        indexed=(
+            "ContentDate",
+            "TransactionUID",
+            "InventoryPurpose",
+            "InventoryInstanceDescription",
+            "InventoryLevel",
+            "InventoryCompletionStatus",
         ),
     ),
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection as Several
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -22,7 +22,7 @@ from pacs_framework.errors import DuplicateInstance
 from pacs_framework.index.entry import DuplicatePolicy
 from pacs_framework.tables import insert, now
 from pacs_non_patient.received import received
-from pacs_non_patient.tables import NAME, instance
+from pacs_non_patient.tables import NAME, instance, key
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -36,6 +36,8 @@ __all__ = ["Collection", "Facts", "Kept", "Outcome"]
 
 _LARGE = 1 << 20  # bytes
 _AT_ONCE = 500  # UIDs in one statement
+_PAGE = 50  # instances with their attributes
+_MOST_NAMED = 5000  # instances that are looked up by what they are found by; more are read through
 _STAYS = "other content under this UID was here before and stays"
 
 _FACTS = [each for each in instance.c if each.name not in {"attributes", "dataset"}]
@@ -111,6 +113,8 @@ class Collection:
             statement = insert(instance, connection).values(values).on_conflict_do_nothing()
             made = connection.execute(statement.returning(instance.c.size)).first()
             outcome = Outcome() if made else self._second(connection, new, values)
+            if made:
+                _write_keys(connection, new)
         _log.info(
             "non-patient instance stored",
             sop_class_uid=new.sop_class_uid,
@@ -129,6 +133,7 @@ class Collection:
         held = connection.execute(sa.select(*compared).where(row).with_for_update()).one_or_none()
         if held is None:  # deleted between the two statements, as PostgreSQL allows
             connection.execute(sa.insert(instance).values(values))
+            _write_keys(connection, new)
             return Outcome()
         if tuple(held) == (new.sop_class_uid, new.transfer_syntax_uid, new.digest):
             return Outcome()
@@ -137,6 +142,8 @@ class Collection:
         if self._duplicates is DuplicatePolicy.IGNORE:
             return Outcome(status=Status.COERCION_OF_DATA_ELEMENTS, comment=_STAYS)
         connection.execute(sa.update(instance).where(row).values(values))
+        _delete_keys(connection, new.sop_instance_uid)
+        _write_keys(connection, new)
         return Outcome()
 
     def open(self, sop_instance_uid: str, classes: Several[str] | None = None) -> Kept | None:
@@ -168,6 +175,37 @@ class Collection:
                 found += [_facts(row) for row in rows]
         return found
 
+    def named(self, conditions: Sequence[sa.ColumnElement[bool]]) -> list[str] | None:
+        """The UIDs of which each condition is true of some row of the index, in their order.
+
+        None where that is no help: without conditions, or with thousands of instances.
+        """
+        if not conditions:
+            return None
+        each = [sa.select(key.c.sop_instance_uid).where(condition) for condition in conditions]
+        found = sa.intersect(*each).subquery()
+        few = sa.select(found.c.sop_instance_uid).distinct().limit(_MOST_NAMED + 1)
+        with self._tables.reading() as connection:
+            uids = connection.scalars(few).all()
+        return None if len(uids) > _MOST_NAMED else sorted(uids)
+
+    def attributes(
+        self, classes: Several[str], uids: Sequence[str] | None = None
+    ) -> Iterator[bytes]:
+        """The packed attributes of each instance of ``classes``, by UID, or of those of the sorted
+        ``uids`` alone; no more than a page is held. Raises `IndexUnavailable`.
+        """
+        if uids is not None:
+            for start in range(0, len(uids), _PAGE):
+                some = uids[start : start + _PAGE]
+                page = self.page(classes, "", len(some), [instance.c.sop_instance_uid.in_(some)])
+                yield from (attributes for _, attributes in page)
+            return
+        page = self.page(classes, "", _PAGE)
+        while page:
+            yield from (attributes for _, attributes in page)
+            page = self.page(classes, page[-1][0].sop_instance_uid, _PAGE)
+
     def page(
         self,
         classes: Several[str],
@@ -193,9 +231,10 @@ class Collection:
     def delete(self, sop_instance_uid: str) -> bool:
         """Delete an instance; whether it was there. Raises `IndexUnavailable`."""
         with self._tables.begin() as connection:
-            gone = connection.execute(
-                sa.delete(instance).where(instance.c.sop_instance_uid == sop_instance_uid)
-            )
+            row = instance.c.sop_instance_uid == sop_instance_uid
+            connection.execute(sa.select(row).where(row).with_for_update())  # or keys come back
+            _delete_keys(connection, sop_instance_uid)
+            gone = connection.execute(sa.delete(instance).where(row))
         if gone.rowcount:
             _log.info("non-patient instance deleted", sop_instance_uid=sop_instance_uid)
         return bool(gone.rowcount)
@@ -214,6 +253,19 @@ def _values(new: Received, source_aet: str) -> dict[str, Any]:
         "attributes": new.attributes,
         "dataset": new.dataset,
     }
+
+
+def _write_keys(connection: sa.Connection, new: Received) -> None:
+    rows = [
+        {"name": name, "value": value, "sop_instance_uid": new.sop_instance_uid}
+        for name, value in new.keys
+    ]
+    if rows:
+        connection.execute(sa.insert(key), rows)
+
+
+def _delete_keys(connection: sa.Connection, sop_instance_uid: str) -> None:
+    connection.execute(sa.delete(key).where(key.c.sop_instance_uid == sop_instance_uid))
 
 
 def _facts(row: Any) -> Facts:

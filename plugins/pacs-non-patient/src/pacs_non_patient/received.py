@@ -21,6 +21,7 @@ from pacs_framework.dicom.rewrite import PYDICOM_FAILURES, load_header
 from pacs_framework.dicom.uids import UNCOMPRESSED, is_valid_uid
 from pacs_framework.errors import MismatchedInstance, OutOfResources, QueryError, UnreadableInstance
 from pacs_non_patient.categories import BY_CLASS
+from pacs_non_patient.keys import values_in
 
 if TYPE_CHECKING:
     from pacs_framework.dicom.file_meta import FileMeta
@@ -29,7 +30,8 @@ __all__ = ["Gathering", "Received", "TooLarge", "received"]
 
 _BINARY_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _LONGEST_BINARY = 4096
-# What an inventory lists is not for matching (PS3.4 JJ.2): it may be all studies of an archive.
+# What an inventory lists is of other entities than the one that is matched (PS3.4 JJ.2), and may be
+# all studies of an archive.
 _RECORDS = frozenset(
     tag_for_keyword(keyword)
     for keyword in (
@@ -43,7 +45,7 @@ _RECORDS = frozenset(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
     """An instance that can be kept: ``label`` is what a person knows it by, ``attributes`` a packed
-    data set (`dicom.packed`).
+    data set (`dicom.packed`), ``keys`` names and values that it is found by.
     """
 
     sop_class_uid: str
@@ -52,6 +54,7 @@ class Received:
     label: str
     dataset: bytes = field(repr=False)
     attributes: bytes = field(repr=False)
+    keys: frozenset[tuple[str, str]]
     digest: bytes
 
 
@@ -101,7 +104,9 @@ def received(meta: FileMeta, dataset: bytes) -> Received:
     header = load_header(dataset, meta.transfer_syntax_uid)
     try:
         _check_identity(header, meta)
-        attributes = pack(_searchable(header))
+        searchable = _searchable(header)
+        attributes = pack(searchable)
+        keys = values_in(searchable, meta.sop_class_uid)
         label = str(header.get(BY_CLASS[meta.sop_class_uid].label) or "").strip(" \0")
     except (*PYDICOM_FAILURES, QueryError) as error:
         raise UnreadableInstance(
@@ -114,6 +119,7 @@ def received(meta: FileMeta, dataset: bytes) -> Received:
         label=label,
         dataset=dataset,
         attributes=attributes,
+        keys=keys,
         digest=hashlib.sha256(dataset).digest(),
     )
 

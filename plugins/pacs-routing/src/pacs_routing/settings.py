@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pacs_framework.archive.marks import check_label
 from pacs_framework.codecs.asked_for import AskedFor, Words
+from pacs_framework.config.hours import checked_hours
 from pacs_framework.config.types import OptionalPath, Seconds, SecondsOrForever, Section
 from pacs_framework.dicomweb.settings import Login
 from pacs_framework.errors import ConfigurationError
@@ -19,7 +20,6 @@ from pacs_routing.completeness import (
     checked_count,
     checked_ways,
 )
-from pacs_routing.hours import Hours
 from pacs_routing.whereabouts import check_deletion, check_place
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ __all__ = ["Complete", "CompleteBy", "Destination", "Priority", "RoutingSettings
 
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?$")]
 _FILE_NAME = "{StudyInstanceUID}/{SeriesInstanceUID}/{SOPInstanceUID}.dcm"
-
-
-def _checked_hours(texts: tuple[str, ...]) -> tuple[str, ...]:
-    for text in texts:
-        Hours.parse(text)
-    return texts
 
 
 class Priority(StrEnum):
@@ -94,9 +88,9 @@ class Destination(Login):
         default=1, ge=1, le=64, description="Associations at a time, on all nodes together."
     )
     together: int = Field(
-        default=100, ge=1, le=1000, description="Most instances of a study in one association."
+        default=500, ge=1, le=1000, description="Most instances of a study in one association."
     )
-    hours: Annotated[Words, AfterValidator(_checked_hours)] = Field(
+    hours: Annotated[Words, AfterValidator(checked_hours)] = Field(
         default=(), description='When it may be sent to, such as "20:00-06:00"; empty: at any time.'
     )
     timeout: Seconds = Field(default=60.0, description="Seconds to wait for an answer.")
@@ -135,10 +129,6 @@ class Destination(Login):
         if self.retry_longest < self.retry_first:
             raise ValueError(f"destination {self.name!r}: retry_longest is less than retry_first")
         return self
-
-    def open_hours(self) -> tuple[Hours, ...]:
-        """When it may be sent to."""
-        return tuple(Hours.parse(text) for text in self.hours)
 
 
 class Rule(Section):

@@ -13,7 +13,8 @@ threads, processes or on two nodes, come one after the other.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +33,7 @@ from pacs_worklist.items import (
     completed,
     stations_of,
 )
+from pacs_worklist.news import note, ring_for_news
 from pacs_worklist.selecting import offered_rows
 from pacs_worklist.statements import COMPLETE, PLANNED, START
 from pacs_worklist.steps import STEPS, copy_of, step_of, text_of
@@ -155,7 +157,7 @@ class Worklist:
         """
         for last_try in (False, True):
             try:
-                with self._store.begin() as connection:
+                with self._telling() as connection:
                     return _put(connection, dataset, order_key)
             except IntegrityError:  # somebody else has just added it: then it is changed
                 if last_try:
@@ -167,18 +169,20 @@ class Worklist:
 
         Raises `UnknownItem`, and `WrongState` for one that is completed or discontinued.
         """
-        with self._store.begin() as connection:
+        with self._telling() as connection:
             there = _one(connection, number, claimed=True)
             _check(there, state)
             # Only the column: whoever reads the data set sees the state in it (see `_stated`).
             changes = {"state": state.value, "changed": dt.datetime.now(dt.UTC)}
             connection.execute(sa.update(item).where(item.c.id == number).values(changes))
+            note(connection, number)
         return replace(there, state=state, dataset=_stated(_own(there.dataset), state))
 
     def perform(self, performed: Sequence[Performed]) -> None:
         """Take steps on by what was performed, in this order.
 
-        Those that have come as far stay as they are, and what was not planned is passed over. Each
+        Those that have come as far stay as they are, and what was not planned is passed over. No
+        plugin is told of it here: who listens to modalities has ``on_procedure_step``. Each
         costs a statement or two: performed procedure steps come by the hundred a second. On SQLite
         all is one transaction, for one sync; on PostgreSQL, where others may wait for the rows,
         each is its own.
@@ -197,7 +201,7 @@ class Worklist:
         Raises `UnknownItem`, `WrongState` for a step that is completed or discontinued, `ItemError`
         for an outcome that says too little, and what ``change`` raises; then nothing is changed.
         """
-        with self._store.begin() as connection:
+        with self._telling() as connection:
             there = _one(connection, number, claimed=True)
             if there.state.final:
                 raise WrongState(f"step {number} is {there.state.value} and cannot be changed")
@@ -212,7 +216,7 @@ class Worklist:
 
         Doing it twice is no error, and the second time concerns none.
         """
-        with self._store.begin() as connection:
+        with self._telling() as connection:
             selected = sa.select(item).where(
                 item.c.accession_number == accession_number,
                 item.c.state.in_([s.value for s in State if not s.final]),
@@ -235,7 +239,7 @@ class Worklist:
         conditions = [item.c.patient_id == patient_id]
         if issuer_of_patient_id is not None:
             conditions.append(item.c.issuer_of_patient_id == issuer_of_patient_id)
-        with self._store.begin() as connection:
+        with self._telling() as connection:
             selected = sa.select(item).where(*conditions).order_by(item.c.id).with_for_update()
             there = [_item(row) for row in connection.execute(selected)]
             for each in there:
@@ -245,6 +249,13 @@ class Worklist:
                     continue
                 _write(connection, each.id, each.order_key, each.state, completed(dataset))
         return len(there)
+
+    @contextmanager
+    def _telling(self) -> Iterator[Connection]:
+        """A transaction, and the news of it where plugins listen (hook ``on_scheduled_step``)."""
+        with self._store.begin() as connection:
+            yield connection
+        ring_for_news(self._store)
 
 
 def _perform(connection: Connection, performed: Performed) -> None:
@@ -361,6 +372,7 @@ def _write(
         for aet in dict.fromkeys(stations_of(dataset))
     ]
     connection.execute(sa.insert(station), stations)
+    note(connection, number)
     return Item(id=number, order_key=order_key, state=state, dataset=dataset)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pacs_framework.archive.archive import Archive
     from pacs_framework.archive.changes import Change
+    from pacs_framework.background import Background
     from pacs_framework.conformance.records import Contribution
     from pacs_framework.network.service import DimseService
     from pacs_framework.tables import PluginTables
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def add_hookspecs() -> object:
-    """Other plugins may offer items: ``worklist_items``."""
+    """Other plugins may offer items, and hear of steps."""
     return hookspecs
 
 
@@ -78,6 +79,14 @@ def scheduled_steps(archive: Archive, settings: WorklistSettings) -> WebWorklist
     from pacs_worklist.web import WebWorklist  # noqa: PLC0415 - see above
 
     return WebWorklist(archive, settings)
+
+
+@hookimpl
+def background(archive: Archive) -> Sequence[Background]:
+    """Tell other plugins of steps."""
+    from pacs_worklist.telling import Teller  # noqa: PLC0415 - see above
+
+    return [Teller(archive)]
 
 
 @hookimpl

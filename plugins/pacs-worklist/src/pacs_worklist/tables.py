@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from pacs_framework.tables import TEXT, TIME, PluginTables, new_metadata
+from pacs_framework.tables import TEXT, TIME, PluginTables, lease_columns, new_metadata
 
-__all__ = ["TABLES", "item", "station"]
+__all__ = ["NAME", "TABLES", "item", "listener", "news", "station"]
+
+NAME = "worklist"
+"""The plugin's name, under which its tables are found."""
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _metadata = new_metadata()
@@ -61,4 +64,44 @@ station = sa.Table(
     sa.Index(None, "item_fk"),
 )
 
-TABLES = PluginTables(metadata=_metadata)
+# The plugins that are to hear of steps. Who writes a step may be a command, which knows no plugin.
+listener = sa.Table("worklist_listener", _metadata, sa.Column("plugin", TEXT, primary_key=True))
+
+# That a plugin has to hear of a step, gone when it has. It waits once, however often the step
+# changes meanwhile: what is told is the step as it stands then.
+news = sa.Table(
+    "worklist_news",
+    _metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("item_fk", _ID, sa.ForeignKey("worklist_item.id"), nullable=False),
+    _text("receiver"),
+    *lease_columns(),
+    sa.Index(None, "due"),
+    sa.Index(None, "item_fk", "receiver"),
+    sqlite_autoincrement=True,
+)
+
+
+def _add_news(connection: sa.Connection) -> None:
+    """Version 2: who is to hear of which step."""
+    made = new_metadata()
+    sa.Table("worklist_listener", made, sa.Column("plugin", TEXT, primary_key=True))
+    steps = sa.Table("worklist_item", made, sa.Column("id", _ID, primary_key=True))
+    added = sa.Table(
+        "worklist_news",
+        made,
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("item_fk", _ID, sa.ForeignKey(steps.c.id), nullable=False),
+        _text("receiver"),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("error", TEXT, nullable=False),
+        sa.Column("due", TIME),
+        sa.Column("owner", TEXT, nullable=False),
+        sa.Index(None, "due"),
+        sa.Index(None, "item_fk", "receiver"),
+        sqlite_autoincrement=True,
+    )
+    made.create_all(connection, tables=[made.tables["worklist_listener"], added])
+
+
+TABLES = PluginTables(metadata=_metadata, version=2, upgrades={2: _add_news})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -78,16 +78,18 @@ class PatientPlan:
 class Planner:
     """Plans by the settings of ``[plugin.fetch.priors]``. For one thread, and one run.
 
-    A source that is away is not asked again in this run.
+    A source that is away is not asked again in this run, and one that is ``left_out`` not at all.
     """
 
-    def __init__(self, archive: Archive, settings: FetchSettings) -> None:
+    def __init__(
+        self, archive: Archive, settings: FetchSettings, left_out: Collection[str] = ()
+    ) -> None:
         self._archive = archive
         self._settings = settings.priors
-        self._regions = Regions(self._settings.regions)
+        self.regions = Regions(self._settings.regions)
         self._table = (*self._settings.relevant, *BUILT_IN)
         chosen = [each for name in self._settings.sources if (each := settings.named(name))]
-        self._peers = [OtherArchive(archive, each) for each in chosen]
+        self._peers = [OtherArchive(archive, each) for each in chosen if each.name not in left_out]
         self._away: dict[str, str] = {}
 
     def plan(self, first: str, last: str) -> Iterator[PatientPlan]:
@@ -95,7 +97,11 @@ class Planner:
 
         Raises as `scheduled_steps` does, before the first one, and `IndexUnavailable`.
         """
-        steps = scheduled_steps(self._archive, self._settings, self._regions, first, last)
+        steps = scheduled_steps(self._archive, self._settings, self.regions, first, last)
+        yield from self.plan_for(steps)
+
+    def plan_for(self, steps: Iterable[Step]) -> Iterator[PatientPlan]:
+        """For the patients of these steps, one by one. Raises `IndexUnavailable`."""
         today = dt.datetime.now(dt.UTC).astimezone().date()
         for patient, each in patients_of(steps).items():
             made = PatientPlan(patient=patient, steps=each)
@@ -129,7 +135,7 @@ class Planner:
         problem = self._away.get(peer.name)
         if problem is None:
             try:
-                answered = studies_of(peer, key, born, self._regions)
+                answered = studies_of(peer, key, born, self.regions)
             except Away as error:
                 problem = self._away[peer.name] = str(error)
             except PacsError as error:

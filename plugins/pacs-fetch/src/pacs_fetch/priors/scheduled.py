@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pacs_fetch.settings import Priors
     from pacs_framework.archive.archive import Archive
 
-__all__ = ["WORKLIST", "Step", "check_worklists", "patients_of", "scheduled_steps"]
+__all__ = ["WORKLIST", "Step", "check_worklists", "patients_of", "scheduled_steps", "step_from"]
 
 WORKLIST = str(ModalityWorklistInformationFind)
 
@@ -90,7 +90,7 @@ def scheduled_steps(
     """
     found: dict[object, Step] = {}
     for dataset in _datasets(archive, settings, first, last):
-        step = _step(dataset, regions)
+        step = step_from(dataset, regions)
         named = step.study and step.number
         found.setdefault((step.study, step.number) if named else len(found), step)
     return sorted(found.values(), key=lambda step: (step.patient.patient_id, step.start))
@@ -141,7 +141,7 @@ def _identifier(days: str) -> Dataset:
     return identifier
 
 
-def _step(dataset: Dataset, regions: Regions) -> Step:
+def step_from(dataset: Dataset, regions: Regions) -> Step:
     """Of the first item, as a C-FIND tells steps one by one."""
     steps = dataset.get(_STEPS)
     step = steps[0] if steps else Dataset()

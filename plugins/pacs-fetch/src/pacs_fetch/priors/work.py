@@ -1,20 +1,22 @@
-"""The job that looks for priors, and has each fetched by a job of its own."""
+"""Jobs that look for priors, and have each fetched by a job of its own."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from pacs_fetch.finding import Finder
+from pacs_fetch.hours import refuse_closed
 from pacs_fetch.identity import digest_of
 from pacs_fetch.priors.planning import Planner, Verdict
 from pacs_fetch.studies import order_for
 from pacs_fetch.terms import PRIORITY_OF_PRIORS, PRIORS
 from pacs_framework.errors import PacsError
-from pacs_framework.jobs import JobOrder, JobRefused
+from pacs_framework.jobs import JobOrder, JobPutOff, JobRefused
 from pacs_framework.moving.listing import DateRange
 from pacs_framework.moving.old_archive import FoundStudy
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from pacs_fetch.priors.planning import PatientPlan
     from pacs_framework.jobs import JobContext
 
-__all__ = ["Incomplete", "PriorsFinder", "orders_of"]
+__all__ = ["Incomplete", "PlanCarrier", "PriorsFinder", "orders_of"]
 
 _FEW = 20  # problems are written down with the job
 
@@ -33,21 +35,22 @@ class Incomplete(PacsError):
     """Somebody could not be asked for all patients."""
 
 
-class PriorsFinder(Finder):
+class PlanCarrier(Finder):
     """Plans, and puts in what is to be fetched."""
 
-    name = PRIORS
-    description = "Look for priors of the patients of some days"
-
     def run(self, context: JobContext) -> dict[str, int]:
-        """Plan for the days of ``context``. What was found is put in also where `Incomplete` is
-        raised: the next attempt finds it again, and puts it in no second time.
+        """Plan as ``context`` says. What was found is put in also where `Incomplete` is raised, or
+        `JobPutOff` since it is not the hour of a source: the next attempt finds it again, and puts
+        it in no second time.
         """
+        closed = self._closed()
+        if closed and closed.keys() == {*self._settings.priors.sources}:
+            raise _soonest(closed)
         counts: Counter[str] = Counter()
         problems: Counter[str] = Counter()
         unanswered: Counter[str] = Counter()
-        planner = Planner(self._archive, self._settings)
-        for plan in planner.plan(context.payload["first"], context.payload["last"]):
+        planner = Planner(self._archive, self._settings, left_out=closed)
+        for plan in self.plans(planner, context):
             context.check()
             self._archive.jobs.enqueue(orders_of(plan))
             counts.update(_counted(plan))
@@ -62,7 +65,40 @@ class PriorsFinder(Finder):
                 f"for {counts['incomplete']} patients not all sources answered: "
                 f"{unanswered.most_common(1)[0][0]}"
             )
+        if closed and counts["patients"]:
+            raise _soonest(closed)
         return dict(counts)
+
+    @abstractmethod
+    def plans(self, planner: Planner, context: JobContext) -> Iterator[PatientPlan]:
+        """What the job of ``context`` is about."""
+
+    def _closed(self) -> dict[str, JobPutOff]:
+        """The sources that are not to be asked now, and until when."""
+        closed = {}
+        for name in self._settings.priors.sources:
+            source = self._settings.named(name)
+            assert source is not None, name  # as the settings have been checked
+            try:
+                refuse_closed(source)
+            except JobPutOff as error:
+                closed[name] = error
+        return closed
+
+
+def _soonest(closed: Mapping[str, JobPutOff]) -> JobPutOff:
+    return min(closed.values(), key=lambda each: each.until)
+
+
+class PriorsFinder(PlanCarrier):
+    """Plans for all who come on some days."""
+
+    name = PRIORS
+    description = "Look for priors of the patients of some days"
+
+    def plans(self, planner: Planner, context: JobContext) -> Iterator[PatientPlan]:
+        """For the days of ``context``."""
+        return planner.plan(context.payload["first"], context.payload["last"])
 
     @staticmethod
     def check(payload: Mapping[str, Any]) -> None:

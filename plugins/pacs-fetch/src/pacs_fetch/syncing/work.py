@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from pacs_fetch.finding import Finder
+from pacs_fetch.hours import refuse_closed
 from pacs_fetch.sources import OtherArchive
 from pacs_fetch.studies import order_for
 from pacs_fetch.syncing.comparing import Difference, Part, State, compared
@@ -69,10 +70,14 @@ class Comparer(Finder):
     description = "Compare with a source, and fetch what is missing here"
 
     def run(self, context: JobContext) -> dict[str, Any]:
-        """Compare the dates of ``context``; the report. Raises as `compared` does."""
+        """Compare the dates of ``context``; the report.
+
+        Raises as `compared` does, and `JobPutOff` out of the hours of the source.
+        """
         source = self._settings.named(context.payload["source"])
         if source is None:
             raise JobFailed(f"{context.payload['source']!r} is no source any more")
+        refuse_closed(source)
         dates = _dates(context.payload)
         days = (dates.last - dates.first).days + 1
         totals, queued = Totals(), 0

@@ -1,13 +1,16 @@
-"""Hours of the day in which something may be done, on the clock of this machine."""
+"""Hours of the day in which something may be done, on the clock of this machine.
+
+For settings of plugins that do something off-peak, such as calling peers.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Hours", "next_opening"]
+__all__ = ["Hours", "checked_hours", "hours_of", "next_opening"]
 
 _hours = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", re.ASCII).fullmatch
 
@@ -37,6 +40,17 @@ class Hours:
         if self.begin < self.end:
             return self.begin <= time < self.end
         return time >= self.begin or time < self.end
+
+
+def hours_of(texts: Iterable[str]) -> tuple[Hours, ...]:
+    """What a setting says. Raises ValueError."""
+    return tuple(Hours.parse(text) for text in texts)
+
+
+def checked_hours(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The same ``texts``, for the validator of a setting. Raises ValueError."""
+    hours_of(texts)
+    return texts
 
 
 def next_opening(hours: Sequence[Hours], at: dt.datetime) -> dt.datetime | None:
