@@ -20,6 +20,7 @@ from pacs_framework.archive.deletions import Target
 from pacs_framework.archive.marks import Subject
 from pacs_framework.errors import ConfigurationError
 from pacs_framework.jobs import Job, JobFilter, JobState
+from pacs_framework.tables import Pauses
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.instances import make_instance
 from pacs_framework.testing.memory_storage import MemoryStorage
@@ -48,6 +49,13 @@ def sending(archives: Archives, peer: dict[str, Any], **own: Any) -> RunningArch
         plugins=_COMMITMENT,
         **own,
     )
+
+
+@pytest.fixture(autouse=True)
+def a_refused_deletion_is_tried_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the commitment comes before the archive has let go of the study: half a minute."""
+    soon = Pauses(first=0.2, longest=0.2)
+    monkeypatch.setattr("pacs_routing.committing.asking._DELETION", soon)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.uid import generate_uid
 from routing_nodes import PATIENCE, Node, jobs_of, routing, until
 
 import pacs_storage_commitment.plugin
@@ -36,6 +37,9 @@ retry_longest = 0.2
 name = "all"
 send_to = "node"
 """
+STUDY = """complete = "study"
+quiet = 0.5
+"""
 NUMBER = 6
 
 
@@ -44,11 +48,11 @@ def config_for(node: Node, workers: int = 1) -> str:
     return CONFIG.format(port=node.peer["port"], workers=workers)
 
 
-def folder_of(tmp_path: Path, number: int) -> tuple[Path, list[str]]:
+def folder_of(tmp_path: Path, number: int, **attributes: str) -> tuple[Path, list[str]]:
     """Files of so many instances, and their UIDs in order."""
     folder = tmp_path / "files"
     folder.mkdir()
-    made = [make_instance() for _ in range(number)]
+    made = [make_instance(**attributes) for _ in range(number)]
     for place, each in enumerate(made):
         each.save_as(folder / f"{place:03}.dcm", enforce_file_format=True)
     return folder, [str(each.SOPInstanceUID) for each in made]
@@ -106,6 +110,35 @@ def test_a_kill_in_the_middle_repeats_what_was_not_answered_alone(
     repeated = [uid for uid in uids if node.arrived.count(uid) > 1]
     assert repeated == [node.arrived[3]]
     assert len(node.arrived) == NUMBER + 1
+
+
+def test_a_kill_in_a_study_loses_nothing_and_repeats_only_the_last_of_it(
+    tmp_path: Path, node: Node
+) -> None:
+    """Many in one association: what was written down as done by the kill is not sent again."""
+    study, number = str(generate_uid()), 40
+    folder, uids = folder_of(tmp_path, number, StudyInstanceUID=study)
+    killed = threading.Event()
+
+    def answer(_request: object) -> int:
+        if len(node.arrived) > number // 2:
+            killed.wait(PATIENCE)
+        return Status.SUCCESS
+
+    node.answer = answer
+    config = config_for(node).replace("together = 1\n", "") + STUDY
+    with served(tmp_path / "archive", config=config) as archive:
+        assert archive.command("import", folder).returncode == 0
+        until(lambda: state_of(archive)["done"] >= number // 2, archive.log_text)
+        archive.cut_power()
+    first = len(node.associations)
+    killed.set()
+    with served(tmp_path / "archive", config=config) as archive:
+        until(lambda: set(uids) <= set(node.instances), archive.log_text)
+        until(lambda: state_of(archive)["done"] == number, archive.log_text)
+    assert first == 1
+    assert len(node.arrived) == number + 1
+    assert [uid for uid in uids if node.arrived.count(uid) > 1] == [node.arrived[number // 2]]
 
 
 @pytest.mark.postgresql

@@ -68,6 +68,35 @@ def test_a_study_that_waits_together_goes_in_one_association(
     assert len(node.arrived) == 6
 
 
+def test_what_is_urgent_waits_for_a_turn_and_not_for_a_study(
+    pacs_archive: Archives, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run whose time is over leaves the rest for the next one, and no attempt is counted."""
+    monkeypatch.setattr("pacs_routing.sending._TURN", 0.0)
+    going_on = threading.Event()
+
+    def answer(_request: object) -> int:
+        going_on.wait(PATIENCE)
+        return Status.SUCCESS
+
+    node.answer = answer
+    running = routing(pacs_archive, node, rules=[])
+    study, urgent = str(generate_uid()), make_instance()
+    made = [make_instance(StudyInstanceUID=study) for _ in range(3)]
+    running.take_in(*made, urgent)
+    jobs = running.archive.jobs
+    uids = [str(each.SOPInstanceUID) for each in made]
+    jobs.enqueue([order_by_hand("node", study, uid, Priority.LOW) for uid in uids])
+    until(lambda: len(node.arrived) == 1)
+    ids = str(urgent.StudyInstanceUID), str(urgent.SOPInstanceUID)
+    jobs.enqueue([order_by_hand("node", *ids, Priority.HIGH)])
+    going_on.set()
+    settled(running, 4)
+    assert node.arrived == [uids[0], urgent.SOPInstanceUID, *uids[1:]]
+    assert len(node.associations) == 4
+    assert {job.attempts for job in jobs_of(running)} == {0}
+
+
 def test_a_study_that_never_rests_is_sent_all_the_same(pacs_archive: Archives, node: Node) -> None:
     """After the forced time, counted from the first instance: an hour of rest never comes."""
     rule = {"complete": "study", "quiet": 3600, "forced": 3600}

@@ -68,6 +68,8 @@ class Transport:
         """Before a wait of at most ``timeout`` seconds, 0 for ever."""
         if self._unacknowledged:
             self._acknowledge()
+        # Whole milliseconds: what is left of a limit that was just set is the same each time.
+        timeout = math.ceil(timeout * _MILLISECONDS) / _MILLISECONDS
         if timeout != self._receive_timeout:
             self._wait_at_most(timeout)
         self._unacknowledged = True

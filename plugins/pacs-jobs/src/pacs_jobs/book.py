@@ -44,11 +44,6 @@ class Round:
     taken: dict[str, Taken] = field(default_factory=dict)
 
     @property
-    def is_news_only(self) -> bool:
-        """Whether nothing but watchers waits for it."""
-        return not (self.ends or self.wanted)
-
-    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do."""
         return not (self.ends or self.progress or self.lines or self.wanted)

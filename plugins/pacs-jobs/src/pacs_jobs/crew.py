@@ -48,18 +48,34 @@ class Crew:
 
     # --- what to write --------------------------------------------------------------------------
 
-    def collect(self, turn: Round) -> None:
-        """Put into ``turn`` what is to be written; then comes `written`, or `give_back`."""
+    def has_news(self) -> bool:
+        """Whether there is something to write down, if only with more of it."""
+        return any(context.has_news for context in self.contexts())
+
+    def collect(self, turn: Round, *, whole_runs: bool) -> None:
+        """Put into ``turn`` what is to be written; then comes `written`, or `give_back`.
+
+        With ``whole_runs`` the ends of jobs are left out whose run goes on: nobody waits for them,
+        their lane and their place in the limits are taken until the last of them has ended.
+        """
         turn.ends, turn.progress = [], {}
         self._taken = []
-        for context in self.contexts():
+        for run in self._runs:
+            if run.over or not whole_runs:
+                run.announced = False  # before its ends are read, so that none is missed
+                self._collect(turn, run)
+        turn.lines = [line for _, _, lines in self._taken for line in lines]
+
+    def _collect(self, turn: Round, run: Run) -> None:
+        for context in run.contexts:
+            if context.written:
+                continue
             ended, said = context.ended, context.taken_progress()
             if ended is not None:
                 turn.ends.append(ended)
             elif said is not None:
                 turn.progress[context.number] = said
             self._taken.append((context, said is not None, context.taken_lines()))
-        turn.lines = [line for _, _, lines in self._taken for line in lines]
 
     def written(self, turn: Round) -> None:
         """``turn`` is committed."""

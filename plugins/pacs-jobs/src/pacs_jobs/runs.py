@@ -50,15 +50,16 @@ class Line:
 
 class RunContext(JobContext):
     """One job of a run; ``changed`` is called, from any thread, when there is something of it to
-    write down.
+    write down, and ``settled`` when that is its end.
     """
 
-    def __init__(self, job: Job, changed: Callable[[], None]) -> None:
+    def __init__(self, job: Job, changed: Callable[[], None], settled: Callable[[], None]) -> None:
         super().__init__(job)
         self.number = int(job.id)
         self.ended: End | None = None
         self.written = False
         self._changed = changed
+        self._settled = settled
         self._lock = threading.Lock()
         self._progress = Progress()
         self._unsaid = False
@@ -113,6 +114,11 @@ class RunContext(JobContext):
         self.why = self.why or why
         self.cancelled.set()
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something of it to write down."""
+        return self.ended is not None or self._unsaid or bool(self._lines)
+
     def taken_progress(self) -> Progress | None:
         """How far it is, where that has changed since the last time."""
         with self._lock:
@@ -152,20 +158,25 @@ class RunContext(JobContext):
                 until=until,
                 kind_too=kind_too,
             )
-        self._changed()
+        self._settled()
 
 
 class Run:
-    """One call of a kind's function, in a thread of its own."""
+    """One call of a kind's function, in a thread of its own.
+
+    ``announced``: whoever writes down has been told that jobs of it have ended, and has not yet
+    taken what they say; no further one rings for it.
+    """
 
     def __init__(self, kind: JobKind, jobs: Sequence[Job], changed: Callable[[], None]) -> None:
         self.kind = kind
-        self.contexts = [RunContext(job, changed) for job in jobs]
+        self.contexts = [RunContext(job, changed, self._one_is_settled) for job in jobs]
         self.deadline = time.monotonic() + kind.time_limit if kind.time_limit else None
         self.overdue = False
         self.stopping = False
         self.over = False
         self.counted = False
+        self.announced = False
         self._changed = changed
         self._thread = threading.Thread(
             target=self._work, name=f"job-{kind.name}-{jobs[0].id}", daemon=True
@@ -196,6 +207,14 @@ class Run:
         self.stopping = True
         for context in self.contexts:
             context.to_end("the archive stops")
+
+    def _one_is_settled(self) -> None:
+        """The first of several says that there are ends to look at; the end of the only job comes
+        with that of its run.
+        """
+        if self.kind.run_together is not None and not self.announced:
+            self.announced = True
+            self._changed()
 
     def _work(self) -> None:
         try:

@@ -1,8 +1,8 @@
 """Doing jobs: one thread that takes them and writes down what became of them, and one for each run.
 
 The one thread alone writes: the ends of some jobs and the beginning of others share a transaction,
-and so a sync. It waits for whatever comes first: a run that has ended, news from elsewhere, a job
-that is due.
+and so a sync. What is said of jobs whose run goes on with others is written now and then. The
+thread waits for whatever comes first: a run that has ended, news from elsewhere, a job that is due.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Worker", "limited"]
 
-_PROGRESS_PAUSE = 0.5  # seconds between two times that progress is written down
+_PAUSE = 0.5  # seconds between two times that it is written down how far runs are that go on
 _RENEWALS = 3  # in a lease, so that one that fails does no harm
 _AT_MOST = 0.5  # seconds of work without a look at anything else
 _SHORTEST = 0.005  # seconds, where what is due has to wait for the clock
@@ -205,8 +205,8 @@ class Worker(Background):
             if time.monotonic() >= enough:
                 return 0.0
         later = [_until(at) for at in looks.values()]
-        told = self._told + _PROGRESS_PAUSE - time.monotonic()
-        return _sooner(due, *later, told if self._crew and told > 0 else None)
+        telling = self._told + _PAUSE - time.monotonic() if self._crew.has_news() else None
+        return _sooner(due, *later, telling)
 
     def _room(self) -> dict[str, int]:
         """How many runs to look for: of a kind of which none was left, as many as have ended."""
@@ -228,17 +228,17 @@ class Worker(Background):
 
     def _write(self, turn: Round) -> bool:
         """One transaction, if there is anything to write; whether there was."""
-        self._crew.collect(turn)
-        soon = time.monotonic() < self._told + _PROGRESS_PAUSE
-        if turn.is_empty or (soon and turn.is_news_only):
-            self._crew.give_back()
+        soon = not self._stopping.is_set() and time.monotonic() < self._told + _PAUSE
+        self._crew.collect(turn, whole_runs=soon)
+        if turn.is_empty:
             return False
         try:
             self._book.carry_out(turn)
         except BaseException:
             self._crew.give_back()
             raise
-        self._told = time.monotonic()
+        if not soon:
+            self._told = time.monotonic()
         self._crew.written(turn)
         self._tell(turn.ended)
         if turn.ended:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from pydicom import Dataset
 
 from pacs_framework.archive.outgoing import Recipient
 from pacs_framework.archive.query_keys import Root
+from pacs_framework.config.hours import hours_of, next_opening
 from pacs_framework.dicom.attributes import Level
 from pacs_framework.errors import (
     IndexUnavailable,
@@ -24,7 +26,6 @@ from pacs_framework.jobs import JobKind, JobPutOff, JobRefused
 from pacs_framework.network.breaking import Breakable
 from pacs_framework.tables import Pauses, now
 from pacs_routing.anonymous import AnonymousOpener
-from pacs_routing.hours import next_opening
 from pacs_routing.parcels import Parcels
 from pacs_routing.places.contract import Away, Broken, NotTaken
 from pacs_routing.settings import Priority
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["Sender"]
 
 _SOON = 1.0  # seconds: what the end of the archive breaks off is due when it is back
+_TURN = 10.0
+"""Seconds after which a run sends nothing more, so that what is more urgent waits no longer."""
 
 _OURS = (StorageError, IndexUnavailable)
 
@@ -69,7 +72,7 @@ class Sender(Breakable):
         self._find = place
         self._deliveries = deliveries
         self._statistics = Statistics(archive)
-        self._hours = settings.open_hours()
+        self._hours = hours_of(settings.hours)
         self._pauses = Pauses(
             first=settings.retry_first,
             longest=settings.retry_longest,
@@ -154,14 +157,19 @@ class Sender(Breakable):
         opener = self._opener(recipient)
         instances = [found[uid] for uid in due]
         kinds = {stored.kind for stored in instances}
+        ends = time.monotonic() + _TURN
         with self.place.open(kinds) as carrier, Parcels(instances, opener) as parcels:
             for parcel in parcels:
                 uid = parcel.stored.sop_instance_uid
                 with parcel:
-                    if due[uid].cancelled.is_set() or self._is_closed():
+                    if self._is_closed():
+                        return
+                    if due[uid].cancelled.is_set():
                         continue
                     if self._carry(carrier, parcel, parcels, due[uid], tally):
                         del due[uid]
+                if time.monotonic() >= ends:
+                    return
 
     def _opener(self, recipient: Recipient) -> InstanceOpener:
         opener, name = self.archive.retrieve.opener(recipient), self.settings.anonymizer
@@ -170,7 +178,9 @@ class Sender(Breakable):
         return AnonymousOpener(opener, self.archive.anonymizers[name], self.archive.transcoding)
 
     def _is_closed(self) -> bool:
-        return self.stopping or next_opening(self._hours, now().astimezone()) is not None
+        if self.stopping or not self._hours:
+            return self.stopping
+        return next_opening(self._hours, now().astimezone()) is not None
 
     def _carry(
         self,
@@ -229,9 +239,10 @@ class Sender(Breakable):
 
     def _leave(self, due: Collection[JobContext]) -> None:
         """Those that were passed over are to end, or wait for better times."""
+        again = _soon() if self._is_closed() else now()
         for context in due:
             if not context.cancelled.is_set():
-                context.put_off("it was not its turn any more", _soon())
+                context.put_off("it was not its turn any more", again)
         for context in due:
             context.check()
 

@@ -147,8 +147,8 @@ class _Associations(Carrier):
         }
         try:
             sent = association.send_request(context, CommandField.C_STORE, elements, encoded.data)
-            association.limit_wait(self._place.timeout)
             meanwhile()
+            association.limit_wait(self._place.timeout)
             response = association.receive_response(sent)
             association.limit_wait(0)
         except AssociationError as error:
