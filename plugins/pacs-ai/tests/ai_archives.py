@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,7 @@ class Ai:
         return chosen(models_of(self.archive.hooks, self.settings), label)
 
     def inference(self, **more: Any) -> Inference:
-        kept = self.settings.keep_refused
-        return Inference(archive=self.archive, book=self.book, **{"keep_refused": kept, **more})
+        return replace(Inference.configured(self.archive, self.settings), **more)
 
     def run(self, label: str, instances: list[Any], **more: Any) -> Any:
         """Run a model on the series of ``instances``."""

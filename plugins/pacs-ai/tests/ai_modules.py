@@ -13,11 +13,14 @@ from pydicom.uid import generate_uid
 
 
 def mercure():
-    """As mercure's modules do: by file names of SERIES#INSTANCE, and settings of the task."""
+    """As mercure's modules do: by file names of SERIES#INSTANCE, and settings of the task.
+
+    They change the data set of an image, and leave its header as it was.
+    """
     given, out = Path(os.environ["MERCURE_IN_DIR"]), Path(os.environ["MERCURE_OUT_DIR"])
     task = json.loads((given / "task.json").read_text())
     settings = task["process"]["settings"]
-    series = {}
+    series, made = {}, 0
     for entry in os.scandir(given):
         if entry.name.endswith(".dcm") and not entry.is_dir():
             series.setdefault(entry.name.split("#", 1)[0], []).append(entry.path)
@@ -25,10 +28,14 @@ def mercure():
         assert uid == task["info"]["uid"]
         new = generate_uid()
         for number, path in enumerate(sorted(paths)[: settings["most"]]):
-            image = derived(dcmread(path), new)
-            image.SeriesDescription = settings["description"]
+            image = dcmread(path)
+            assert task["info"]["mrn"] == image.PatientID
+            image.SOPInstanceUID, image.SeriesInstanceUID = generate_uid(), new
+            image.SeriesDescription = settings["texts"][0]["description"]
             image.save_as(out / f"{uid}#{number}.dcm")
-    (out / "result.json").write_text('{"done": true}')
+            made += 1
+    result = {"images": made, "of": task["info"]["acc"]}
+    (out / "result.json").write_text(json.dumps(result))
 
 
 def monai():

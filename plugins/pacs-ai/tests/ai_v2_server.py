@@ -28,6 +28,7 @@ class QuietServer(ThreadingHTTPServer):
 class V2Server:
     """Serves ``network`` as ``net``. What tests change: how it describes itself and answers.
 
+    ``versions`` are those that answer, one inference after the other; the last one stays.
     ``mangled`` is given status, headers and body of each answer to an inference, and gives others.
     """
 
@@ -35,6 +36,7 @@ class V2Server:
         self.network = network
         self.binary = True
         self.ready = True
+        self.versions = ["3"]
         self.inputs = [{"name": "image", "datatype": "FP32", "shape": [-1, 1, -1, -1]}]
         self.outputs = [{"name": "scores", "datatype": "FP32", "shape": [-1, 2, -1, -1]}]
         self.mangled: Callable[..., tuple[int, dict[str, str], bytes]] = lambda *answer: answer
@@ -72,11 +74,13 @@ class V2Server:
             "datatype": _NAMES[made.dtype],
             "shape": list(made.shape),
         }
+        version = self.versions.pop(0) if len(self.versions) > 1 else self.versions[0]
+        facts = {"model_name": "net", "model_version": version, "outputs": [row]}
         if not self.binary:
             row |= {"data": made.ravel().tolist(), "parameters": None}  # as KServe says it
-            return _json({"model_name": "net", "outputs": [row]})
+            return _json(facts)
         row["parameters"] = {"binary_data_size": made.nbytes}
-        text = json.dumps({"model_name": "net", "outputs": [row]}).encode()
+        text = json.dumps(facts).encode()
         return 200, {LENGTH: str(len(text))}, text + made.tobytes()
 
 

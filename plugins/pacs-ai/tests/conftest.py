@@ -11,6 +11,7 @@ import pytest
 
 from pacs_ai import plugin
 from pacs_ai.terms import NAME
+from pacs_framework.storage import StorageBackend
 from pacs_framework.testing.factories import Archives
 
 sys.path.insert(0, str(Path(__file__).parent))  # in importlib mode it is not there
@@ -26,13 +27,15 @@ def start(pacs_archive: Archives) -> Start:
         *models: dict[str, Any],
         others: dict[str, object] | None = None,
         index: str = "",
+        beside: dict[str, Any] | None = None,
+        storage: StorageBackend | None = None,
         **own: Any,
     ) -> Ai:
         own["models"] = [{"version": "1", **model} for model in models]
-        settings: dict[str, Any] = {"plugin": {NAME: own}}
+        settings: dict[str, Any] = {"plugin": {NAME: own, **(beside or {})}}
         if index:
             settings["index"] = {"url": index}
-        running = pacs_archive({NAME: plugin, **(others or {})}, settings=settings)
+        running = pacs_archive({NAME: plugin, **(others or {})}, settings=settings, storage=storage)
         return Ai(running, own)
 
     return run

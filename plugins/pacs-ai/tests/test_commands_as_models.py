@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from copy import deepcopy
@@ -42,15 +43,51 @@ def run(start: Start, model: dict[str, Any], images: list[Dataset], **more: Any)
 
 
 def test_a_mercure_module_runs_as_it_is(start: Start, program: Program) -> None:
-    """By its variables, the names of its files, and the settings in its task."""
-    settings = {"most": 3, "description": "by mercure"}
-    ai, record = run(start, program("mercure", settings=settings), ct_series())
+    """By its variables, the names of its files, and the settings in its task; what it changes is
+    the data set of an image, which holds, and what it says besides stays with the run.
+    """
+    settings = {"most": 3, "texts": [{"description": "by mercure"}]}
+    images = ct_series(AccessionNumber="ACC1")
+    ai, record = run(start, program("mercure", settings=settings), images)
     assert (record.state, record.reason, record.runner) == (State.DONE, "", "command")
+    assert record.log.strip() == 'result.json: {"images": 3, "of": "ACC1"}'
     results = ai.book.results(record)
     assert len(results) == 3
     assert len({result.series_instance_uid for result in results}) == 1
     assert all(result.stored for result in results)
     assert ai.archive.lookup.count() == 15
+    assert {result.sop_instance_uid for result in results}.isdisjoint(
+        str(image.SOPInstanceUID) for image in images
+    )
+
+
+def test_a_task_says_what_mercure_says_of_a_study(start: Start) -> None:
+    """All fields of its class, as far as an archive knows them."""
+    model = {"name": "x", "command": ["cat", "{input}/task.json"], "level": "study"}
+    ai, images = start({**model, "settings": {"sigma": 2.5}, "network": True}), ct_series()
+    ai.running.take_in(*images)
+    record = ai.inference().run(ai.model("x"), str(images[0].StudyInstanceUID), "")
+    task = json.loads(record.log)
+    assert task["id"] == record.uid
+    assert (task["info"]["uid_type"], task["info"]["uid"]) == ("study", images[0].StudyInstanceUID)
+    assert task["info"]["patient_name"] == str(images[0].PatientName)
+    assert task["process"]["settings"] == {"sigma": 2.5}
+    assert task["study"]["study_uid"] == images[0].StudyInstanceUID
+    assert task["study"]["received_series_uid"] == [images[0].SeriesInstanceUID]
+
+
+def test_what_makes_a_program_makes_its_digest(start: Start, tmp_path: Path) -> None:
+    """Its settings, and weights that are one file, as well as a folder of them."""
+    weights = tmp_path / "model.ts"
+
+    def digest(written: str, **settings: Any) -> str:
+        weights.write_text(written)
+        model = {"name": "x", "command": ["true"], "weights": str(weights), "settings": settings}
+        return start(model).model("x").runner.digest()
+
+    made = [digest("a"), digest("b"), digest("a", sigma=1), digest("a", sigma=[2]), digest("a")]
+    assert len(set(made)) == 4
+    assert made[0] == made[4]
 
 
 def test_a_monai_application_runs_as_it_is(start: Start, program: Program, tmp_path: Path) -> None:
@@ -81,7 +118,7 @@ def test_an_archive_without_pixels_of_its_own_may_be_given(start: Start, program
     images = ct_series(Modality="DX")
     for image in images:
         del image.ImagePositionPatient
-    settings = {"most": 1, "description": "x"}
+    settings = {"most": 1, "texts": [{"description": "x"}]}
     _, record = run(start, program("mercure", settings=settings, modality=[]), images)
     assert record.state is State.DONE, record.reason
 
@@ -126,7 +163,7 @@ def spoil(image: Dataset, kind: str, first: Dataset) -> None:
         ("series", "it made an instance in the series that it was given"),
         ("instance", "which the archive has already"),
         ("class", "'1.2.840.10008.5.1.4.1.2.2.1', which is no storage SOP class"),
-        ("meta", "has other UIDs in its header than in its data set"),
+        ("syntax", "is no whole DICOM file: it has no transfer syntax"),
         ("uid", "without a valid SeriesInstanceUID"),
         ("cut", "is no whole DICOM file"),
         ("text", "'made.dcm', which is no DICOM file"),
@@ -142,9 +179,8 @@ def test_what_does_not_belong_to_the_input_is_refused(
     image.SOPInstanceUID, image.SeriesInstanceUID = generate_uid(), generate_uid()
     spoil(image, kind, images[0])
     image.save_as(made, enforce_file_format=True)
-    if kind == "meta":
-        uid = image.SOPInstanceUID.encode()
-        made.write_bytes(made.read_bytes().replace(uid, uid[:-1] + b"x", 1))
+    if kind == "syntax":  # (0002,0010) becomes an element that there is not
+        made.write_bytes(made.read_bytes().replace(b"\2\0\x10\0UI", b"\2\0\x19\0UI", 1))
     elif kind == "cut":
         made.write_bytes(made.read_bytes()[:150])
     elif kind == "text":

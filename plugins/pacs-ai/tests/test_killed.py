@@ -11,6 +11,7 @@ import pytest
 from ai_alive import SECONDS, Alive
 from ai_archives import HERE
 from ai_phantom import ct_series
+from ai_steps import outputs_of, scheduler, step_for
 from pydicom import Dataset
 
 from pacs_framework.testing.forked import start_module
@@ -19,6 +20,7 @@ from pacs_framework.testing.process import ServedArchive, served
 
 pytestmark = pytest.mark.crash
 
+_WORKITEM = '[[plugin.ai.workitems]]\nmodel = "holds"\nworkitem = { value = "SEGMENT" }\n'
 _TRIGGER = '[[plugin.ai.triggers]]\nmodel = "holds"\nquiet = 0.1\n'
 
 
@@ -106,6 +108,35 @@ def test_a_run_is_taken_up_again_when_the_archive_was_killed(
         assert len(archive.objects()) == 2
         assert archive.stop() == 0
     assert second.is_over()
+
+
+def test_a_step_is_completed_once_when_the_archive_was_killed(
+    tmp_path: Path, image: Dataset, alive: Callable[[], Alive]
+) -> None:
+    """kill -9 while its model runs: it stays IN PROGRESS, and the next start completes it."""
+    place, here = tmp_path / "archive", config(tmp_path) + _WORKITEM
+    first = alive()
+    with served(place, config=here) as archive:
+        take_in(archive, image, tmp_path)
+        with scheduler(archive) as peer:
+            uid = peer.schedule(step_for([image]))
+            first.wait_for_one()
+            assert peer.step(uid).ProcedureStepState == "IN PROGRESS"
+        archive.kill()
+    assert first.is_over()
+    second = alive()
+    with served(place, config=here) as archive:
+        second.wait_for_one()
+        (tmp_path / "go").touch()
+        (job,) = shown(archive, "jobs", "list", "--kind", "ups.perform")
+        archive.run("jobs", "watch", job["id"], "--config", archive.config)
+        with scheduler(archive) as peer:
+            step = peer.step(uid)
+        assert step.ProcedureStepState == "COMPLETED"
+        assert states(archive) == ["LOST", "DONE"]
+        assert len(archive.objects()) == 2
+        assert len(outputs_of(step)) == 1
+        assert archive.stop() == 0
 
 
 def test_a_canceled_job_ends_its_model_at_once(

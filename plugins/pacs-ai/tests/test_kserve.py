@@ -71,15 +71,23 @@ def test_one_output_of_several_is_asked_for(server: V2Server) -> None:
     server.outputs.append(other)
     asked(server, output="scores")
     assert [each["name"] for each in server.asked[0]["outputs"]] == ["scores"]
-    with pytest.raises(ValueError, match="these tensors: scores, other; one is wanted"):
+    with pytest.raises(ValueError, match="these outputs: scores, other; one is wanted"):
         asked(server)
-    with pytest.raises(ValueError, match="these tensors: scores, other; 'nothing' is wanted"):
+    with pytest.raises(ValueError, match="these outputs: scores, other; 'nothing' is wanted"):
         asked(server, output="nothing")
+    other["datatype"] = "BYTES"  # such as the names of its classes: nobody asks for it
+    assert np.array_equal(asked(server, output="scores"), above_a_half(BLOCK))
 
 
 def test_headers_go_along(server: V2Server) -> None:
     asked(server, headers={"Authorization": "Bearer x"})
     assert {headers["Authorization"] for _, headers in server.requests} == {"Bearer x"}
+
+
+def test_tensors_are_not_to_be_compressed(server: V2Server) -> None:
+    """Triton does it for whoever takes it, and then works longer on that than on the network."""
+    asked(server)
+    assert {headers["Accept-Encoding"] for _, headers in server.requests} == {"identity"}
 
 
 def test_a_version_can_be_asked_for(server: V2Server) -> None:
@@ -105,7 +113,7 @@ def test_a_network_that_is_not_there_is_told(server: V2Server) -> None:
 @pytest.mark.parametrize(
     ("described", "reason"),
     [
-        ([], "these tensors: none; one is wanted"),
+        ([], "these inputs: none; one is wanted"),
         ([{"name": "a", "datatype": "BYTES", "shape": [1]}], "tensor 'a' as 'BYTES'"),
         ([{"name": "a", "datatype": "FP32", "shape": "1"}], "as 'FP32' of '1'"),
         ([{"name": "a", "datatype": "FP32", "shape": [-7]}], r"as 'FP32' of \[-7\]"),
@@ -194,7 +202,7 @@ def test_a_served_network_segments_slices(start: Start, server: V2Server, tmp_pa
     more = {"window": [0, 1000], "headers": {"Authorization": "Bearer x"}}
     ai, record, (made,) = run(start, server, tmp_path / "made", **more)
     assert (record.state, record.runner) == (State.DONE, "kserve"), record.reason
-    assert record.log == "net ['3'] double"
+    assert record.log.splitlines() == ["net ['3'] double", "answered by version 3"]
     assert made.SegmentSequence[0].SegmentLabel == "Bone"
     assert made.pixel_array.sum() == (voxels() > 500).sum() > 0
     assert len(server.given) == len(voxels())
@@ -226,6 +234,16 @@ def test_a_network_of_volumes_is_asked_once(start: Start, server: V2Server, tmp_
     assert record.state is State.DONE, record.reason
     assert [each.shape for each in server.given] == [(1, 1, *voxels().shape)]
     assert made.pixel_array.sum() == (voxels() > 500).sum()
+
+
+def test_a_run_is_of_one_version_of_a_network(
+    start: Start, server: V2Server, tmp_path: Path
+) -> None:
+    """A server that loads another one between two slices makes no segmentation of both."""
+    server.versions = ["3", "3", "4"]
+    _, record, made = run(start, server, tmp_path / "made")
+    assert (record.state, made, len(server.given)) == (State.FAILED, [], 3)
+    assert "the server went from version '3' of the network to '4' within a run" in record.reason
 
 
 @pytest.mark.parametrize(

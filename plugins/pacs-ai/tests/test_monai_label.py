@@ -1,8 +1,9 @@
-"""Segmentation by a MONAI Label server: a stand-in, made of its endpoint for inference."""
+"""Segmentation by a MONAI Label server: a stand-in, made of two endpoints of version 0.8.5."""
 
 from __future__ import annotations
 
 import gzip
+import json
 import threading
 from collections.abc import Callable, Iterator
 from email.message import Message
@@ -32,6 +33,7 @@ class Server:
         self.answer: Callable[[Any, np.ndarray], bytes] = lambda image, labels: gzip.compress(
             nibabel.Nifti1Image(labels, image.affine).to_bytes()
         )
+        self.info: Any = {"name": "app", "version": "2.0", "models": {"bones": {}, "spleen": {}}}
         self.path = self.url = ""
         self.images: list[Any] = []
         self.fields: dict[str, Any] = {}
@@ -54,12 +56,20 @@ def server() -> Iterator[Server]:
     made = Server()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/info/"
+            info = made.info
+            self._answer(info if isinstance(info, bytes) else json.dumps(info).encode())
+
         def do_POST(self) -> None:
             made.path = self.path
-            answer = made.infer(self.headers, self.rfile.read(int(self.headers["Content-Length"])))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(made.infer(self.headers, body))
+
+        def _answer(self, body: bytes) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             """Nothing on the screen."""
@@ -87,6 +97,7 @@ def test_a_volume_goes_and_labels_come(start: Start, server: Server, tmp_path: P
     headers = {"Authorization": "Bearer x"}
     record, (made,) = run(start, server, tmp_path / "made", headers=headers)
     assert (record.state, record.runner) == (State.DONE, "monai-label"), record.reason
+    assert record.log == "app 2.0"
     assert made.SegmentSequence[0].SegmentLabel == "Bone"
     assert np.array_equal(made.pixel_array.sum(), (voxels() > 500).sum())
     (image,) = server.images
@@ -98,6 +109,26 @@ def test_a_volume_goes_and_labels_come(start: Start, server: Server, tmp_path: P
     assert server.fields["file"].get_filename() == "image.nii"
     assert server.headers is not None
     assert server.headers["Authorization"] == "Bearer x"
+
+
+@pytest.mark.parametrize(
+    ("info", "reason"),
+    [
+        ({"models": {"spleen": {}, "liver": {}}}, "has no model 'bones'; it has liver, spleen"),
+        ({"models": {}}, "the server has no model 'bones'; it has none"),
+        ({"name": "something else"}, "/info/ answers as no MONAI Label server does"),
+        (["bones"], "/info/ answers as no MONAI Label server does"),
+        (b"<html>\xff", "/info/ answers as no MONAI Label server does"),
+    ],
+)
+def test_a_model_that_the_server_has_not_is_not_asked_for(
+    start: Start, server: Server, tmp_path: Path, info: Any, reason: str
+) -> None:
+    """Images of a patient do not go to whatever answers there."""
+    server.info = info
+    record, made = run(start, server, tmp_path / "made")
+    assert (record.state, made, server.images) == (State.FAILED, [], [])
+    assert reason in record.reason
 
 
 def moved(image: Any, labels: np.ndarray) -> bytes:

@@ -16,7 +16,7 @@ from pacs_ups.state.steps import Steps
 from pacs_ups.state.subscribing import Subscriptions
 from pacs_ups.tables import NAME, TABLES
 
-_LATER = {"ups_channel", "ups_channel_event"}
+_LATER = {"ups_assignment", "ups_channel", "ups_channel_event"}
 
 
 @pytest.fixture(params=["", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -29,7 +29,7 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 def _version_1() -> PluginTables:
-    """As they were before there were event channels."""
+    """As they were before there were event channels, and performers."""
     metadata = sa.MetaData(naming_convention=TABLES.metadata.naming_convention)
     for table in TABLES.metadata.sorted_tables:
         if table.name not in _LATER:
@@ -62,7 +62,7 @@ def _shape(store: TableStore) -> dict[str, object]:
 def test_what_waited_before_there_were_channels_is_told_on_one(
     pacs_tables: TableStores, tmp_path, url: str
 ) -> None:
-    """Version 1 becomes 2: the same tables as new ones, with what was in them."""
+    """Version 1 becomes 3: the same tables as new ones, with what was in them."""
     before = pacs_tables(_version_1(), NAME, index_url=url)
     with before.begin() as connection:
         connection.execute(

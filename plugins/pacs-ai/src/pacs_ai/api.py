@@ -37,6 +37,7 @@ __all__ = [
     "Measurement",
     "Measurements",
     "Model",
+    "OnSeries",
     "ParametricMap",
     "Picture",
     "Presentation",
@@ -44,6 +45,9 @@ __all__ = [
     "Result",
     "Segment",
     "Segmentation",
+    "Series",
+    "Study",
+    "StudyModel",
     "Volume",
     "Wants",
 ]
@@ -115,22 +119,48 @@ class Wants:
         return ""
 
 
-class Model(ABC):
-    """A model: offered by the hook ``ai_models``, or named in the configuration.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One series of a study: its volume, and how it is told from the others.
 
-    It is pickled to the process that it runs in, or made there by calling its class; so it loads
-    its weights in `run`, and imports what is large there or in `prepare`. ``name`` and ``version``
-    are what it is called by and what results are signed with.
+    Volumes of one ``frame_of_reference_uid`` lie in the same coordinates. ``number`` is 0 where the
+    series has none.
     """
+
+    volume: Volume
+    uid: str = ""
+    number: int = 0
+    description: str = ""
+    frame_of_reference_uid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """The series of a study that a model wants and that are volumes, by their numbers."""
+
+    series: tuple[Series, ...]
+
+    def __post_init__(self) -> None:
+        if not self.series:
+            raise ValueError("a study has at least one series")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnSeries:
+    """A result, and the series of the study that it is of: its place in `Study.series`."""
+
+    series: int
+    result: Result
+
+
+class _Named:
+    """What all models have: see `Model`."""
 
     name: str = ""
     version: str = ""
     manufacturer: str = ""
     wants: Wants = Wants()
-
-    @abstractmethod
-    def run(self, volume: Volume, progress: Progress) -> Sequence[Result]:
-        """Results for ``volume``; an empty sequence is refused. Raises anything to fail."""
+    gpu: bool = False
 
     def prepare(self) -> None:
         """Import what is large, or load what is small, before there is a volume.
@@ -143,3 +173,29 @@ class Model(ABC):
     def weights(self) -> Sequence[Path]:
         """The files that it loads, whose digest is kept with each run."""
         return ()
+
+
+class Model(_Named, ABC):
+    """A model: offered by the hook ``ai_models``, or named in the configuration.
+
+    It is pickled to the process that it runs in, or made there by calling its class; so it loads
+    its weights in `run`, and imports what is large there or in `prepare`. ``name`` and ``version``
+    are what it is called by and what results are signed with. With ``gpu`` it runs on a GPU, which
+    is the only one that it sees, and not without one.
+    """
+
+    @abstractmethod
+    def run(self, volume: Volume, progress: Progress) -> Sequence[Result]:
+        """Results for ``volume``; an empty sequence is refused. Raises anything to fail."""
+
+
+class StudyModel(_Named, ABC):
+    """A model that gets all series of a study in one run, those that ``wants`` is for; else as
+    `Model`.
+    """
+
+    @abstractmethod
+    def run(self, study: Study, progress: Progress) -> Sequence[OnSeries]:
+        """Results for ``study``, each of one of its series; an empty sequence is refused. Raises
+        anything to fail.
+        """

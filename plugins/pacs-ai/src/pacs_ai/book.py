@@ -102,6 +102,11 @@ class Book:
             raise NoSuchRun(f"there is no run {uid!r}, nor one that made it; see `pacs ai runs`")
         return _record(rows[-1])
 
+    def known(self, uid: str) -> RunRecord | None:
+        """The run of this UID, if it was begun."""
+        rows = self._rows(sa.select(run).where(run.c.uid == uid))
+        return _record(rows[0]) if rows else None
+
     def newest(self, most: int, *, model: str = "", state: str = "") -> list[RunRecord]:
         """The last ``most`` runs, newest first."""
         statement = sa.select(run).order_by(run.c.id.desc()).limit(most)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pacs_ai.api import Code, Model, Wants
+from pacs_ai.api import Code, Model, StudyModel, Wants
 from pacs_ai.models.networks import NetworkClass
 from pacs_ai.models.of_monai_label import MonaiLabelModel
 from pacs_ai.models.of_onnx import OnnxModel
@@ -32,7 +32,7 @@ _CONFIGURATION = "the configuration"
 class OfferedModel:
     """A model as it can be run; ``offered_by`` is the plugin, or the configuration.
 
-    ``level`` is what one run of it is about: ``series`` or ``study``.
+    ``level`` is what one run of it is about: ``series`` or ``study``; ``gpu``: it wants one.
     """
 
     name: str
@@ -43,6 +43,7 @@ class OfferedModel:
     runner: Runner
     offered_by: str
     level: str = "series"
+    gpu: bool = False
 
     @property
     def label(self) -> str:
@@ -85,10 +86,10 @@ def _limits(settings: AiSettings) -> Limits:
 def _of_plugins(hooks: OfferedHooks, settings: AiSettings) -> Iterator[OfferedModel]:
     for plugin, models in hooks.register("ai_models"):
         for model in models:
-            if not isinstance(model, Model) or not (model.name and model.version):
+            if not isinstance(model, Model | StudyModel) or not (model.name and model.version):
                 raise PluginError(
-                    f"plugin {plugin!r} offers {model!r}, which is no Model with a name and a "
-                    "version"
+                    f"plugin {plugin!r} offers {model!r}, which is no Model or StudyModel with a "
+                    "name and a version"
                 )
             yield OfferedModel(
                 name=model.name,
@@ -98,6 +99,8 @@ def _of_plugins(hooks: OfferedHooks, settings: AiSettings) -> Iterator[OfferedMo
                 limits=_limits(settings),
                 runner=InstalledModel(model),
                 offered_by=f"plugin {plugin!r}",
+                level="study" if isinstance(model, StudyModel) else "series",
+                gpu=model.gpu,
             )
 
 
@@ -122,6 +125,7 @@ def _of_configuration(settings: AiSettings) -> Iterator[OfferedModel]:
             runner=_runner(each, wants, limits),
             offered_by=_CONFIGURATION,
             level=each.level,
+            gpu=each.gpu,
         )
 
 

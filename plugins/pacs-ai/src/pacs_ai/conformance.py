@@ -26,4 +26,10 @@ def contributions(settings: AiSettings) -> list[Contribution]:
         "([plugin.ai] models); programs among them may add instances of any storage SOP class "
         "to the study that they were given."
     )
+    if settings.workitems:
+        text += (
+            " Models perform Unified Procedure Steps whose Scheduled Workitem Code or Scheduled "
+            "Station Name Code is one of "
+            f"{', '.join(dict.fromkeys(each.said for each in settings.workitems))}."
+        )
     return [Remark(topic=Topic.WORKFLOW, text=text)]

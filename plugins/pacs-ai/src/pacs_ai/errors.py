@@ -5,7 +5,8 @@
     PacsError
     ├── NoVolume          a series is none that the model can work on
     ├── ModelFailed       the model did not come to an end
-    │   └── ModelCanceled somebody did not want it any more
+    │   ├── ModelCanceled somebody did not want it any more
+    │   └── NoGpu         it wants a GPU, and there is none
     └── RefusedOutput     it did, and what it made must not be kept
 """
 
@@ -15,7 +16,7 @@ from http import HTTPStatus
 
 from pacs_framework.errors import PacsError
 
-__all__ = ["ModelCanceled", "ModelFailed", "NoVolume", "RefusedOutput"]
+__all__ = ["ModelCanceled", "ModelFailed", "NoGpu", "NoVolume", "RefusedOutput"]
 
 
 class NoVolume(PacsError):
@@ -32,6 +33,10 @@ class ModelFailed(PacsError):
 
 class ModelCanceled(ModelFailed):
     """A run was canceled. Nothing was stored."""
+
+
+class NoGpu(ModelFailed):
+    """The machine has no GPU for a model that wants one. It was not started."""
 
 
 class RefusedOutput(PacsError):

@@ -7,7 +7,7 @@ a model, so nothing of it is unpickled, and what does not fit raises `BadResults
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +15,38 @@ import numpy as np
 from pacs_ai.api import (
     KeyImages,
     Measurements,
+    OnSeries,
     ParametricMap,
     Presentation,
     Result,
     Segmentation,
+    Series,
+    Study,
     Volume,
 )
 from pacs_ai.result_rows import result_of, row_of
 
-__all__ = ["VOXELS", "BadResults", "read_results", "read_volume", "write_results", "write_volume"]
+__all__ = [
+    "STUDY",
+    "VOXELS",
+    "BadResults",
+    "read_given",
+    "read_results",
+    "read_study_results",
+    "read_volume",
+    "series_folder",
+    "write_results",
+    "write_study",
+    "write_volume",
+]
 
 VOXELS = "voxels.npy"
 """The file of the voxels."""
 
+STUDY = "study"
+"""The folder of the series of a study."""
+
+_SERIES, _PLACE = "series.json", "series"
 _VOLUME, _RESULTS = "volume.json", "results.json"
 _MOST_JSON = 16 << 20
 
@@ -65,9 +84,47 @@ def read_volume(folder: Path) -> Volume:
     )
 
 
-def write_results(folder: Path, results: Sequence[Result]) -> None:
+def series_folder(folder: Path, place: int) -> Path:
+    """Where the volume of a series of a study lies, for a run in ``folder``."""
+    return folder / STUDY / str(place)
+
+
+def write_study(folder: Path, study: Study) -> None:
+    """Put ``study`` into ``folder``, but for voxels that are in their files there already."""
+    facts = []
+    for place, each in enumerate(study.series):
+        within = series_folder(folder, place)
+        within.mkdir(parents=True, exist_ok=True)
+        write_volume(within, each.volume)
+        facts.append({name: getattr(each, name) for name in _FACTS})
+    (folder / STUDY / _SERIES).write_text(json.dumps(facts), "utf-8")
+
+
+_FACTS = ("uid", "number", "description", "frame_of_reference_uid")
+
+
+def read_given(folder: Path) -> Volume | Study:
+    """What a run in ``folder`` is about; see `read_volume`."""
+    listed = folder / STUDY / _SERIES
+    if not listed.exists():
+        return read_volume(folder)
+    facts = json.loads(listed.read_text("utf-8"))
+    return Study(
+        series=tuple(
+            Series(volume=read_volume(series_folder(folder, place)), **each)
+            for place, each in enumerate(facts)
+        )
+    )
+
+
+def write_results(folder: Path, results: Sequence[Result | OnSeries]) -> None:
     """Put ``results`` into ``folder``; the list is there when all of them are."""
-    rows = [row_of(result, folder, number) for number, result in enumerate(results)]
+    rows = []
+    for number, each in enumerate(results):
+        if isinstance(each, OnSeries):
+            rows.append({**row_of(each.result, folder, number), _PLACE: each.series})
+        else:
+            rows.append(row_of(each, folder, number))
     unfinished = folder / (_RESULTS + ".part")
     unfinished.write_text(json.dumps(rows, default=_plain), "utf-8")
     unfinished.rename(folder / _RESULTS)
@@ -80,19 +137,40 @@ def _plain(number: object) -> object:
     raise TypeError(f"{number!r} is no number, text, or list of them")
 
 
-def read_results(folder: Path, shape: tuple[int, int, int]) -> list[Result]:
+def read_results(folder: Path, shape: _Shape) -> list[Result]:
     """What a model left in ``folder`` of a volume of ``shape``. Raises `BadResults`."""
+    return [each.result for each in read_study_results(folder, [shape])]
+
+
+def read_study_results(folder: Path, shapes: Sequence[_Shape]) -> list[OnSeries]:
+    """What a model left in ``folder`` of a study whose volumes have these ``shapes``.
+
+    Raises `BadResults`.
+    """
     try:
-        results = [result_of(row, folder) for row in json.loads(_text(folder / _RESULTS))]
+        results = list(_placed(folder, len(shapes)))
+    except BadResults:
+        raise
     except _UNREADABLE as error:
         raise BadResults(f"its results cannot be read: {error or type(error).__name__}") from error
     if not results:
         raise BadResults("it yielded nothing")
-    for result in results:
-        _check_shape(result, shape)
-        _check_places(result, shape)
-    _check_segments(results)
+    for each in results:
+        _check_shape(each.result, shapes[each.series])
+        _check_places(each.result, shapes[each.series])
+    for place in range(len(shapes)):
+        _check_segments([each.result for each in results if each.series == place])
     return results
+
+
+def _placed(folder: Path, count: int) -> Iterator[OnSeries]:
+    for row in json.loads(_text(folder / _RESULTS)):
+        place = row.get(_PLACE, 0 if count == 1 else None)
+        if place is None:
+            raise BadResults("a result does not say which series it is of; yield it as OnSeries")
+        if type(place) is not int or not 0 <= place < count:
+            raise BadResults(f"there is no series {place!r}: the study has {count}")
+        yield OnSeries(series=place, result=result_of(row, folder))
 
 
 def _text(path: Path) -> str:

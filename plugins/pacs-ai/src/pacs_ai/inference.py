@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import structlog
 from pydicom.uid import generate_uid
 
 from pacs_ai.book import Book, RunRecord, State
 from pacs_ai.errors import ModelCanceled, NoVolume, RefusedOutput
+from pacs_ai.exchange import STUDY, VOXELS
 from pacs_ai.keeping import workers_folder
 from pacs_ai.results.checking import check_result, read_result
 from pacs_ai.results.signature import Signature
 from pacs_ai.results.writing import write_results
+from pacs_ai.running.gpus import Gpus
 from pacs_ai.running.runner import Work
 from pacs_ai.running.said import Said
 from pacs_ai.running.warm import Workers
-from pacs_ai.terms import DOOR
+from pacs_ai.terms import DOOR, NAME
 from pacs_ai.volumes.loading import StoredSeries
 from pacs_ai.volumes.study import Given, load_study
 from pacs_framework.archive.claims import Claim, abandoned, living
@@ -34,14 +36,15 @@ if TYPE_CHECKING:
 
     from pacs_ai.catalogue import OfferedModel
     from pacs_ai.running.runner import Made
+    from pacs_ai.settings import AiSettings
     from pacs_framework.archive.archive import Archive
     from pacs_framework.waking import Waker
 
 __all__ = ["Inference", "lose_dead_runs", "refused_folder"]
 
-_RUNS, _REFUSED = "runs", "refused"
+_RUNS, _REFUSED, _GPUS = "runs", "refused", "gpus"
 _REASON, _LOG = "reason.txt", "log.txt"
-_NOTHING_LEFT = frozenset({"voxels.npy", "input", "work"})
+_NOTHING_LEFT = frozenset({VOXELS, STUDY, "input", "work"})
 """Of a refused run's folder: what the archive has anyway."""
 
 _log = structlog.get_logger(__name__)
@@ -53,7 +56,8 @@ class Inference:
 
     ``output`` takes the results in place of the archive, to look at a model without trusting it.
     ``keep_refused`` is how many refused runs keep what they made. ``workers`` are those that
-    models in Python run in, None for a new one each time.
+    models in Python run in, None for a new one each time; ``gpus`` and ``gpu_runs`` are as in
+    `pacs_ai.running.gpus.Gpus`.
     """
 
     archive: Archive
@@ -61,6 +65,28 @@ class Inference:
     keep_refused: int
     output: Path | None = None
     workers: Workers | None = None
+    gpus: tuple[str, ...] = ()
+    gpu_runs: int = 1
+
+    @classmethod
+    def configured(
+        cls,
+        archive: Archive,
+        settings: AiSettings,
+        *,
+        output: Path | None = None,
+        workers: Workers | None = None,
+    ) -> Self:
+        """As the section ``[plugin.ai]`` says."""
+        return cls(
+            archive=archive,
+            book=Book(archive.tables(NAME)),
+            keep_refused=settings.keep_refused,
+            output=output,
+            workers=workers,
+            gpus=settings.gpus,
+            gpu_runs=settings.gpu_runs,
+        )
 
     def run(
         self,
@@ -68,20 +94,23 @@ class Inference:
         study_instance_uid: str,
         series_instance_uid: str,
         *,
+        uid: str = "",
+        only: Collection[str] = (),
         progress: Callable[[float], None] = lambda _: None,
         canceled: Waker | None = None,
     ) -> RunRecord:
         """Run ``model``; what became of it, whatever that is. No series stands for the whole study,
-        which is for models of that level.
+        or for those of its series that ``only`` names, which is for models of that level. ``uid``
+        is that of the run, a new one where it is not given.
 
         Raises `NoVolume` where the series is none for it, and what looking it up raises: then there
         is no run.
         """
         lose_dead_runs(self.archive, self.book)
-        uid = str(generate_uid(None))
+        uid = uid or str(generate_uid(None))
         claim = Claim(self.archive.data / DOOR / _RUNS)
         try:
-            given = self._given(model, study_instance_uid, series_instance_uid, claim.folder)
+            given = self._given(model, study_instance_uid, series_instance_uid, only, claim.folder)
             digest = model.runner.digest()
             self.book.begin(
                 uid=uid,
@@ -110,12 +139,15 @@ class Inference:
             claim.close()
         return self.book.find(uid)
 
-    def _given(self, model: OfferedModel, study: str, series: str, folder: Path) -> Given:
+    def _given(
+        self, model: OfferedModel, study: str, series: str, only: Collection[str], folder: Path
+    ) -> Given:
         """What the model gets of it. Raises `NoVolume`."""
         if bool(series) == (model.level == "study"):
             raise NoVolume(f"{model.label} is for a {model.level}, not for a part or a whole of it")
         if not series:
-            return load_study(self.archive, study, model.wants)
+            room = folder if model.runner.pixels else None
+            return load_study(self.archive, study, model.wants, only=only, folder=room)
         stored = StoredSeries(self.archive, series)
         loaded = stored.load(model.wants, pixels=model.runner.pixels, folder=folder)
         if loaded.study_instance_uid != study:
@@ -150,7 +182,9 @@ class Inference:
         self.book.end(work.uid, state, reason=reason, log=work.said.text)
 
     def _made(self, model: OfferedModel, work: Work) -> list[Dataset]:
-        made: Made = model.runner.run(work)
+        gpus = Gpus(folder=self.archive.data / DOOR / _GPUS, names=self.gpus, runs=self.gpu_runs)
+        with gpus.environment(wanted=model.gpu, canceled=work.canceled) as environment:
+            made: Made = model.runner.run(replace(work, environment=environment))
         signature = Signature(
             run=work.uid, name=model.name, version=model.version, manufacturer=model.manufacturer
         )

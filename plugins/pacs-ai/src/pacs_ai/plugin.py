@@ -67,6 +67,16 @@ def job_kinds(archive: Archive, settings: AiSettings) -> Sequence[JobKind]:
     return kinds_of(archive, settings)
 
 
+@hookimpl(optionalhook=True)
+def step_performers(archive: Archive, settings: AiSettings) -> Sequence[object]:
+    """Steps that are for a model, where pacs-ups is installed."""
+    if not settings.workitems:
+        return []
+    from pacs_ai.performing.performer import ModelPerformer  # noqa: PLC0415 - see above
+
+    return [ModelPerformer(archive, settings)]
+
+
 @hookimpl
 def background(archive: Archive) -> Sequence[Background]:
     """Ends the processes that wait for runs when the archive ends."""

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
 
+from pacs_ai.performing.settings import WorkitemSettings
 from pacs_framework.config.types import AbsolutePath, Seconds, Section, Size
 
 if TYPE_CHECKING:
     from pacs_framework.conditions import Condition
 
-__all__ = ["AiSettings", "ClassSettings", "ModelSettings", "TriggerSettings"]
+__all__ = [
+    "AiSettings",
+    "ClassSettings",
+    "ModelSettings",
+    "TriggerSettings",
+]
 
 _GIB = 1 << 30
+_GPU = re.compile(r"[0-9]{1,3}|(GPU|MIG)-[0-9a-zA-Z-]{1,64}")
 
 
 class ClassSettings(Section):
@@ -49,7 +57,7 @@ class ModelSettings(Section):
     )
     level: Literal["series", "study"] = Field(
         default="series",
-        description="What one run is about; a command may want all series of a study together.",
+        description="What one run is about; a command and a StudyModel may want a study.",
     )
     load: str = Field(
         default="",
@@ -92,8 +100,9 @@ class ModelSettings(Section):
     weights: AbsolutePath | None = Field(
         default=None, description="File or folder that belongs to the digest of the model."
     )
-    settings: dict[str, str | int | float | bool] = Field(
-        default_factory=dict, description="What a mercure module finds as its settings."
+    settings: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="What a mercure module finds as its settings; lists and tables as well.",
     )
     environment: dict[str, str] = Field(
         default_factory=dict, description="Environment variables that it is given besides."
@@ -104,6 +113,7 @@ class ModelSettings(Section):
     min_slices: int = Field(default=1, ge=1, description="The fewest images of a series.")
     max_slices: int = Field(default=5000, ge=1, description="The most images of a series.")
     network: bool = Field(default=False, description="Whether it may use the network.")
+    gpu: bool = Field(default=False, description="Whether it runs on a GPU, and not without one.")
     seconds: Seconds | None = Field(
         default=None, description="How long it may take, in place of `seconds` above."
     )
@@ -120,8 +130,21 @@ class ModelSettings(Section):
 
     @model_validator(mode="after")
     def _of_study(self) -> Self:
-        if self.level == "study" and not self.command:
-            raise ValueError(f"model {self.name!r}: only a command may be about a whole study")
+        if self.level == "study" and not (self.command or self.load):
+            raise ValueError(
+                f"model {self.name!r}: only command and load may be about a whole study"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _on_gpu(self) -> Self:
+        if self.gpu and not (self.command or self.load):
+            raise ValueError(f"model {self.name!r}: gpu is for command and load")
+        if self.gpu and "CUDA_VISIBLE_DEVICES" in self.environment:
+            raise ValueError(
+                f"model {self.name!r}: with gpu, the archive says which one it has; leave "
+                "CUDA_VISIBLE_DEVICES out of its environment"
+            )
         return self
 
     @model_validator(mode="after")
@@ -207,8 +230,20 @@ class AiSettings(Section):
     triggers: tuple[TriggerSettings, ...] = Field(
         default=(), description="Models that run when a series is complete; needs a queue of jobs."
     )
+    workitems: tuple[WorkitemSettings, ...] = Field(
+        default=(),
+        description="Models that perform Unified Procedure Steps; needs pacs-ups and a queue.",
+    )
     seconds: Seconds = Field(default=600.0, description="How long a run may take.")
     memory: Size = Field(default=8 * _GIB, description="What each process of a run may take.")
+    gpus: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "GPUs that models may use, as CUDA_VISIBLE_DEVICES names them: numbers or UUIDs; empty "
+            "is all. With some, models without gpu = true see none."
+        ),
+    )
+    gpu_runs: int = Field(default=1, ge=1, description="Runs on each GPU at a time.")
     keep_refused: int = Field(
         default=100,
         ge=0,
@@ -227,3 +262,10 @@ class AiSettings(Section):
         default=5, ge=1, description="So many runs of a model that fail in a row make it rest."
     )
     rest: Seconds = Field(default=600.0, description="How long such a model rests from triggers.")
+
+    @field_validator("gpus")
+    @classmethod
+    def _different(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names) or not all(map(_GPU.fullmatch, names)):
+            raise ValueError(f"gpus are different numbers or UUIDs such as GPU-4f1c…, not {names}")
+        return names

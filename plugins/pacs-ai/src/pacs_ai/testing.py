@@ -15,11 +15,10 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 
 from pacs_ai.api import Volume
-from pacs_ai.book import Book, State
+from pacs_ai.book import State
 from pacs_ai.catalogue import chosen, models_of
 from pacs_ai.inference import Inference
 from pacs_ai.settings import AiSettings
-from pacs_ai.terms import NAME
 from pacs_framework.testing.instances import make_instance
 
 if TYPE_CHECKING:
@@ -104,17 +103,19 @@ def made_by(
     images: Sequence[Dataset],
     settings: AiSettings | None = None,
 ) -> list[Dataset]:
-    """Store ``images``, run ``model`` (NAME or NAME@VERSION) on their series; what it stored.
+    """Store ``images``, run ``model`` (NAME or NAME@VERSION) on their series, or one of studies on
+    their study; what it stored.
 
     Raises AssertionError with the reason and the last words of the model where the run is not DONE.
     """
     running.take_in(*images)
     archive, settings = running.archive, settings or AiSettings()
-    book = Book(archive.tables(NAME))
-    inference = Inference(archive=archive, book=book, keep_refused=settings.keep_refused)
+    inference = Inference.configured(archive, settings)
+    book = inference.book
     wanted = chosen(models_of(archive.hooks, settings), model)
     first = images[0]
-    record = inference.run(wanted, str(first.StudyInstanceUID), str(first.SeriesInstanceUID))
+    series = "" if wanted.level == "study" else str(first.SeriesInstanceUID)
+    record = inference.run(wanted, str(first.StudyInstanceUID), series)
     assert record.state is State.DONE, f"{record.state}: {record.reason}\n{record.log}"
     made: list[Dataset] = []
     for result in book.results(record):

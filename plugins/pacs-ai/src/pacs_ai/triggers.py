@@ -69,12 +69,8 @@ class Work:
         book = Book(self._archive.tables(NAME))
         if self._rests(context, book, model):
             return
-        inference = Inference(
-            archive=self._archive,
-            book=book,
-            keep_refused=self._settings.keep_refused,
-            output=trigger.shadow,
-            workers=self._workers,
+        inference = Inference.configured(
+            self._archive, self._settings, output=trigger.shadow, workers=self._workers
         )
         if model.level == "study":
             if series:

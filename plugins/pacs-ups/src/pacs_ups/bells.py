@@ -6,7 +6,15 @@ from pathlib import Path
 
 from pacs_framework.waking import ring
 
-__all__ = ["BELL", "FOLDER", "channels_of", "ring_all", "ring_channels"]
+__all__ = [
+    "BELL",
+    "FOLDER",
+    "channels_of",
+    "performers_of",
+    "ring_all",
+    "ring_beside",
+    "ring_channels",
+]
 
 FOLDER = "ups"
 """In the folder of the archive's data: who works here, and a bell."""
@@ -26,7 +34,18 @@ def ring_channels(data: Path) -> None:
         ring(bell)
 
 
-def ring_all(data: Path) -> None:
-    """Have everybody on this machine look who tells subscribers of something."""
-    ring(data / FOLDER / BELL)
+def performers_of(data: Path) -> Path:
+    """The bell of who has steps performed."""
+    return data / FOLDER / "performers"
+
+
+def ring_beside(data: Path) -> None:
+    """Have everybody on this machine look who does not tell subscribers by association."""
+    ring(performers_of(data))
     ring_channels(data)
+
+
+def ring_all(data: Path) -> None:
+    """Have everybody on this machine look whom a change of a step may concern."""
+    ring(data / FOLDER / BELL)
+    ring_beside(data)

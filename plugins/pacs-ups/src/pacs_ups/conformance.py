@@ -152,6 +152,8 @@ def contributions(settings: UpsSettings) -> list[Contribution]:
                 "deletion_locks",
                 "fallback_aets",
                 "give_up_after",
+                "retrieve_aet",
+                "perform_attempts",
             )
         ),
     ]
@@ -191,6 +193,11 @@ def _pull(settings: UpsSettings) -> ServiceConformance:
             (
                 f"A step that is over is kept for {settings.keep_ended:g} s, and longer while "
                 "a subscriber holds a deletion lock."
+            ),
+            (
+                "A step that a plugin of the archive wants, and whose Input Readiness State is "
+                "READY, is claimed by the archive when it is due; it is canceled on request, and "
+                f"when {settings.perform_attempts} attempts have failed."
             ),
             _limit(settings),
         ),

@@ -1,4 +1,4 @@
-"""The hooks of pacs-ups: four services on one state, its tables, and ``pacs ups``."""
+"""The hooks of pacs-ups: four services on one state, who performs steps, and ``pacs ups``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,25 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pacs_framework import hookimpl
+from pacs_ups import hookspecs
 from pacs_ups.settings import UpsSettings
 
 if TYPE_CHECKING:
     import click
 
     from pacs_framework.archive.archive import Archive
+    from pacs_framework.background import Background
     from pacs_framework.conformance.records import Contribution
+    from pacs_framework.jobs import JobKind
     from pacs_framework.network.service import DimseService
     from pacs_framework.tables import PluginTables
     from pacs_ups.web import WebSteps
+
+
+@hookimpl
+def add_hookspecs() -> object:
+    """Other plugins may perform steps."""
+    return hookspecs
 
 
 @hookimpl
@@ -50,6 +59,22 @@ def dimse_services(archive: Archive, settings: UpsSettings) -> Sequence[DimseSer
     from pacs_ups.service import services  # noqa: PLC0415 - see above
 
     return services(archive, settings)
+
+
+@hookimpl
+def job_kinds(archive: Archive, settings: UpsSettings) -> Sequence[JobKind]:
+    """Performing a step."""
+    from pacs_ups.performing.doing import kinds_of  # noqa: PLC0415 - see above
+
+    return kinds_of(archive, settings)
+
+
+@hookimpl
+def background(archive: Archive) -> Sequence[Background]:
+    """Looks for steps that plugins are to perform."""
+    from pacs_ups.performing.watching import StepWatch  # noqa: PLC0415 - see above
+
+    return [StepWatch(archive)]
 
 
 @hookimpl(optionalhook=True)

@@ -68,3 +68,17 @@ class UpsSettings(BaseModel):
         gt=0,
         description="Seconds after which a report that cannot be delivered is dropped.",
     )
+    retrieve_aet: str = Field(
+        default="",
+        max_length=16,
+        description=(
+            "Retrieve AE Title (0008,0054) of what performers of the archive have made; empty: as "
+            "the input of the step says it."
+        ),
+    )
+    perform_at_once: int = Field(
+        default=1, ge=1, description="Steps that this node performs itself at a time."
+    )
+    perform_attempts: int = Field(
+        default=3, ge=1, description="How often that is tried until the step is CANCELED."
+    )

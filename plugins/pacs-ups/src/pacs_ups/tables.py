@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NAME",
     "TABLES",
+    "assignment",
     "channel",
     "channel_event",
     "event",
@@ -67,6 +68,15 @@ step = sa.Table(
     sa.Index(None, "ended"),
     # Queries page by id, and an id that is free again must not move a step to another page.
     sqlite_autoincrement=True,
+)
+
+# Steps that performers of the archive are to be asked of (NULL), or that one of them has.
+assignment = sa.Table(
+    "ups_assignment",
+    _metadata,
+    sa.Column("step_fk", _ID, sa.ForeignKey(step.c.id), primary_key=True, autoincrement=False),
+    sa.Column("performer", TEXT),
+    sa.Index(None, "performer"),
 )
 
 subscription = sa.Table(
@@ -164,4 +174,20 @@ def _add_channels(connection: Connection) -> None:
     made.create_all(connection)
 
 
-TABLES = PluginTables(metadata=_metadata, version=2, upgrades={2: _add_channels})
+def _add_assignments(connection: Connection) -> None:
+    """Version 3: performers. They are asked of all scheduled steps when the archive starts."""
+    made = new_metadata()
+    steps = sa.Table("ups_step", made, sa.Column("id", _ID, primary_key=True))
+    assignments = sa.Table(
+        "ups_assignment",
+        made,
+        sa.Column("step_fk", _ID, sa.ForeignKey(steps.c.id), primary_key=True, autoincrement=False),
+        sa.Column("performer", TEXT),
+        sa.Index(None, "performer"),
+    )
+    assignments.create(connection)
+
+
+TABLES = PluginTables(
+    metadata=_metadata, version=3, upgrades={2: _add_channels, 3: _add_assignments}
+)

@@ -20,7 +20,7 @@ from pacs_framework.network.association import outgoing_calls
 from pacs_framework.network.wire import Calls
 from pacs_framework.tables import Pauses, now
 from pacs_framework.waking import Waker
-from pacs_ups.bells import BELL, FOLDER, channels_of, ring_channels
+from pacs_ups.bells import BELL, FOLDER, channels_of, ring_beside, ring_channels
 from pacs_ups.reporting import Line, NotTold, line_to
 from pacs_ups.state.outbox import Outbox, Subscriber
 
@@ -109,9 +109,9 @@ class Tellers:
             self._let_go()
 
     def ring(self) -> None:
-        """Something has changed: look what is due, here and where event channels are."""
+        """Something has changed: look what is due, here and wherever else it may concern."""
         self._wake()
-        ring_channels(self._archive.data)
+        ring_beside(self._archive.data)
 
     def _wake(self) -> None:
         for alarm in self._alarms:

@@ -37,6 +37,8 @@ def list_models(choice: ArchiveChoice, as_json: bool) -> None:
             "seconds": model.limits.seconds,
             "memory": model.limits.memory,
             "network": model.limits.network,
+            "level": model.level,
+            "gpu": model.gpu,
         }
         for model in models
     ]

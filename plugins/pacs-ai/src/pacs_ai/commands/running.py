@@ -74,12 +74,8 @@ def run(
         if not found:
             raise PacsError(f"there is no {'study' if study else 'series'} {study or series!r}")
         with closing(new_workers(local.archive, local.settings)) as workers:
-            inference = Inference(
-                archive=local.archive,
-                book=local.book,
-                keep_refused=local.settings.keep_refused,
-                output=output,
-                workers=workers,
+            inference = Inference.configured(
+                local.archive, local.settings, output=output, workers=workers
             )
             rows = [_run_on(inference, local, wanted, *uids) for uids in found]
     if as_json:

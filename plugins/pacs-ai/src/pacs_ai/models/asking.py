@@ -14,12 +14,14 @@ SAID = 200
 
 _CONNECT_SECONDS = 10.0
 _RETRIES = 3  # of connections that did not come about: then the server has not got anything
+_PLAIN = {"Accept-Encoding": "identity"}
+# Triton compresses tensors for whoever takes it, and works longer on that than on all else.
 
 
 def client_of(seconds: float, headers: Mapping[str, str]) -> httpx.Client:
     """A client that waits for so many ``seconds`` at most; without proxies and redirections."""
     return httpx.Client(
-        headers=dict(headers),
+        headers={**_PLAIN, **headers},
         timeout=httpx.Timeout(seconds, connect=_CONNECT_SECONDS),
         transport=httpx.HTTPTransport(retries=_RETRIES),
     )

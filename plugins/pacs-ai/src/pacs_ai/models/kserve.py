@@ -65,6 +65,8 @@ class ServedNetwork:
         self, url: str, *, output: str, headers: Mapping[str, str], seconds: float
     ) -> None:
         self._url = url.rstrip("/")
+        self.version = ""
+        """Which one of the network has answered, where the server says so."""
         self._client = client_of(seconds, headers)
         try:
             self._look(output)
@@ -79,8 +81,8 @@ class ServedNetwork:
         facts = _object(self._get(self._url))
         known = (facts.get(each) for each in ("name", "versions", "platform"))
         self.described = " ".join(str(each) for each in known if each)
-        self._input = _only(_tensors(facts, "inputs"), "")
-        self._output = _only(_tensors(facts, "outputs"), output)
+        self._input = _only(facts, "inputs", "")
+        self._output = _only(facts, "outputs", output)
         self.dimensions, self.dtype = len(self._input.shape), self._input.dtype
 
     def close(self) -> None:
@@ -136,12 +138,22 @@ class ServedNetwork:
         if not 0 <= length <= len(body):
             raise ValueError(f"the server says {_HEADER_LENGTH} {length} of {len(body)} bytes")
         facts, rest = _object(body[:length]), body[length:]
+        self._check_version(str(facts.get("model_version") or ""))
         for row in facts.get("outputs") or ():
             size = (row.get("parameters") or {}).get("binary_data_size")
             data, rest = (None, rest) if size is None else (rest[:size], rest[size:])
             if row.get("name") == self._output.name:
                 return _array(_tensor(row), row, data)
         raise ValueError(f"the server does not answer with {self._output.name!r}")
+
+    def _check_version(self, said: str) -> None:
+        """One run is of one version: a server may change it between two slices."""
+        if self.version and said != self.version:
+            raise ValueError(
+                f"the server went from version {self.version!r} of the network to {said!r} within "
+                "a run; name the version in its address"
+            )
+        self.version = said
 
     def _get(self, url: str) -> bytes:
         return answer_of(self._client, "GET", url, most=_MOST_FACTS)[1]
@@ -158,7 +170,10 @@ def _tensor(row: Mapping[str, Any]) -> Tensor:
     """Raises ValueError for a type that is no number, or what is no description."""
     name, kind, shape = row.get("name"), row.get("datatype"), row.get("shape")
     if kind not in _TYPES or not isinstance(shape, list) or not all(map(_is_size, shape)):
-        raise ValueError(f"the server describes the tensor {name!r} as {kind!r} of {shape!r}")
+        raise ValueError(
+            f"the server describes the tensor {name!r} as {kind!r} of {shape!r}; wanted is a list "
+            f"of sizes, and one of {', '.join(_TYPES)}"
+        )
     return Tensor(name=str(name), datatype=kind, shape=tuple(shape))
 
 
@@ -166,17 +181,15 @@ def _is_size(value: object) -> bool:
     return isinstance(value, int) and value >= -1
 
 
-def _tensors(facts: Mapping[str, Any], which: str) -> list[Tensor]:
-    return [_tensor(row) for row in facts.get(which) or ()]
-
-
-def _only(tensors: list[Tensor], name: str) -> Tensor:
-    fitting = [each for each in tensors if name in ("", each.name)]
+def _only(facts: Mapping[str, Any], which: str, name: str) -> Tensor:
+    """The one tensor of them, or the one of that ``name``; others may be what they like."""
+    rows = [row for row in facts.get(which) or () if isinstance(row, dict)]
+    fitting = [row for row in rows if name in ("", row.get("name"))]
     if len(fitting) != 1:
-        there = ", ".join(each.name for each in tensors) or "none"
+        there = ", ".join(str(row.get("name")) for row in rows) or "none"
         wanted = repr(name) if name else "one"
-        raise ValueError(f"the network has these tensors: {there}; {wanted} is wanted")
-    return fitting[0]
+        raise ValueError(f"the network has these {which}: {there}; {wanted} is wanted")
+    return _tensor(fitting[0])
 
 
 def _check_shape(tensor: Tensor, shape: tuple[int, ...]) -> None:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _GZIP = b"\x1f\x8b"
 _ASKED = {"result_extension": ".nii.gz"}
 _MOST_HEADER = 1 << 20
+_MOST_FACTS = 4 << 20
 _MOST_BYTES_OF_A_VOXEL = 8
 _SAME_MM = 0.02
 
@@ -56,9 +58,26 @@ class MonaiLabelModel(Model):
         from pacs_ai.models.asking import client_of  # noqa: PLC0415 - see `prepare`
 
         with client_of(self.seconds, json.loads(os.environ.get(HEADERS, "{}"))) as client:
+            self._look(client)
             answer = self._answer(client, volume)
         progress(0.9)
         return [segmentation_of(_labels(answer, volume, len(self.classes)), self.classes)]
+
+    def _look(self, client: httpx.Client) -> None:
+        """See that the server has the model: asked for another one, it says no more than 500."""
+        from pacs_ai.models.asking import answer_of  # noqa: PLC0415 - see `prepare`
+
+        server, _, name = self.url.rpartition("/infer/")
+        _, body = answer_of(client, "GET", f"{server}/info/", most=_MOST_FACTS)
+        try:
+            facts = json.loads(body)
+            models = sorted(facts["models"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{server}/info/ answers as no MONAI Label server does") from error
+        if unquote(name) not in models:
+            there = ", ".join(models) or "none"
+            raise ValueError(f"the server has no model {unquote(name)!r}; it has {there}")
+        print(facts.get("name"), facts.get("version"))  # noqa: T201 - into the log of the run
 
     def _answer(self, client: httpx.Client, volume: Volume) -> bytes:
         """The file of labels, not compressed."""

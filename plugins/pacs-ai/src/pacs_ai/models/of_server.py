@@ -46,3 +46,5 @@ class ServedModel(Network):
         with closing(served):
             print(served.described)  # noqa: T201 - into the log of the run
             yield served
+            if served.version:
+                print(f"answered by version {served.version}")  # noqa: T201 - as above

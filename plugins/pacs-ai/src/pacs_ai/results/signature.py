@@ -12,12 +12,20 @@ from pydicom.sr.coding import Code as PydicomCode
 
 from pacs_ai.api import Code
 
-__all__ = ["Signature", "coded"]
+__all__ = ["Signature", "coded", "uid_of"]
 
 
 def coded(code: Code) -> PydicomCode:
     """The same for highdicom."""
     return PydicomCode(code.value, code.scheme, code.meaning)
+
+
+def uid_of(text: str) -> str:
+    """A UID that follows from ``text``: a version 8 UUID (RFC 9562 5.8) as PS3.5 B.2 has it."""
+    number = int.from_bytes(sha256(text.encode()).digest()[:16], "big")
+    number = number & ~(0xF << 76) | 8 << 76
+    number = number & ~(0x3 << 62) | 2 << 62
+    return f"2.25.{number}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +39,7 @@ class Signature:
 
     def uid(self, what: str) -> str:
         """A UID of this run for ``what``: the same each time, so writing again makes no second."""
-        digest = sha256(f"{self.run}/{what}".encode()).digest()
-        # A version 8 UUID (RFC 9562 5.8) as PS3.5 B.2 has it.
-        number = int.from_bytes(digest[:16], "big")
-        number = number & ~(0xF << 76) | 8 << 76
-        number = number & ~(0x3 << 62) | 2 << 62
-        return f"2.25.{number}"
+        return uid_of(f"{self.run}/{what}")
 
     @property
     def equipment(self) -> dict[str, Any]:

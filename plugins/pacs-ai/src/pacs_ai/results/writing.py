@@ -10,6 +10,7 @@ from pydicom import Dataset
 from pacs_ai.api import (
     KeyImages,
     Measurements,
+    OnSeries,
     ParametricMap,
     Picture,
     Presentation,
@@ -24,6 +25,7 @@ from pacs_ai.results.presentation import write_presentation
 from pacs_ai.results.report import write_report
 from pacs_ai.results.segmentation import write_segmentation
 from pacs_ai.results.signature import Signature
+from pacs_ai.volumes.loading import LoadedSeries
 from pacs_ai.volumes.study import Given
 
 __all__ = ["write_results"]
@@ -37,19 +39,30 @@ _SIDED = frozenset({"PR", "OT"})
 _Numbered = tuple[int, Result]
 
 
-def write_results(results: Sequence[Result], series: Given, signature: Signature) -> list[Dataset]:
-    """The instances. Raises `RefusedOutput` for what makes none."""
+def write_results(results: Sequence[OnSeries], given: Given, signature: Signature) -> list[Dataset]:
+    """The instances, those of one series after the other. Raises `RefusedOutput` for what makes
+    none.
+    """
     with warnings.catch_warnings():
         # Values of the sources that break the standard's rules are copied as they are.
         warnings.simplefilter("ignore")
         try:
-            return list(_written(results, series, signature))
+            return [
+                written
+                for place, part in enumerate(given.parts)
+                for written in _written(_of_series(results, place), part, signature)
+            ]
         except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise RefusedOutput(f"its results make no instance: {error}") from error
 
 
-def _written(results: Sequence[Result], series: Given, signature: Signature) -> Iterator[Dataset]:
-    numbered: list[_Numbered] = list(enumerate(results))
+def _of_series(results: Sequence[OnSeries], place: int) -> list[_Numbered]:
+    return [(number, each.result) for number, each in enumerate(results) if each.series == place]
+
+
+def _written(
+    numbered: Sequence[_Numbered], series: LoadedSeries, signature: Signature
+) -> Iterator[Dataset]:
     segmentations = [
         _one(each, series, signature, ()) for each in numbered if isinstance(each[1], Segmentation)
     ]
@@ -72,7 +85,7 @@ def _complete(written: Dataset) -> Dataset:
 
 def _one(
     numbered: _Numbered,
-    series: Given,
+    series: LoadedSeries,
     signature: Signature,
     segmentations: Sequence[Dataset],
 ) -> Dataset:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pacs_ai.errors import ModelFailed, RefusedOutput
+from pacs_ai.running.mercure import TASK, result_of, task_of
 from pacs_ai.running.process import run_limited
 from pacs_ai.running.runner import Made, Runner, Work, digest_of, plain_environment
 from pacs_framework.waking import Waker
@@ -25,7 +26,6 @@ _INPUTS = ("MERCURE_IN_DIR", "MONAI_INPUTPATH", "HOLOSCAN_INPUT_PATH")
 _OUTPUTS = ("MERCURE_OUT_DIR", "MONAI_OUTPUTPATH", "HOLOSCAN_OUTPUT_PATH")
 _MODELS = ("MONAI_MODELPATH", "HOLOSCAN_MODEL_PATH")
 _WORK = ("MONAI_WORKDIR", "HOLOSCAN_WORKDIR")
-_TASK = "task.json"
 _PROGRESS, _PROGRESS_AT = "progress", "PACS_AI_PROGRESS"
 _MAGIC_AT, _MAGIC = 128, b"DICM"
 
@@ -33,9 +33,9 @@ _MAGIC_AT, _MAGIC = 128, b"DICM"
 class CommandModel(Runner):
     """Runs ``command`` without a shell; ``{input}``, ``{output}`` and ``{work}`` are folders.
 
-    ``settings`` are what a mercure module reads of its task, ``weights`` is the folder of models
-    that a MONAI application looks for. Lines with a number from 0 to 1 that are written to the
-    named pipe ``$PACS_AI_PROGRESS``, which lies in ``{work}``, are its progress.
+    ``settings`` are what a mercure module reads of its task, ``weights`` is the file or folder of
+    models that a MONAI application looks for. Lines with a number from 0 to 1 that are written to
+    the named pipe ``$PACS_AI_PROGRESS``, which lies in ``{work}``, are its progress.
     """
 
     kind = "command"
@@ -62,14 +62,16 @@ class CommandModel(Runner):
         for folder in folders.values():
             folder.mkdir()
         work.series.export(folders["input"])
-        (folders["input"] / _TASK).write_text(json.dumps(self._task(work)), "utf-8")
+        task = task_of(work, self._name, self._settings)
+        (folders["input"] / TASK).write_text(json.dumps(task), "utf-8")
         told = folders["work"] / _PROGRESS
         variables = {**environment_of(folders, self._weights), _PROGRESS_AT: str(told)}
+        variables |= {**self._environment, **work.environment}
         with closing(Waker(told)) as pipe:  # open for both: so it does not end with who writes
             run_limited(
                 [_filled(part, folders) for part in self._command],
                 folder=folders["work"],
-                environment=plain_environment(folders["work"], {**variables, **self._environment}),
+                environment=plain_environment(folders["work"], variables),
                 limits=work.limits,
                 said=work.said,
                 progress=work.progress,
@@ -79,29 +81,23 @@ class CommandModel(Runner):
         files = tuple(_results(folders["output"]))
         if not files:
             raise RefusedOutput("it ended without results: there is no DICOM file in its output")
+        if result := result_of(folders["output"]):
+            work.said.add(b"\nresult.json: " + result + b"\n")
         return Made(files=files)
 
     def digest(self) -> str:
-        """Of the program, of its arguments that are files, and of the weights."""
-        program = shutil.which(self._command[0])
+        """Of the program, of its arguments that are files, of the weights and the settings."""
+        program = shutil.which(self._command[0], path=self._environment.get("PATH"))
         if program is None:
             raise ModelFailed(f"{self._command[0]!r} cannot be run: there is no such program")
         files = [Path(part) for part in (program, *self._command[1:]) if Path(part).is_file()]
         if self._weights is not None:
-            files += sorted(path for path in self._weights.rglob("*") if path.is_file())
-        return digest_of(*files, text=json.dumps([self._command, dict(self._environment)]))
-
-    def _task(self, work: Work) -> dict[str, Any]:
-        """As much of a task as mercure's modules look at."""
-        return {
-            "id": work.uid,
-            "info": {
-                "action": "process",
-                "uid": work.series.series_instance_uid or work.series.study_instance_uid,
-                "uid_type": "series" if work.series.series_instance_uid else "study",
-            },
-            "process": {"module_name": self._name, "settings": dict(self._settings)},
-        }
+            weights = (self._weights, *self._weights.rglob("*"))
+            files += sorted(path for path in weights if path.is_file())
+        said = [self._command, dict(self._environment)]
+        if self._settings:
+            said.append(dict(self._settings))
+        return digest_of(*files, text=json.dumps(said))
 
 
 def environment_of(folders: Mapping[str, Path], weights: Path | None) -> dict[str, str]:

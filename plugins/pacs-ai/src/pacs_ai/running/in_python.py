@@ -8,34 +8,49 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
-from pacs_ai.api import Model
+from pacs_ai.api import Model, StudyModel
 from pacs_ai.errors import RefusedOutput
-from pacs_ai.exchange import BadResults, read_results, write_volume
+from pacs_ai.exchange import BadResults, read_study_results, write_study, write_volume
 from pacs_ai.running import worker
 from pacs_ai.running.runner import Made, Runner, Work, digest_of
 from pacs_ai.running.warm import Recipe
+from pacs_ai.volumes.study import LoadedStudy
 
 __all__ = ["InstalledModel", "NamedModel"]
 
 
 def _run(work: Work, recipe: Recipe) -> Made:
-    loaded = work.series.loaded
-    assert loaded is not None  # as `Runner.pixels` asks for
-    write_volume(work.folder, loaded.volume)
+    shapes = _written(work)
     results = work.folder / worker.RESULTS
     results.mkdir()
     work.workers.run(recipe, work)
     try:
-        return Made(results=tuple(read_results(results, loaded.grid.shape)))
+        return Made(results=tuple(read_study_results(results, shapes)))
     except BadResults as error:
         raise RefusedOutput(str(error)) from error
+
+
+def _written(work: Work) -> list[tuple[int, int, int]]:
+    """Put what the run is about into its folder; the shapes of its volumes."""
+    given = work.series
+    if isinstance(given, LoadedStudy):
+        study = given.as_study()
+        write_study(work.folder, study)
+        return [each.volume.shape for each in study.series]
+    assert given.loaded is not None  # as `Runner.pixels` asks for
+    write_volume(work.folder, given.loaded.volume)
+    return [given.loaded.grid.shape]
 
 
 class InstalledModel(Runner):
     """A model that is made here, as a plugin does: pickled into a process of this environment."""
 
     def __init__(
-        self, model: Model, *, kind: str = "process", environment: Mapping[str, str] | None = None
+        self,
+        model: Model | StudyModel,
+        *,
+        kind: str = "process",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._model = model
         self.kind = kind
@@ -47,7 +62,7 @@ class InstalledModel(Runner):
             files=((worker.PICKLED, pickle.dumps(self._model)),),
             digest=work.digest,
             limits=work.limits,
-            environment=self._environment,
+            environment={**self._environment, **work.environment},
         )
         return _run(work, recipe)
 
@@ -93,7 +108,7 @@ class NamedModel(Runner):
             files=((worker.MODEL, json.dumps(self._wanted).encode()),),
             digest=work.digest,
             limits=work.limits,
-            environment=self._environment,
+            environment={**self._environment, **work.environment},
         )
         return _run(work, recipe)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacs_ai.api import Result
+from pacs_ai.api import OnSeries
 from pacs_ai.running.process import Limits
 from pacs_ai.running.said import Said
 
@@ -27,7 +27,7 @@ _BLOCK = 1 << 20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """One run: ``folder`` is its own; ``digest`` is the model's, ``progress`` is told how much is
-    done.
+    done. ``environment`` is added to that of the model: which GPU it has.
     """
 
     uid: str
@@ -39,13 +39,14 @@ class Work:
     said: Said
     progress: Callable[[float], None] = lambda _: None
     canceled: Waker | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """What a run made: results to be written as instances, or DICOM files to be checked."""
 
-    results: tuple[Result, ...] = ()
+    results: tuple[OnSeries, ...] = ()
     files: tuple[Path, ...] = ()
 
 

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pacs_ai.api import Model, Progress
+    from pacs_ai.api import Progress
 
 MODEL, PICKLED, RESULTS = "model.json", "model.pickle", "results"
 READY, BEGUN = b"ready", b"begun"
@@ -72,7 +72,7 @@ def _provide_package() -> None:
         import_module(f"{_PACKAGE}.{needed}")
 
 
-def _loaded(folder: Path) -> Model:
+def _loaded(folder: Path) -> Any:
     """The model, if what that takes bears a fork; else this process begins once more, afresh."""
     before = _threads()
     model = _prepared(folder)
@@ -87,17 +87,16 @@ def _threads() -> int:
     return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - a number is all that is wanted
 
 
-def _prepared(folder: Path) -> Model:
+def _prepared(folder: Path) -> Any:
     model = _model(folder)
     getattr(model, "prepare", _nothing)()  # what only looks like a model may have none
     return model
 
 
-def _model(folder: Path) -> Model:
+def _model(folder: Path) -> Any:
     pickled = folder / PICKLED
     if pickled.exists():
-        model: Model = pickle.loads(pickled.read_bytes())  # noqa: S301 - the archive's own
-        return model
+        return pickle.loads(pickled.read_bytes())  # noqa: S301 - the archive's own
     wanted = json.loads((folder / MODEL).read_text("utf-8"))
     if wanted["folder"]:
         sys.path.insert(0, wanted["folder"])
@@ -190,15 +189,28 @@ def _begun(request: dict[str, Any], pipes: list[int], worker: int) -> _Run:
     return _Run(Path(request["folder"]), request["environment"], progress)
 
 
-def _run(model: Model | None, folder: Path, run: _Run) -> None:
-    from pacs_ai.exchange import read_volume, write_results  # noqa: PLC0415 - see above
+def _run(model: Any, folder: Path, run: _Run) -> None:
+    from pacs_ai.exchange import read_given, write_results  # noqa: PLC0415 - see above
 
     os.chdir(run.folder)
     os.environ.clear()
     os.environ.update(run.environment)
     model = model or _prepared(folder)
-    results = list(model.run(read_volume(run.folder), _progress(run.pipe)))
+    given = read_given(run.folder)
+    _check_level(model, given)
+    results = list(model.run(given, _progress(run.pipe)))
     write_results(run.folder / RESULTS, results)
+
+
+def _check_level(model: Any, given: Any) -> None:
+    """What only looks like a model may take either."""
+    from pacs_ai.api import Model, Study, StudyModel  # noqa: PLC0415 - see above
+
+    kind = type(model).__name__
+    if isinstance(given, Study) and isinstance(model, Model):
+        sys.exit(f"{kind} is a Model, for single series; leave out level = 'study'")
+    if not isinstance(given, Study) and isinstance(model, StudyModel):
+        sys.exit(f"{kind} is a StudyModel; it needs level = 'study'")
 
 
 def _leave() -> None:

@@ -19,7 +19,7 @@ from pydicom.uid import generate_uid
 from pacs_framework.dicom.packed import deep_copy, unpack
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.tables import insert, now
-from pacs_ups.state import events
+from pacs_ups.state import assigning, events
 from pacs_ups.state.coercing import coerced
 from pacs_ups.state.datasets import moment, text_of
 from pacs_ups.state.model import (
@@ -147,6 +147,7 @@ class Steps:
         ).scalar()
         if number is None:
             raise StepError(Code.DUPLICATE_INSTANCE, "there is a step with this SOP Instance UID")
+        assigning.look_again(connection, number)
         locks = {
             row.aet: row.locked
             for row in connection.execute(sa.select(global_subscription))
@@ -181,6 +182,8 @@ class Steps:
                 after.ScheduledProcedureStepModificationDateTime = moment(now())
                 told = events.changed(uid, before, after)
                 _write(connection, row, after, told)
+                if row.state == State.SCHEDULED:
+                    assigning.look_again(connection, row.id)
         self.ring()
         code = Code.COERCED_INVALID_VALUES if mended else Code.SUCCESS
         return Result(code=code, attributes=mended)
@@ -188,11 +191,18 @@ class Steps:
     # --- states -----------------------------------------------------------------------------
 
     def change_state(
-        self, uid: str, wanted: str, transaction_uid: str, *, ours: bool = False
+        self,
+        uid: str,
+        wanted: str,
+        transaction_uid: str,
+        *,
+        ours: bool = False,
+        performer: str = "",
     ) -> Result:
         """Claim a step, complete it, or cancel it as its performer (PS3.4 CC.2.1).
 
-        ``ours``: the archive itself is the performer from now on. Raises `StepError`.
+        ``ours``: the archive itself is the performer from now on, by a plugin where ``performer``
+        names one. Raises `StepError`.
         """
         with self.store.begin() as connection:
             row = locked_row(connection, uid)
@@ -212,14 +222,19 @@ class Steps:
             if state is State.IN_PROGRESS:
                 more = {"transaction_uid": transaction_uid, "ours": ours}
             _write(connection, row, dataset, told, **more)
+            if performer and not state.final:
+                assigning.assign(connection, row.id, performer)
+            else:
+                assigning.drop(connection, row.id)
         self.ring()
         return Result()
 
     def request_cancel(self, uid: str, requesting_aet: str, reasons: Dataset) -> Result:
         """Have a step canceled that somebody else may perform (PS3.4 CC.2.2).
 
-        One that is SCHEDULED is canceled; the subscribers of one that is IN PROGRESS are told, the
-        performer perhaps among them. Raises `StepError`.
+        One that is SCHEDULED is canceled, and one that a plugin of the archive performs; the
+        subscribers of another that is IN PROGRESS are told, the performer perhaps among them.
+        Raises `StepError`.
         """
         with self.store.begin() as connection:
             row = locked_row(connection, uid)
@@ -235,6 +250,9 @@ class Steps:
                 told.append(_enter(uid, dataset, State.CANCELED, reasons))
                 lock = str(generate_uid())
                 _write(connection, row, dataset, told, transaction_uid=lock, ours=True)
+            elif assigning.is_performed(connection, row.id):
+                told.append(_enter(uid, dataset, State.CANCELED, reasons))
+                _write(connection, row, dataset, told)  # its work is ended by who sees that
             else:
                 _check_performer(row, told_of(connection, row.id))
                 enqueue(connection, dict.fromkeys(told_of(connection, row.id), told))
@@ -264,6 +282,7 @@ class Steps:
             if held is None or connection.execute(locked.limit(1)).first() is not None:
                 return False
             connection.execute(sa.delete(subscription).where(subscription.c.step_fk == number))
+            assigning.drop(connection, number)
             connection.execute(sa.delete(step).where(step.c.id == number))
             return True
 

@@ -1,0 +1,1 @@
+"""Models that perform Unified Procedure Steps, where pacs-ups is installed."""

@@ -1,0 +1,1 @@
+"""Steps that the archive performs itself, by performers of plugins (hook ``step_performers``)."""
