@@ -48,7 +48,7 @@ def run(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 def environment() -> Mapping[str, str]:
     """As a user has it: no settings, no colours, and a width that cuts nothing."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PACS_")}
-    return kept | {"NO_COLOR": "1", "PYTEST_ADDOPTS": "-p no:cacheprovider"}
+    return kept | {"NO_COLOR": "1", "PYTEST_ADDOPTS": "-p no:cacheprovider -p no:schemathesis"}
 
 
 def succeeded(done: subprocess.CompletedProcess[str]) -> str:

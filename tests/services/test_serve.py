@@ -99,7 +99,7 @@ def test_workers_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
         workers = [os.pidfd_open(int(pid)) for pid in children.read_text().split()]
         running.kill()
         for worker in workers:
-            ended, _, _ = select.select([worker], [], [], 20)
+            ended, _, _ = select.select([worker], [], [], 50)  # it may have yet to start
             os.close(worker)
             assert ended
 

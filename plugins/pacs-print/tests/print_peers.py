@@ -18,7 +18,7 @@ from pynetdicom import sop_class as uids
 
 from pacs_framework.testing.running import RunningArchive
 
-NET = 15  # seconds, against tests that never end
+NET = 60  # seconds, against tests that never end
 META: Any = uids.BasicGrayscalePrintManagementMeta  # type: ignore[attr-defined]
 COLOUR: Any = uids.BasicColorPrintManagementMeta  # type: ignore[attr-defined]
 JOB: Any = uids.PrintJob  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""pynetdicom, the peer of many tests, without three defects that show on a busy machine.
+"""pynetdicom, the peer of many tests, without four defects that show on a busy machine.
 
 It loses an answer now and then. Each ``send_…`` of an association stops the association's own
 thread first, and waits for the flag that tells so. That thread raises the flag before it looks
@@ -9,6 +9,10 @@ waits for that until its time is over.
 It asks for the release of an association while a handler, which has a thread of its own for an
 N-EVENT-REPORT, has yet to answer. The answer then comes in a state that knows none (PS3.8 9.2.3,
 event 9 in state 7), and ends the thread that reads what the peer sends.
+
+It has aborted an association for what the peer sent, and waits for the connection to be closed,
+when its user, who cannot know yet, asks for a release or an abort. State 13 knows no such events
+(PS3.8 9.2.3), and the thread ends again. Nothing more may be sent then, so they are dropped.
 
 It leaves a socket open whose peer was killed: shutdown(2) fails, and the close after it is skipped.
 """
@@ -27,10 +31,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pynetdicom.association import Association
+    from pynetdicom.fsm import StateMachine
     from pynetdicom.transport import AssociationSocket
 
 __all__ = ["Checkpoint", "mend_pynetdicom"]
 
+_ABORTED = "Sta13"  # waits for the connection to be closed
+_ENDS = frozenset(("Evt11", "Evt14", "Evt15"))  # a release, the answer to one, an abort
 _HANDLED = 10.0  # seconds; a handler that itself waits for the release gets it then
 
 
@@ -58,16 +65,16 @@ class Checkpoint(threading.Event):
 
 
 def mend_pynetdicom() -> None:
-    """Give new associations a `Checkpoint`, and have them close their sockets, where pynetdicom is
-    imported; once.
-    """
+    """Mend what is described above, where pynetdicom is imported; once."""
     associations = sys.modules.get("pynetdicom.association")
+    machine = sys.modules.get("pynetdicom.fsm")
     transport = sys.modules.get("pynetdicom.transport")
-    if associations is None or transport is None:
+    if associations is None or machine is None or transport is None:
         return
     if not hasattr(associations.Association.__init__, "__wrapped__"):
         _mend_checkpoint(associations)
         _mend_release(associations)
+        _mend_machine(machine)
         _mend_shutdown(transport)
 
 
@@ -127,6 +134,19 @@ def _mend_release(module: ModuleType) -> None:
 
     module.Association._serve_request = serve_mended  # noqa: SLF001 - there is no public way
     module.Association.release = release_mended
+
+
+def _mend_machine(module: ModuleType) -> None:
+    act = module.StateMachine.do_action
+
+    @wraps(act)
+    def mended(machine: StateMachine, event: str) -> None:
+        if event in _ENDS and machine.current_state == _ABORTED:
+            machine.dul.to_provider_queue.get(block=False)
+        else:
+            act(machine, event)
+
+    module.StateMachine.do_action = mended
 
 
 def _mend_shutdown(module: ModuleType) -> None:

@@ -360,6 +360,7 @@ def _environment(folder: Path, nursery: Nursery) -> dict[str, str]:
         "HOME": str(folder),
         "PATH": os.pathsep.join([str(tools), _without_environment()]),
         "PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]),
+        "PYTEST_ADDOPTS": "-p no:schemathesis",  # loading it takes a second, and no page needs it
     }
 
 
