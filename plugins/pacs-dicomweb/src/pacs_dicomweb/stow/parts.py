@@ -96,8 +96,7 @@ class MultipartReader:
         while True:
             found = self._held.find(delimiter, self._at)
             if found < 0:
-                # The last bytes may be the beginning of a delimiter.
-                safe = len(self._held) - len(delimiter) + 1
+                safe = self._before_a_beginning()
                 if safe > self._at:
                     piece, self._at = memoryview(self._held)[self._at : safe], safe
                     yield piece
@@ -109,6 +108,15 @@ class MultipartReader:
             if self._ends_line():
                 return
             yield delimiter  # only the start of a longer line
+
+    def _before_a_beginning(self) -> int:
+        """Where the last bytes may be the beginning of a delimiter, else the end of all.
+
+        They seldom are, and with nothing held back, the next piece needs not be copied behind it.
+        """
+        first = max(self._at, len(self._held) - len(self._delimiter) + 1)
+        beginning = self._held.find(b"\r", first)
+        return beginning if beginning >= 0 else len(self._held)
 
     def _ends_line(self) -> bool:
         """Whether what stood last is a delimiter: nothing but white space is left of its line."""

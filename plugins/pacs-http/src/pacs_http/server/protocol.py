@@ -236,6 +236,18 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer = None
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """As uvicorn, which copies each piece twice: what is added to empty bytes stays as it is.
+
+        More that comes before the first was taken is gathered in the way of uvicorn.
+        """
+        cycle: Any = self.cycle
+        if cycle is not None and not cycle.body:
+            cycle.body = b""
+        elif cycle is not None and isinstance(cycle.body, bytes):
+            cycle.body = bytearray(cycle.body)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """What follows is the head of another request."""
         if self._plain_head or self._handshake:
