@@ -30,7 +30,10 @@ def spool_buffers(limit: int) -> Buffers:
 
 
 class Spool:
-    """``prefix``, then the data set as it is written, with its SHA-256 on the way.
+    """``prefix``, then the data set as it is written, and its SHA-256.
+
+    What stays in memory is hashed when the digest is asked for, by the thread that keeps it and not
+    by the one that still has others to take in; what goes to a file, on its way there.
 
     Up to ``limit`` bytes stay in memory, in one of ``buffers``, from the start of a page on; more
     go to a file, whose path ``new_path`` gives, buffer by buffer. That file is laid out as the
@@ -47,6 +50,7 @@ class Spool:
         self._new_path = new_path
         self._file: NewFile | None = None
         self._digest = hashlib.sha256()
+        self._hashed = 0  # bytes of the data set
         try:
             self._block = Block(buffers)
         except OSError as error:
@@ -65,6 +69,8 @@ class Spool:
     @property
     def dataset_digest(self) -> bytes:
         """SHA-256 of the data set so far."""
+        if self._file is None:
+            self._hash_block()
         return self._digest.digest()
 
     @property
@@ -74,9 +80,11 @@ class Spool:
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append to the data set; nothing is kept by reference. Raises `StorageError`."""
-        self._digest.update(data)
         self.size += len(data)
         self._append(data, limit=self._limit)
+        if self._file is not None:
+            self._digest.update(data)
+            self._hashed += len(data)
 
     def whole(self) -> memoryview:
         """The whole object, when it is in memory; good until `close`."""
@@ -141,7 +149,13 @@ class Spool:
             self._begin_file()
         self._block.pour(data, self._stage)
 
+    def _hash_block(self) -> None:
+        waiting = self._block.content()[len(self.prefix) + self._hashed :]
+        self._digest.update(waiting)
+        self._hashed += len(waiting)
+
     def _begin_file(self) -> None:
+        self._hash_block()
         path = self._new_path()
         try:
             self._file = NewFile(path)
