@@ -196,6 +196,7 @@ CONTENTS = (
         (
             Part("config", ("Section", "Size")),
             Part("config.types", ("OptionalPath", "format_size")),
+            Part("config.hours"),
         ),
     ),
     Section(
