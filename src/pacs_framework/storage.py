@@ -237,12 +237,13 @@ class StorageBackend(ABC):
                 writer.write(block)
             writer.commit()
 
-    @property
-    def gathers(self) -> bool:
-        """Whether new objects are sooner durable by `put_together` than side by side.
+    def gathers(self, size: int) -> bool:
+        """Whether new objects of ``size`` bytes are sooner durable by `put_together` than side by
+        side.
 
         That is so where several go into one file, and not where each is sent somewhere by itself.
         """
+        del size
         return False
 
     def put_together(self, objects: Sequence[NewObject]) -> None:

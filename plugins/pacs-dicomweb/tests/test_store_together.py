@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import threading
+import weakref
 
 import pytest
 from pydicom import Dataset, dcmwrite
 
 import pacs_dicomweb.plugin
+from pacs_dicomweb.stow.results import Outcomes
 from pacs_framework import hookimpl
 from pacs_framework.archive.incoming import IncomingInstance
 from pacs_framework.archive.verify import verify
+from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.status import Status
 from pacs_framework.errors import OutOfResources
 from pacs_framework.testing.instances import make_instance
@@ -21,6 +24,7 @@ from pacs_http.testing import WebArchive, serve_http
 _STUDIES = "/dicom-web/studies"
 _FAILED, _STORED, _OTHER = "00081198", "00081199", "0008119A"
 _MANY = 40  # more than two batches
+_META = FileMeta(sop_class_uid="1.2", sop_instance_uid="1.2.3", transfer_syntax_uid="1.2.840")
 
 
 def _file(dataset: Dataset) -> bytes:
@@ -54,7 +58,8 @@ def _kept(web: WebArchive, uid: str) -> bytes:
 class GatheringStorage(MemoryStorage):
     """One that says that objects are better put together, as the packs of a file system do."""
 
-    gathers = True
+    def gathers(self, size: int) -> bool:
+        return size > 0
 
 
 @pytest.fixture
@@ -172,6 +177,31 @@ def test_a_bug_over_a_batch_fails_no_other(web, make_series, monkeypatch) -> Non
     assert _uids(answered, _FAILED) == [_uid(each) for each in made[:16]]
     assert _uids(answered, _STORED) == [_uid(each) for each in made[16:]]
     assert "a bug" not in answered.headers["warning"]
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_what_failed_holds_no_bytes_until_the_answer(is_named) -> None:
+    """A request may have any number of bad parts, and their errors are kept until its end."""
+    held = []
+
+    def fail() -> None:
+        piece = io.BytesIO(b"as many bytes as a part has")
+        held.append(weakref.ref(piece))
+        try:
+            piece.fileno()
+        except OSError as error:
+            raise OutOfResources("no room") from error
+
+    outcomes = Outcomes()
+    try:
+        fail()
+    except OutOfResources as error:
+        if is_named:
+            outcomes.failed(_META, error)
+        else:
+            outcomes.unnamed(error)
+    assert [str(each) for each in outcomes.causes] == ["no room"]
+    assert [each() for each in held] == [None]
 
 
 def test_where_plugins_are_asked_instances_come_side_by_side(pacs_archive, make_series) -> None:

@@ -32,6 +32,8 @@ from pacs_storage_filesystem.packed_source import PackedSource
 from pacs_storage_filesystem.packing import PackingBackend, open_backend
 from pacs_storage_filesystem.record import HEADER, PackKey, deleted_header, records, slot_size
 
+OPEN_TO_READ = 4  # packs that were read or deleted from last stay open
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -199,6 +201,39 @@ def test_after_a_failed_write_the_pack_takes_nothing_more(
 
 def _failing(*_: object) -> None:
     raise OSError(errno.EIO, "Input/output error")
+
+
+def test_packs_that_failed_do_not_stay_open(
+    root: Path, backend: PackingBackend, pacs_faulty_disk: FaultyDisk
+) -> None:
+    """A disk that fails for an hour would else take all descriptors; the markers stay."""
+    kept = [put_new(backend, b"kept")]
+    backend.settled(kept[0])
+    backend.settle(lambda: None)
+    opened = Path("/proc/self/fd")
+    before = len(list(opened.iterdir()))
+    pacs_faulty_disk.fail("pwritev", errno.EIO)
+    for number in range(5):
+        key = key_of(backend, number, size=100)
+        with pytest.raises(StorageError):
+            put(backend, key, bytes(100))
+        backend.delete(key)
+        backend.settled(key)
+        backend.settle(lambda: None)
+    assert len(list(opened.iterdir())) <= before + OPEN_TO_READ + 3
+    pacs_faulty_disk.heal()
+    kept.append(put_new(backend, b"kept, too"))
+    assert len(list((root / "_packs" / "unsettled").glob("*/*"))) == 6
+    sizes = [path.stat().st_size for path in packs_of(root)]
+    assert sum(size >= 1 << 20 for size in sizes) == 2  # that and the last one that failed
+    backend.settled(kept[1])
+    backend.settle(lambda: None)
+    backend.close()
+    after = opened_at(root)
+    assert given_over(after) == []
+    assert [get(after, key) for key in kept] == [b"kept", b"kept, too"]
+    assert not list((root / "_packs" / "unsettled").iterdir())
+    after.close()
 
 
 def test_the_reserve_is_kept(root: Path) -> None:

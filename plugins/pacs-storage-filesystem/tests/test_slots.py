@@ -129,6 +129,15 @@ def test_a_torn_write_leaves_no_half(backend: PackingBackend, pacs_faulty_disk: 
     assert keys(backend) == set()
 
 
+def test_files_are_better_kept_side_by_side(backend: PackingBackend, root: Path) -> None:
+    """Nothing is saved where each is synced by itself, and the next would wait for the last."""
+    assert backend.gathers((1 << 17) - 1)
+    assert not backend.gathers(1 << 17)
+    without_packs = open_backend(root, naming=Naming.HIERARCHICAL, reserve=0, pack_below=0)
+    assert not without_packs.gathers(1)
+    without_packs.close()
+
+
 def test_what_is_of_another_size_than_its_place_is_refused(backend: PackingBackend) -> None:
     """And nothing of the others is written."""
     good, other = new_objects(backend, [100, 200])

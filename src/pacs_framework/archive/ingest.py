@@ -146,8 +146,9 @@ class Reception:
         It is for what is in memory and goes into one file with others. Where plugins are asked, the
         instances should come side by side: one that takes its time must not hold up the others.
         """
-        door = self._door
-        return door.on_store is None and self._spool.path is None and door.keeper.storage.gathers
+        if self._door.on_store is not None or self._spool.path is not None:
+            return False
+        return self._door.keeper.storage.gathers(self.size)
 
     @property
     def size(self) -> int:

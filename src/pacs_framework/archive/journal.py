@@ -20,10 +20,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from pacs_framework.archive.claims import Claim, living
 from pacs_framework.archive.incoming import Origin, origin_text
 
 __all__ = ["Journal", "Mark", "Pending", "keys_under_way", "read_journal"]
+
+_log = structlog.get_logger(__name__)
 
 _ROTATE_BYTES = 1 << 20
 _OPEN = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -91,11 +95,11 @@ class Journal:
                 segment.remove()
 
     def _rotate(self) -> None:
-        if self._current.open_marks == 0:
-            self._current.remove()
+        full, self._current = self._current, self._new_segment()
+        if full.open_marks == 0:
+            full.remove()
         else:
-            self._old.add(self._current)
-        self._current = self._new_segment()
+            self._old.add(full)
 
     def _new_segment(self) -> _Segment:
         self._number += 1
@@ -119,8 +123,12 @@ class _Segment:
         os.close(self._file)
 
     def remove(self) -> None:
+        """One that cannot be removed does no harm: its keys are settled."""
         self.close()
-        self._path.unlink()
+        try:
+            self._path.unlink()
+        except OSError as error:
+            _log.warning("a file of the journal is left over", error=error.strerror)
 
 
 def read_journal(folder: Path) -> Iterator[Pending]:

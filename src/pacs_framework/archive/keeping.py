@@ -92,7 +92,7 @@ class Keeper:
             self._discard(begun)
             raise
         except BaseException:
-            self._undo(begun)
+            self._undo([begun])
             raise
         self._clean_up(begun, stored)
         return stored
@@ -118,25 +118,28 @@ class Keeper:
         try:
             outcomes = self.writer.store_together([each.entry for each in begun], synced=synced)
         except BaseException:
-            for each in begun:
-                self._undo(each)
+            self._undo(begun)
             raise
-        for each, outcome in zip(begun, outcomes, strict=True):
-            self._follow(each, outcome)
+        self._follow(begun, outcomes)
         return [*outcomes]
 
-    def _follow(self, begun: _Begun, outcome: Stored | PacsError) -> None:
-        """Do with the object what the index answered."""
-        if isinstance(outcome, Stored):
-            self._clean_up(begun, outcome)
-        elif isinstance(outcome, DuplicateInstance):
-            self._discard(begun)
-        else:
-            self._undo(begun)
+    def _follow(self, begun: Sequence[_Begun], outcomes: Sequence[Stored | PacsError]) -> None:
+        """Do with each object what the index answered."""
+        in_doubt = []
+        for each, outcome in zip(begun, outcomes, strict=True):
+            if isinstance(outcome, Stored):
+                self._clean_up(each, outcome)
+            elif isinstance(outcome, DuplicateInstance):
+                self._discard(each)
+            else:
+                in_doubt.append(each)
+        self._undo(in_doubt)
 
     def _begin(self, arrival: Arrival) -> _Begun:
-        version, received = self.versions.next()
         spool = arrival.spool
+        # Before there is a key: what fails here must not leave a place that nobody settles.
+        digests = spool.prefix_digest, spool.dataset_digest
+        version, received = self.versions.next()
         key = self.storage.key_for(_name(arrival.inspected, received, version, spool.size))
         entry = Entry(
             attributes=arrival.inspected.attributes,
@@ -145,8 +148,8 @@ class Keeper:
             version=version,
             dataset_offset=len(spool.prefix),
             size=spool.size,
-            prefix_digest=spool.prefix_digest,
-            dataset_digest=spool.dataset_digest,
+            prefix_digest=digests[0],
+            dataset_digest=digests[1],
             received=received,
             origin=arrival.origin,
             duplicates=self.duplicates,
@@ -196,25 +199,35 @@ class Keeper:
             else:
                 self.writer.deleted(stored.superseded_key)
 
-    def _undo(self, begun: _Begun) -> None:
-        """The index failed, perhaps after it committed: only the index itself can tell."""
+    def _undo(self, begun: Sequence[_Begun]) -> None:
+        """The index failed, perhaps after it committed: only the index itself can tell.
+
+        It is asked once for all: one that is away takes its time to say so.
+        """
         try:
-            if self.writer.names([begun.key]):
-                begun.mark.settle()
-                return
+            named = self.writer.names(each.key for each in begun)
         except PacsError as error:
-            _log.warning("an object is left to the next start", key=begun.key, error=str(error))
+            for each in begun:
+                _leave(each, error)
             return
-        self._discard(begun)
+        for each in begun:
+            if each.key in named:
+                each.mark.settle()
+            else:
+                self._discard(each)
 
     def _discard(self, begun: _Begun) -> None:
         """Delete an object that the index does not name, now or at the next start."""
         try:
             self.storage.delete(begun.key)
         except PacsError as error:
-            _log.warning("an object is left to the next start", key=begun.key, error=str(error))
+            _leave(begun, error)
         else:
             begun.mark.settle()
+
+
+def _leave(begun: _Begun, error: PacsError) -> None:
+    _log.warning("an object is left to the next start", key=begun.key, error=str(error))
 
 
 def _new_object(begun: _Begun) -> NewObject:

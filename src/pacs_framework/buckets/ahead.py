@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 
 from pacs_framework.errors import StorageError
 from pacs_framework.storage import ObjectRange
 
-__all__ = ["AT_ONCE", "Ahead"]
+__all__ = ["AT_ONCE", "THREADS", "Ahead"]
 
 AT_ONCE = 8
 """Ranges of one reader that are read, or wait to be taken. Each may hold an object of 4 MiB."""
 
-_THREADS = 16  # of all readers
+THREADS = 16
+"""Of all readers."""
 
 
 class Ahead:
@@ -22,7 +23,7 @@ class Ahead:
 
     def __init__(self, read: Callable[[ObjectRange], bytes | None]) -> None:
         self._read = read
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="bucket-ahead")
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="bucket-ahead")
 
     def read(self, ranges: Iterable[ObjectRange]) -> Iterator[bytes | None]:
         """What ``read`` gives for each, in their order; what it raises comes in its place.
@@ -37,7 +38,7 @@ class Ahead:
                     under_way.append(self._begin(each))
                 if not under_way:
                     return
-                yield under_way.popleft().result()
+                yield _result(under_way.popleft())
         finally:
             for future in under_way:
                 future.cancel()
@@ -50,4 +51,15 @@ class Ahead:
         try:
             return self._pool.submit(self._read, each)
         except RuntimeError as error:
-            raise StorageError("the storage is closed") from error
+            raise _closed() from error
+
+
+def _result(future: Future[bytes | None]) -> bytes | None:
+    try:
+        return future.result()
+    except CancelledError as error:
+        raise _closed() from error
+
+
+def _closed() -> StorageError:
+    return StorageError("the storage is closed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
 import pytest
@@ -20,6 +20,7 @@ from pacs_framework.errors import (
     MismatchedInstance,
     OutOfResources,
     RefusedByPolicy,
+    StorageError,
 )
 from pacs_framework.index.entry import DuplicatePolicy, StoredAs
 from pacs_framework.testing.arrivals import ORIGIN, announced, encoded, mr_image
@@ -54,7 +55,8 @@ def told(outcomes: Sequence[StoreOutcome | Exception]) -> list[StoredAs | type[E
 class GatheringStorage(MemoryStorage):
     """One that says that objects are better put together."""
 
-    gathers = True
+    def gathers(self, size: int) -> bool:
+        return size > 0
 
 
 def assert_nothing_is_left(scene: Scene, archive: Archive) -> None:
@@ -233,6 +235,44 @@ def test_an_index_that_committed_and_then_failed_keeps_the_objects(
     assert list(verify(archive)) == []
     scene.close(archive)
     assert list((scene.data / "journal").iterdir()) == []
+
+
+def test_an_index_that_is_away_is_asked_but_once_what_it_names(
+    scene: Scene, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question may take as long as a connection does, and somebody waits for the answer."""
+    asked = []
+
+    def ask(keys: Iterable[str]) -> set[str]:
+        asked.append(set(keys))
+        raise IndexUnavailable("away")
+
+    def fail(entries: Sequence[object], **_: object) -> list[object]:
+        return [IndexUnavailable("away") for _ in entries]
+
+    monkeypatch.setattr(archive.writer, "store_together", fail)
+    monkeypatch.setattr(archive.writer, "names", ask)
+    outcomes = send_together(archive, images(mr_image(1), mr_image(2), mr_image(3)))
+    assert told(outcomes) == [IndexUnavailable] * 3
+    assert asked == [set(scene.storage.objects)]
+    scene.close(archive)
+    assert list((scene.data / "journal").iterdir()) != []  # the next start looks
+
+
+def test_one_whose_bytes_are_gone_takes_no_place_in_the_storage(
+    scene: Scene, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place that is never settled would keep a pack open as long as the process lives."""
+    begun = []
+    key_for = scene.storage.key_for
+    monkeypatch.setattr(
+        scene.storage, "key_for", lambda name: begun.append(name.sop_instance_uid) or key_for(name)
+    )
+    with archive.receive(ORIGIN, announced()) as reception:
+        reception.write(encoded(mr_image()))
+        with pytest.raises(StorageError, match="its reception has ended"):
+            reception.commit(lambda _: reception.close())
+    assert begun == []
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 
-from pacs_framework.buckets.ahead import AT_ONCE, Ahead
+from pacs_framework.buckets.ahead import AT_ONCE, THREADS, Ahead
 from pacs_framework.errors import StorageError
 from pacs_framework.storage import ObjectRange
 
@@ -94,3 +95,44 @@ def test_a_closed_one_begins_nothing() -> None:
     ahead.close()
     with pytest.raises(StorageError, match="the storage is closed"):
         next(ahead.read(ranges(1)))
+
+
+def test_who_waits_while_it_is_closed_hears_of_that() -> None:
+    """What was waiting for a thread comes no more; what was begun is given out."""
+    begun, go = threading.Semaphore(0), threading.Event()
+
+    def read(_: ObjectRange) -> bytes:
+        begun.release()
+        assert go.wait(LONG)
+        return b"x"
+
+    ahead = Ahead(read)
+    busy = [ahead.read(ranges(AT_ONCE)) for _ in range(THREADS // AT_ONCE)]
+    heard: list[bytes | str | None] = []
+
+    def take(reading: Iterator[bytes | None]) -> None:
+        try:
+            heard.append(next(reading))
+        except StorageError as error:
+            heard.append(str(error))
+
+    waiting = [threading.Thread(target=take, args=(each,)) for each in busy]
+    for thread in waiting:
+        thread.start()
+    for _ in range(THREADS):
+        assert begun.acquire(timeout=LONG)
+    asked = threading.Event()
+
+    def late() -> Iterator[ObjectRange]:
+        yield from ranges(1)
+        asked.set()
+
+    last = threading.Thread(target=take, args=(ahead.read(late()),))
+    last.start()
+    assert asked.wait(LONG)
+    ahead.close()
+    last.join(LONG)
+    go.set()
+    for thread in waiting:
+        thread.join(LONG)
+    assert heard == ["the storage is closed"] + [b"x"] * len(busy)

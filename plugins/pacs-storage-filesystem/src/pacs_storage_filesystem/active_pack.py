@@ -111,7 +111,12 @@ class ActivePack:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is left that the index might lose."""
-        return self._marked == self._end and not self.file.broken
+        return self.is_over and not self.file.broken
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody works on a record any more, also where a write has failed."""
+        return self._marked == self._end
 
     def seal(self) -> None:
         """No more is written, nothing is to be looked at: give back what was allocated ahead."""
@@ -120,6 +125,11 @@ class ActivePack:
         if self._is_empty or is_hollow(self.handle):
             self.path.unlink(missing_ok=True)
         self._marker_path.unlink(missing_ok=True)
+
+    def give_up(self) -> None:
+        """After a failure: leave it to the next start, but for what was allocated ahead."""
+        with suppress(OSError):
+            os.ftruncate(self.handle, self._end)
 
     def close(self) -> None:
         """Give the files back."""

@@ -67,10 +67,9 @@ class PackingBackend(StorageBackend):
         else:
             self._files.put_file(key, path)
 
-    @property
-    def gathers(self) -> bool:
+    def gathers(self, size: int) -> bool:
         """Those in packs lie one behind the other."""
-        return True
+        return size < self._pack_below
 
     def put_together(self, objects: Sequence[NewObject]) -> None:
         """Those in packs by few writes; files one by one."""

@@ -103,8 +103,8 @@ class Packs:
         with translated("put down what is settled"):
             for pack, end in ends.items():
                 pack.mark(end)
-            for pack in [pack for pack in ends if pack in mine.full and pack.is_settled]:
-                pack.seal()
+            for pack in [pack for pack in ends if pack in mine.full and pack.is_over]:
+                mine.end(pack)
                 with self._mutex:
                     mine.full.remove(pack)
                 pack.close()
@@ -202,16 +202,22 @@ class _Mine:
         self.pack = pack
         self.full: list[ActivePack] = []
         self.reserved: dict[str, ActivePack] = {}
+        self.has_left = False  # packs for the next start to look at
 
     def close(self) -> None:
-        unsettled = False
         for pack in (*self.full, self.pack):
-            if pack.is_settled:
-                pack.seal()
-            else:
-                unsettled = True
+            self.end(pack)
             pack.close()
-        self.claim.close(keep=unsettled)
+        self.claim.close(keep=self.has_left)
+
+    def end(self, pack: ActivePack) -> None:
+        """Seal what is settled, leave the rest to the next start."""
+        if pack.is_settled:
+            pack.seal()
+            return
+        self.has_left = True
+        if pack.is_over:
+            pack.give_up()
 
 
 def _records_of(path: Path, start: int = 0) -> Iterator[Record]:

@@ -75,12 +75,12 @@ class Outcomes:
         item = _reference(meta.sop_class_uid, meta.sop_instance_uid)
         item[_FAILURE_REASON] = _reason(error.status)
         self._failed.append(object_text(item))
-        self._causes.append(error)
+        self._causes.append(_bare(error))
 
     def unnamed(self, error: PacsError) -> None:
         """A part that does not say of which instance it is."""
         self._unnamed.append(object_text({_FAILURE_REASON: _reason(error.status)}))
-        self._causes.append(error)
+        self._causes.append(_bare(error))
 
     def answer(self, form: str) -> Response:
         """The answer to the request (PS3.18 Table 10.5.3-1).
@@ -151,6 +151,12 @@ class Results(Outcomes):
     def _retrieve_url(self) -> str:
         only = len(self._study_uids) == 1
         return f"{self.studies}/{next(iter(self._study_uids))}" if only else ""
+
+
+def _bare(error: PacsError) -> PacsError:
+    """Without the calls that it came from: they hold the bytes of the instance as long as it."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _reference(sop_class_uid: str, sop_instance_uid: str) -> dict[int, str]:
