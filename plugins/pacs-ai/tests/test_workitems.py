@@ -327,6 +327,7 @@ def test_a_run_that_is_lost_is_made_again(performs: Performs, images: list[Datas
             "of 2 studies",
             "110522",
         ),
+        (lambda step: step.update({"PatientID": "SOMEBODY ELSE"}), "of another patient", "110514"),
     ],
 )
 def test_input_that_makes_no_sense_is_refused(

@@ -184,3 +184,32 @@ def _book(queue: TableQueue, owner: str) -> Book:
     )
     book.open()
     return book
+
+
+def test_a_crash_in_a_run_of_many_counts_for_none_of_them(
+    store: TableStore, tmp_path: Path
+) -> None:
+    """Most were not begun. Each is done alone next; what ends its process then is to blame."""
+    kind = JobKind(name="work", description="", run_together=print, together=3, attempts=1)
+    kinds = JobKinds()
+    kinds.add([kind], plugin="work")
+    queue = TableQueue(store, tmp_path, kinds, 60.0)
+    orders = [JobOrder(kind="work", lane="study") for _ in range(3)]
+    jobs = [each.id for each in queue.enqueue(orders)]
+    first, second, heir = (_book(queue, name) for name in ("first", "second", "heir"))
+    assert _taken(first) == [jobs]
+    ended = heir.take_over(["first"])
+    assert [(each.state, each.attempts) for each in ended] == [(JobState.WAITING, 0)] * 3
+    assert [line.attempt for line in queue.log_lines(jobs[0])] == [1]
+    assert _taken(second) == [jobs[:1]]
+    (ended,) = heir.take_over(["second"])
+    assert (ended.number, ended.state) == (int(jobs[0]), JobState.FAILED)
+    queue.enqueue(orders)
+    assert _taken(heir) == [[jobs[1]]]
+
+
+def _taken(book: Book) -> list[list[str]]:
+    """The ids of the jobs of each run that there is now."""
+    turn = Round(wanted={"work": 8})
+    book.carry_out(turn)
+    return [[job.id for job in run] for run in turn.taken["work"].runs]

@@ -174,6 +174,22 @@ def test_dates_are_found_in_every_form(collection, one_of_each, arrived):
         assert [each.SOPInstanceUID for each in found] == expected
 
 
+def test_what_no_index_takes_is_found_all_the_same(collection, hanging_protocol, arrived):
+    """A NUL, which PostgreSQL keeps in no text, and paths that are longer than its rows may be."""
+    kept = collection()
+    innermost = keys(CodeValue="deep")
+    for _ in range(40):
+        innermost = keys(PerformedProtocolCodeSequence=[innermost])
+    whole = keys(HangingProtocolDefinitionSequence=[innermost])
+    definition = deepcopy(whole.HangingProtocolDefinitionSequence)
+    protocol = hanging_protocol(SOPInstanceUID="1.2.3", HangingProtocolName="A\0B")
+    protocol.HangingProtocolDefinitionSequence = definition
+    kept.put(arrived(protocol))
+    kept.put(arrived(hanging_protocol(SOPInstanceUID="1.2.4", HangingProtocolName="A?B")))
+    for asked in (keys(HangingProtocolName="A\0B"), keys(HangingProtocolName="A\0*"), whole):
+        assert [each.SOPInstanceUID for each in find(kept, PROTOCOLS, asked)] == ["1.2.3"]
+
+
 def test_the_index_follows_what_is_replaced_and_deleted(
     pacs_tables, pacs_index_url, hanging_protocol, arrived
 ):

@@ -321,6 +321,28 @@ def test_an_association_that_breaks_costs_one_attempt_of_one_instance(
     settled(running, 3)
 
 
+def test_breaks_between_which_others_are_taken_are_of_those_instances(
+    pacs_archive: Archives, node: Node
+) -> None:
+    """A node that takes others is there: it is not left alone for three bad ones in a study."""
+    study = str(generate_uid())
+    made = [make_instance(StudyInstanceUID=study) for _ in range(8)]
+    bad = {str(each.SOPInstanceUID) for each in made[::2]}
+
+    def answer(request: Any) -> int:
+        if request.command["AffectedSOPInstanceUID"] in bad:
+            request.association.abort()
+        return Status.SUCCESS
+
+    node.answer = answer
+    running = routing(
+        pacs_archive, node, destination={"attempts": 1, "retry_first": 900, "retry_longest": 900}
+    )
+    running.take_in(*made)
+    until(lambda: len(jobs_of(running, JobState.FAILED)) == len(bad))
+    settled(running, len(made) - len(bad))
+
+
 class _Keeps:
     """A plugin that keeps one instance back from everybody."""
 

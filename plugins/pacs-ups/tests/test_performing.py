@@ -17,7 +17,15 @@ from ups_peers import PUSH, Listener, Worker, code
 import pacs_jobs.plugin
 from pacs_framework import hookimpl
 from pacs_framework.errors import ConfigurationError, PluginError
-from pacs_framework.jobs import Job, JobCanceled, JobContext, JobFilter, JobPutOff, JobState
+from pacs_framework.jobs import (
+    Job,
+    JobCanceled,
+    JobContext,
+    JobFailed,
+    JobFilter,
+    JobPutOff,
+    JobState,
+)
 from pacs_framework.tables import now
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.jobs import RecordedContext, wait_for
@@ -272,6 +280,20 @@ def test_the_last_attempt_that_fails_cancels_the_step(hall: Halls) -> None:
     assert (job.state, job.error) == (JobState.FAILED, "out of luck")
     assert place.why(failed) == ("out of luck", "110501")
     assert place.step(uid).state == "IN PROGRESS"
+
+
+def test_what_no_attempt_could_do_cancels_the_step_at_once(hall: Halls) -> None:
+    """A dead letter is not tried again, and nobody else could end what is IN PROGRESS."""
+
+    def fails(*_: object) -> object:
+        raise JobFailed("never")
+
+    place = hall(fails)
+    uid = place.scheduled()
+    with pytest.raises(JobFailed, match="never"):
+        place.attempt(uid, attempts=0)
+    assert place.step(uid).state == "CANCELED"
+    assert place.why(uid) == ("never", "110501")
 
 
 def test_work_that_ends_its_process_each_time_is_given_up(hall: Halls) -> None:

@@ -55,6 +55,17 @@ def events(outbox: Outbox, aet: str = "W") -> list[tuple[int, str]]:
     ]
 
 
+def test_a_value_that_no_database_keeps_as_text_is_in_the_step(store: TableStore) -> None:
+    """And it is found by it: what a column lacks, the data set has."""
+    steps = Steps(store)
+    steps.create(UID, new_step("x", PatientID="A\0B"))
+    steps.create("1.2.4", new_step("x", PatientID="A?B"))
+    wanted = Dataset()
+    wanted.PatientID = "A\0B"
+    assert [each.uid for each in steps.find(wanted)] == [UID]
+    assert steps.get(UID).dataset.PatientID == "A\0B"
+
+
 # PS3.4 Table CC.1.1-2: for no step, and for one in each state.
 STATES = (None, SCHEDULED, IN_PROGRESS, COMPLETED, CANCELED)
 TRANSITIONS = [

@@ -1,7 +1,7 @@
 """Whose workitems somebody may see who may not see everything.
 
 A limit says of which patients, studies, modalities, labels or senders. A workitem names a patient
-and a study; of the others it says nothing that anybody vouches for, so a limit that goes by one of
+and studies; of the others it says nothing that anybody vouches for, so a limit that goes by one of
 them admits no workitem at all.
 """
 
@@ -57,8 +57,14 @@ def _takes(limit: Limit, workitem: Dataset) -> bool:
     return (
         rules <= _DECIDED
         and _fits(str(workitem.get("PatientID") or ""), limit.patients)
-        and _fits(str(workitem.get("StudyInstanceUID") or ""), limit.studies)
+        and all(_fits(study, limit.studies) for study in _studies_of(workitem))
     )
+
+
+def _studies_of(workitem: Dataset) -> set[str]:
+    """That which it is about, and those of its input: the archive itself may work on them."""
+    inputs = workitem.get("InputInformationSequence") or ()
+    return {str(each.get("StudyInstanceUID") or "") for each in (workitem, *inputs)}
 
 
 def _fits(value: str, patterns: Iterable[str]) -> bool:

@@ -255,7 +255,7 @@ class Book:
 def _note(connection: Connection, ended: Sequence[Ended]) -> None:
     """A line with each job whose process is gone."""
     lines = [
-        {"job_fk": each.number, "at": now(), "attempt": each.attempts, "text": CRASHED}
+        {"job_fk": each.number, "at": now(), "attempt": each.attempt, "text": CRASHED}
         for each in ended
     ]
     if lines:

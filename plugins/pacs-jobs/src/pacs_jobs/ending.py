@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from pacs_framework.jobs import JobState, Progress
 from pacs_framework.tables import TIME, now
-from pacs_jobs.tables import job
+from pacs_jobs.tables import ALONE, job
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
@@ -59,13 +60,16 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """A job as its run has left it. ``frees``: others may wait for the end of just this one."""
+    """A job as its run has left it, which was its ``attempt``. ``frees``: others may wait for the
+    end of just this one.
+    """
 
     number: int
     kind: str
     state: JobState
     error: str
     attempts: int
+    attempt: int
     frees: bool
 
 
@@ -86,15 +90,22 @@ def end_crashed(
 ) -> list[Ended]:
     """Jobs whose process is gone: a failed attempt, so that what ends its process is not run for
     ever.
+
+    Of several that one run had taken up nobody knows which were begun, let alone which is to blame:
+    it counts for none of them, and each is done without the others next.
     """
     rows = _locked(connection, *which)
+    sizes = Counter(row.run for row in rows)
     new = []
     for row in rows:
+        several = sizes[row.run] > 1
+        ending = Ending.STOPPED if several else Ending.FAILED
         progress = Progress(
             done=row.progress_done, total=row.progress_total, note=row.progress_note
         )
-        crashed = End(number=row.id, ending=Ending.FAILED, progress=progress, error=CRASHED)
-        new.append(_values(row, crashed, kind_of(row.kind), keep, at_once=True))
+        crashed = End(number=row.id, ending=ending, progress=progress, error=CRASHED)
+        values = _values(row, crashed, kind_of(row.kind), keep, at_once=True)
+        new.append({**values, "new_run": ALONE if several else ""})
     return _written(connection, rows, new, kind_of)
 
 
@@ -120,6 +131,7 @@ def _written(
             state=values["new_state"],
             error=values["new_error"],
             attempts=values["new_attempts"],
+            attempt=row.attempts + 1,
             frees=bool(row.lane) or _is_limited(kind_of(row.kind)),
         )
         for row, values in zip(rows, new, strict=True)
@@ -154,6 +166,7 @@ def _values(
         "new_done": ended.progress.done,
         "new_total": ended.progress.total,
         "new_note": ended.progress.note,
+        "new_run": "",
     }
 
 
@@ -197,6 +210,7 @@ def _written_columns() -> Iterable[tuple[sa.Column[Any], str]]:
         (_j.progress_done, "new_done"),
         (_j.progress_total, "new_total"),
         (_j.progress_note, "new_note"),
+        (_j.run, "new_run"),
     )
 
 
@@ -210,7 +224,6 @@ _WRITE = (
             _j.ended: sa.bindparam("new_ended", type_=TIME),
             _j.forget: sa.bindparam("new_forget", type_=TIME),
             _j.owner: "",
-            _j.run: "",
             _j.canceling: False,
         }
     )

@@ -6,10 +6,13 @@ import sqlalchemy as sa
 
 from pacs_framework.tables import TEXT, TIME, PluginTables, new_metadata
 
-__all__ = ["NAME", "TABLES", "begun", "job", "job_kind", "log_line"]
+__all__ = ["ALONE", "NAME", "TABLES", "begun", "job", "job_kind", "log_line"]
 
 NAME = "jobs"
 """The plugin's name, under which its tables are found."""
+
+ALONE = "alone"
+"""In place of a run: of a waiting job that is to be done without others."""
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _metadata = new_metadata()

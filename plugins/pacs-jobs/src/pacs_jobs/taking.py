@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pacs_framework.jobs import Job, JobState
 from pacs_framework.tables import TIME, now
 from pacs_jobs.rows import job_of
-from pacs_jobs.tables import begun, job
+from pacs_jobs.tables import ALONE, begun, job
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
@@ -173,13 +173,14 @@ def _candidates(
 def _mates(
     connection: Connection, kind: JobKind, first: Row[Any], most: int, chosen: Collection[int]
 ) -> Sequence[Row[Any]]:
-    """What waits with it in its lane."""
-    if most < 1:
+    """What waits with it in its lane, and may be done with others."""
+    if most < 1 or first.run == ALONE:
         return ()
     conditions = [
         *_waiting(kind),
         _is_due(),
         _j.lane == first.lane,
+        _j.run != ALONE,
         _j.id.not_in([first.id, *chosen]),
     ]
     return _in_order(connection, conditions, most)

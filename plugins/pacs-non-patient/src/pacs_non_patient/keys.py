@@ -35,6 +35,7 @@ __all__ = ["conditions_of", "values_in"]
 _TEXT = frozenset({"CS", "LO", "SH"})
 _VRS = _TEXT | {"UI", "DA"}
 _LONGEST = 128  # characters of a value; LO has 64, and nobody validates
+_DEEPEST = 512  # characters of a path; PostgreSQL indexes no row of more than 2700 bytes
 _MOST_UIDS = 500
 _LAST = "\U0010ffff"  # behind every character
 
@@ -79,7 +80,7 @@ def _leaves(
     """
     for element in dataset:
         keyword = keyword_for_tag(element.tag)
-        if not keyword or not (path or keyword in names):
+        if not keyword or not (path or keyword in names) or len(path) > _DEEPEST:
             continue
         if element.VR == "SQ":
             items = element.value or ()
@@ -91,7 +92,14 @@ def _leaves(
 
 def _indexed(vr: str, value: str) -> str:
     """As it stands in the index; a date in its one form, where it is a date."""
-    return (normalise_date(value) if vr == "DA" else "") or value[:_LONGEST]
+    return (normalise_date(value) if vr == "DA" else "") or _kept(value)
+
+
+def _kept(value: str) -> str:
+    """What both engines keep, character by character, so that beginnings stay beginnings: no NUL,
+    and no halves of characters. The matcher knows better.
+    """
+    return value[:_LONGEST].replace("\0", "?").encode("utf-8", "replace").decode("utf-8")
 
 
 def _holds(element: DataElement) -> sa.ColumnElement[bool] | None:
@@ -110,11 +118,11 @@ def _holds(element: DataElement) -> sa.ColumnElement[bool] | None:
 def _uid_holds(values: Sequence[str]) -> sa.ColumnElement[bool] | None:
     if len(values) > _MOST_UIDS:
         return None
-    return key.c.value.in_([each[:_LONGEST] for each in values])
+    return key.c.value.in_([_kept(each) for each in values])
 
 
 def _text_holds(wanted: str) -> sa.ColumnElement[bool] | None:
-    prefix = literal_prefix(wanted)[:_LONGEST]
+    prefix = _kept(literal_prefix(wanted))
     if not has_wildcard(wanted):
         return key.c.value == prefix
     return sa.and_(key.c.value >= prefix, key.c.value <= prefix + _LAST) if prefix else None
@@ -124,7 +132,7 @@ def _date_holds(wanted: str) -> sa.ColumnElement[bool] | None:
     try:
         bounds = date_bounds(wanted)
     except ValueError:
-        return key.c.value == wanted[:_LONGEST]
+        return key.c.value == _kept(wanted)
     if bounds is None:
         return key.c.value == _indexed("DA", wanted)
     ends = [key.c.value >= bounds.low] if bounds.low else []

@@ -108,6 +108,7 @@ def received(meta: FileMeta, dataset: bytes) -> Received:
         attributes = pack(searchable)
         keys = values_in(searchable, meta.sop_class_uid)
         label = str(header.get(BY_CLASS[meta.sop_class_uid].label) or "").strip(" \0")
+        label = label.replace("\0", "?")  # PostgreSQL keeps none in a text
     except (*PYDICOM_FAILURES, QueryError) as error:
         raise UnreadableInstance(
             f"a value of the data set cannot be decoded ({type(error).__name__})"

@@ -67,5 +67,6 @@ class StepPerformer(Protocol):
 
         It is called once more with the same ``uid`` where a process died in between, so what it
         does has to bear repetition. ``context`` is its job's: progress is also the step's, and work
-        that is canceled has to end, by `JobCanceled`. Whatever else it raises is a failed attempt.
+        that is canceled has to end, by `JobCanceled`. `JobPutOff` has it called again later, after
+        `JobFailed` the step is CANCELED at once. Whatever else it raises is a failed attempt.
         """

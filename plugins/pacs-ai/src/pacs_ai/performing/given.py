@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydicom import Dataset
 
+from pacs_framework.archive.corrections import PatientKey
 from pacs_framework.archive.query_keys import Root
 from pacs_framework.dicom.attributes import Level
 from pacs_framework.errors import PacsError
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FAILED", "INCOMPLETE", "UNSUPPORTED", "Input", "NotPerformed", "input_of"]
 
-INCOMPLETE, UNSUPPORTED, FAILED = "110523", "110522", "110501"
-"""Object Set incomplete, Object Types not supported, Equipment failure (PS3.16 CID 9300)."""
+INCOMPLETE, UNSUPPORTED, FAILED, MISTAKEN = "110523", "110522", "110501", "110514"
+"""Object Set incomplete, Object Types not supported, Equipment failure, Incorrect worklist entry
+selected (PS3.16 CID 9300)."""
 
 _WAIT = "send them, or schedule the step with Input Readiness State INCOMPLETE until they are there"
 
@@ -51,7 +53,9 @@ def input_of(archive: Archive, step: Dataset) -> Input:
     if len(studies) > 1:
         raise NotPerformed(f"its input is of {len(studies)} studies, and not of one", UNSUPPORTED)
     for (study, series), instances in named.items():
-        _check_there(series, instances, _stored(archive, study, series))
+        stored = _stored(archive, study, series)
+        _check_patient(archive, step, stored)
+        _check_there(series, instances, stored)
     return Input(study=studies.pop(), series=tuple(series for _, series in named))
 
 
@@ -72,6 +76,20 @@ def _stored(archive: Archive, study: str, series: str) -> set[str]:
     return {
         each.sop_instance_uid for each in archive.retrieve.locate(Level.SERIES, Root.STUDY, keys)
     }
+
+
+def _check_patient(archive: Archive, step: Dataset, stored: Collection[str]) -> None:
+    """Who may schedule for one patient alone is not to have another one's series worked on."""
+    wanted = PatientKey(
+        patient_id=text_of(step, "PatientID"), issuer=text_of(step, "IssuerOfPatientID")
+    )
+    found = archive.lookup.instance(min(stored)) if stored else None
+    if not wanted.patient_id or found is None:
+        return
+    known = {each.patient_id for each in (archive.patients.current(wanted), wanted)}
+    known.update(each.patient_id for each in archive.patients.linked(wanted))
+    if found.patient_id not in known:
+        raise NotPerformed("its input is of another patient than the step", MISTAKEN)
 
 
 def _check_there(series: str, named: Collection[str], stored: Collection[str]) -> None:

@@ -151,6 +151,7 @@ class _Associations(Carrier):
             association.limit_wait(self._place.timeout)
             response = association.receive_response(sent)
             association.limit_wait(0)
+            self._breaks = 0
         except AssociationError as error:
             raise self._broken(leg, error) from error
         except BaseException:

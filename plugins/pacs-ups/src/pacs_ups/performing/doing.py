@@ -139,6 +139,8 @@ class _One:
         except JobCanceled:
             self._canceled()
             raise
+        except JobFailed as error:
+            return self._fail(str(error))
         except Exception as error:
             if self._context.attempt < self._settings.perform_attempts:
                 raise

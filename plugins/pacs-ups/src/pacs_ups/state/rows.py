@@ -34,7 +34,11 @@ _START = "ScheduledProcedureStepStartDateTime"
 
 def columns_of(dataset: Dataset) -> dict[str, Any]:
     """What a row says of its data set. Raises `QueryError` for what cannot be encoded."""
-    texts = {column.name: text_of(dataset, keyword) for keyword, column in _EXACT.items()}
+    texts = {
+        # PostgreSQL keeps no NUL in a text; a key that has one narrows nothing.
+        column.name: text_of(dataset, keyword).replace("\0", "?")
+        for keyword, column in _EXACT.items()
+    }
     bounds = datetime_bounds(text_of(dataset, _START))
     return {**texts, "start": bounds.low if bounds else "", "dataset": pack(dataset)}
 
