@@ -298,15 +298,15 @@ def test_a_model_of_a_plugin_runs_in_a_process(start: Start) -> None:
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        ({}, "give one of command, load, onnx"),
+        ({}, "give one of command, image, load, onnx"),
         (
             {"command": ["a"], "load": "a:b"},
-            "give one of command, load, onnx, kserve and monai_label",
+            "give one of command, image, load, onnx, kserve and monai_label",
         ),
         ({"name": "X y", "command": ["a"]}, "match pattern"),
         ({"version": "", "command": ["a"]}, "a model has a name and a version"),
         ({"command": ["a"], "python": "p"}, "python and folder go with load"),
-        ({"load": "a:b", "settings": {"a": 1}}, "settings are for a command"),
+        ({"load": "a:b", "settings": {"a": 1}}, "settings are for a command or an image"),
         ({"load": "a:b", "window": [1, 0]}, "the window begins below where it ends"),
         ({"load": "a:b", "weights": str(Path(__file__).parent)}, "weights of a class are one file"),
         ({"load": "a:b", "weights": "/nowhere"}, "'/nowhere' does not exist"),

@@ -18,8 +18,8 @@ from pydantic import ValidationError
 from pydicom import dcmread
 
 from pacs_ai.book import State
+from pacs_ai.model_settings import ModelSettings
 from pacs_ai.models.kserve import ServedNetwork
-from pacs_ai.settings import ModelSettings
 
 BONE = {"value": "272673000", "meaning": "Bone"}
 BLOCK = np.linspace(0, 1, 12, dtype=np.float32).reshape(1, 1, 3, 4)

@@ -147,7 +147,20 @@ def test_it_can_be_canceled(tmp_path: Path, alive: Alive) -> None:
 
 
 def supervised(folder: Path, text: str) -> subprocess.Popen[bytes]:
-    command = (sys.executable, "-I", "-S", supervise.__file__, "0", "0", "0", "1", "sh", "-c", text)
+    command = (
+        sys.executable,
+        "-I",
+        "-S",
+        supervise.__file__,
+        "0",
+        "0",
+        "0",
+        "1",
+        "[]",
+        "sh",
+        "-c",
+        text,
+    )
     return subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, start_new_session=True)
 
 

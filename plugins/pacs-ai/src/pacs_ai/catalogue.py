@@ -14,13 +14,15 @@ from pacs_ai.models.of_monai_label import MonaiLabelModel
 from pacs_ai.models.of_onnx import OnnxModel
 from pacs_ai.models.of_server import HEADERS, ServedModel
 from pacs_ai.running.by_command import CommandModel
+from pacs_ai.running.by_image import ImageModel
 from pacs_ai.running.in_python import InstalledModel, NamedModel
 from pacs_ai.running.process import Limits
 from pacs_framework.errors import ConfigurationError, PluginError
 
 if TYPE_CHECKING:
+    from pacs_ai.model_settings import ModelSettings
     from pacs_ai.running.runner import Runner
-    from pacs_ai.settings import AiSettings, ModelSettings
+    from pacs_ai.settings import AiSettings
     from pacs_framework.plugins.offered import OfferedHooks
 
 __all__ = ["OfferedModel", "chosen", "models_of"]
@@ -122,15 +124,26 @@ def _of_configuration(settings: AiSettings) -> Iterator[OfferedModel]:
             manufacturer=each.manufacturer,
             wants=wants,
             limits=limits,
-            runner=_runner(each, wants, limits),
+            runner=_runner(each, wants, limits, settings.engine),
             offered_by=_CONFIGURATION,
             level=each.level,
             gpu=each.gpu,
         )
 
 
-def _runner(each: ModelSettings, wants: Wants, limits: Limits) -> Runner:
+def _runner(each: ModelSettings, wants: Wants, limits: Limits, engine: str) -> Runner:
     weights = each.weights
+    if each.image:
+        return ImageModel(
+            each.name,
+            each.image,
+            each.command,
+            engine=engine,
+            cpus=each.cpus,
+            environment=each.environment,
+            settings=each.settings,
+            weights=weights,
+        )
     if each.command:
         return CommandModel(
             each.name,

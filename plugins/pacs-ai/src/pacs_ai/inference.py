@@ -20,6 +20,8 @@ from pacs_ai.keeping import workers_folder
 from pacs_ai.results.checking import check_result, read_result
 from pacs_ai.results.signature import Signature
 from pacs_ai.results.writing import write_results
+from pacs_ai.running.by_image import VARIABLES
+from pacs_ai.running.engine import ENDING, end_container
 from pacs_ai.running.gpus import Gpus
 from pacs_ai.running.runner import Work
 from pacs_ai.running.said import Said
@@ -44,7 +46,7 @@ __all__ = ["Inference", "lose_dead_runs", "refused_folder"]
 
 _RUNS, _REFUSED, _GPUS = "runs", "refused", "gpus"
 _REASON, _LOG = "reason.txt", "log.txt"
-_NOTHING_LEFT = frozenset({VOXELS, STUDY, "input", "work"})
+_NOTHING_LEFT = frozenset({VOXELS, STUDY, "input", "work", VARIABLES, ENDING})
 """Of a refused run's folder: what the archive has anyway."""
 
 _log = structlog.get_logger(__name__)
@@ -248,10 +250,10 @@ def refused_folder(archive: Archive, record: RunRecord) -> Path | None:
 
 
 def lose_dead_runs(archive: Archive, book: Book) -> None:
-    """Runs whose process has died on this node are LOST, and their folders go."""
+    """Runs whose process has died on this node are LOST; their containers and folders go."""
     runs = archive.data / DOOR / _RUNS
     with suppress(FileNotFoundError):
         book.lose({folder.name for folder in living(runs)})
         for parent in (runs, workers_folder(archive)):
-            for _ in abandoned(parent):
-                pass  # removed when its turn is over
+            for folder in abandoned(parent):  # removed when its turn is over
+                end_container(folder)

@@ -11,16 +11,17 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pacs_ai.errors import ModelFailed, RefusedOutput
 from pacs_ai.running.mercure import TASK, result_of, task_of
-from pacs_ai.running.process import run_limited
+from pacs_ai.running.process import Limits, run_limited
 from pacs_ai.running.runner import Made, Runner, Work, digest_of, plain_environment
 from pacs_framework.waking import Waker
 
-__all__ = ["CommandModel", "environment_of"]
+__all__ = ["Call", "CommandModel", "environment_of"]
 
 _INPUTS = ("MERCURE_IN_DIR", "MONAI_INPUTPATH", "HOLOSCAN_INPUT_PATH")
 _OUTPUTS = ("MERCURE_OUT_DIR", "MONAI_OUTPUTPATH", "HOLOSCAN_OUTPUT_PATH")
@@ -28,6 +29,16 @@ _MODELS = ("MONAI_MODELPATH", "HOLOSCAN_MODEL_PATH")
 _WORK = ("MONAI_WORKDIR", "HOLOSCAN_WORKDIR")
 _PROGRESS, _PROGRESS_AT = "progress", "PACS_AI_PROGRESS"
 _MAGIC_AT, _MAGIC = 128, b"DICM"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A program as it is started; ``ending`` is as in `pacs_ai.running.process.run_limited`."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    limits: Limits
+    ending: Sequence[str] = ()
 
 
 class CommandModel(Runner):
@@ -64,19 +75,19 @@ class CommandModel(Runner):
         work.series.export(folders["input"])
         task = task_of(work, self._name, self._settings)
         (folders["input"] / TASK).write_text(json.dumps(task), "utf-8")
+        call = self._call(work, folders)
         told = folders["work"] / _PROGRESS
-        variables = {**environment_of(folders, self._weights), _PROGRESS_AT: str(told)}
-        variables |= {**self._environment, **work.environment}
         with closing(Waker(told)) as pipe:  # open for both: so it does not end with who writes
             run_limited(
-                [_filled(part, folders) for part in self._command],
+                call.command,
                 folder=folders["work"],
-                environment=plain_environment(folders["work"], variables),
-                limits=work.limits,
+                environment=call.environment,
+                limits=call.limits,
                 said=work.said,
                 progress=work.progress,
                 canceled=work.canceled,
                 reader=pipe.descriptor,
+                ending=call.ending,
             )
         files = tuple(_results(folders["output"]))
         if not files:
@@ -91,13 +102,39 @@ class CommandModel(Runner):
         if program is None:
             raise ModelFailed(f"{self._command[0]!r} cannot be run: there is no such program")
         files = [Path(part) for part in (program, *self._command[1:]) if Path(part).is_file()]
+        return self._digest(*files)
+
+    def _digest(self, *files: Path, more: Sequence[str] = ()) -> str:
+        """Of ``files`` and of what every such model has; ``more`` is what else makes it."""
+        weights: list[Path] = []
         if self._weights is not None:
-            weights = (self._weights, *self._weights.rglob("*"))
-            files += sorted(path for path in weights if path.is_file())
-        said = [self._command, dict(self._environment)]
+            found = (self._weights, *self._weights.rglob("*"))
+            weights = sorted(path for path in found if path.is_file())
+        said = [self._command, dict(self._environment), *more]
         if self._settings:
             said.append(dict(self._settings))
-        return digest_of(*files, text=json.dumps(said))
+        return digest_of(*files, *weights, text=json.dumps(said))
+
+    def _call(self, work: Work, folders: Mapping[str, Path]) -> Call:
+        """What is run, with these ``folders`` of its own."""
+        return Call(
+            command=self._filled(folders),
+            environment=plain_environment(
+                folders["work"], self._variables(work, folders, self._weights)
+            ),
+            limits=work.limits,
+        )
+
+    def _filled(self, folders: Mapping[str, Path]) -> list[str]:
+        return [_filled(part, folders) for part in self._command]
+
+    def _variables(
+        self, work: Work, folders: Mapping[str, Path], weights: Path | None
+    ) -> dict[str, str]:
+        """What the program finds, with folders and ``weights`` where it sees them."""
+        variables = environment_of(folders, weights)
+        variables[_PROGRESS_AT] = str(folders["work"] / _PROGRESS)
+        return {**variables, **self._environment, **work.environment}
 
 
 def environment_of(folders: Mapping[str, Path], weights: Path | None) -> dict[str, str]:

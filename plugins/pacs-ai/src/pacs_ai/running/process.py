@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,7 @@ __all__ = ["Limits", "Supervised", "check_code", "run_limited"]
 
 _SUPERVISE = Path(__file__).with_name("supervise.py")
 _STOP_SECONDS = 10.0
+_ENDING_SECONDS = 60.0
 _BY_SIGNAL = 128
 
 
@@ -40,7 +43,8 @@ class Limits:
 
 class Supervised:
     """A command within limits, and the supervisor in front of it; nothing of it outlives this
-    process. ``words`` is where its output is read; it is given the descriptors ``theirs``.
+    process. ``words`` is where its output is read; it is given the descriptors ``theirs``. The
+    command ``ending`` is run unless it ends well, also when this process is killed.
     """
 
     def __init__(
@@ -51,14 +55,23 @@ class Supervised:
         environment: Mapping[str, str],
         limits: Limits,
         theirs: Sequence[int] = (),
+        ending: Sequence[str] = (),
     ) -> None:
         bounds = (limits.memory, limits.cpu, limits.file, int(limits.network))
+        self._ending, self._environment = tuple(ending), dict(environment)
         # The archive's own Python, which needs neither its environment nor its packages for that.
-        supervise = (sys.executable, "-I", "-S", str(_SUPERVISE), *map(str, bounds))
+        supervise = (
+            sys.executable,
+            "-I",
+            "-S",
+            str(_SUPERVISE),
+            *map(str, bounds),
+            json.dumps(ending),
+        )
         self._process = subprocess.Popen(  # noqa: S603 - what the site has configured, no shell
             [*supervise, *command],
             cwd=folder,
-            env=dict(environment),
+            env=self._environment,
             stdin=subprocess.PIPE,  # nothing is written: its end ends the command
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -70,6 +83,20 @@ class Supervised:
 
     def end(self) -> int:
         """End it, if it has not ended, with all that it started; its exit code."""
+        code = self._ended()
+        if code < 0 and self._ending:  # a supervisor that was killed could not do it
+            with suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(  # noqa: S603 - as the command itself
+                    self._ending,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=_ENDING_SECONDS,
+                    check=False,
+                )
+        return code
+
+    def _ended(self) -> int:
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
@@ -93,15 +120,19 @@ def run_limited(
     progress: Callable[[float], None] = lambda _: None,
     canceled: Waker | None = None,
     reader: int = -1,
+    ending: Sequence[str] = (),
 ) -> None:
     """Run ``command`` in ``folder`` until it ends.
 
     ``progress`` is told what comes at the descriptor ``reader``: lines with a number from 0 to 1.
     Raises `ModelFailed` unless its exit code is 0, `ModelCanceled` when ``canceled`` rings. Nothing
-    that it started is left when this returns.
+    that it started is left when this returns; what others run for it is ended by the command
+    ``ending``.
     """
     deadline = Deadline(limits.seconds)
-    process = Supervised(command, folder=folder, environment=environment, limits=limits)
+    process = Supervised(
+        command, folder=folder, environment=environment, limits=limits, ending=ending
+    )
     try:
         Follower(
             process.words,

@@ -1,10 +1,12 @@
 """The process between the archive and a command: holds it to limits, and leaves nothing behind.
 
-    python -I -S supervise.py MEMORY CPU FILE NETWORK COMMAND ARGUMENT...
+    python -I -S supervise.py MEMORY CPU FILE NETWORK ENDING COMMAND ARGUMENT...
 
 MEMORY and FILE are bytes, CPU is seconds; 0 is no limit. Without NETWORK (0) the command is in a
-network of its own, in which there is nobody. Standard input is a pipe that nobody writes to: when
-it ends, because the archive wants that or has died, the command is killed with all it has started.
+network of its own, in which there is nobody. ENDING is a JSON list: the command that ends what
+others run for COMMAND, such as a container; it is run unless COMMAND ends well, [] is none.
+Standard input is a pipe that nobody writes to: when it ends, because the archive wants that or has
+died, the command is killed with all it has started.
 The exit code is that of the command; 125 is a command that could not be started as wanted.
 
 It is a script of the standard library alone, because it starts in front of every run: importing
@@ -14,11 +16,13 @@ the package would take ten times as long.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import resource
 import select
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 NOT_STARTED, KILLED = 125, 128 + signal.SIGKILL
@@ -31,13 +35,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def main() -> int:
     """Run the command of ``sys.argv``."""
     memory, cpu, file, network = map(int, sys.argv[1:5])
-    command = sys.argv[5:]
+    ending, command = json.loads(sys.argv[5]), sys.argv[6:]
     adopt_orphans()
     supervisor = os.getpid()
     child = os.fork()
     if not child:
         _become(command, supervisor, (memory, cpu, file), network=bool(network))
-    return watch(child)
+    return watch(child, ending)
 
 
 def adopt_orphans() -> None:
@@ -52,14 +56,20 @@ def die_with(parent: int) -> None:
         os._exit(NOT_STARTED)
 
 
-def watch(child: int) -> int:
-    """Wait until ``child`` ends, or standard input; its exit code. Kills all that is left."""
+def watch(child: int, ending: Sequence[str] = ()) -> int:
+    """Wait until ``child`` ends, or standard input; its exit code. Kills all that is left, and runs
+    the command ``ending`` before that, unless ``child`` ended well.
+    """
     handle = os.pidfd_open(child)
     poll = select.poll()
     poll.register(0, select.POLLIN | select.POLLHUP)
     poll.register(handle, select.POLLIN)
     ended = {descriptor for descriptor, _ in poll.poll()}
-    code = _exit_code(os.waitpid(child, 0)[1]) if handle in ended else KILLED
+    if handle not in ended:
+        os.kill(child, signal.SIGKILL)
+    code = _exit_code(os.waitpid(child, 0)[1])
+    if ending and code:
+        _run(ending)  # first: who knows of a container can only end it whole while that is alive
     _kill_all()
     return code
 
@@ -107,6 +117,17 @@ def _leave_network() -> None:
     ):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - see above
             file.write(text)
+
+
+def _run(command: Sequence[str]) -> None:
+    """Run ``command`` to its end. It has no say here, and goes on when this process is killed."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    streams = [(os.POSIX_SPAWN_DUP2, nothing, descriptor) for descriptor in range(3)]
+    with suppress(OSError):
+        child = os.posix_spawnp(
+            command[0], [*command], os.environ, file_actions=streams, setsid=True
+        )
+        os.waitpid(child, 0)
 
 
 def _exit_code(status: int) -> int:
