@@ -24,12 +24,16 @@ import datetime as dt
 import os
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pacs_framework.storage import ObjectStat
+
+try:  # the same sum in a thirteenth of the time: 9 µs for 0.5 MB where zlib takes 121
+    from isal.isal_zlib import crc32
+except ImportError:  # a processor for which there is no wheel
+    from zlib import crc32
 
 __all__ = [
     "ALIGN",
@@ -191,5 +195,5 @@ def _behind_deleted(handle: int, offset: int) -> int:
 
 
 def _checksum(key: str, header: Bytes, data: Bytes, note: bytes) -> int:
-    crc = zlib.crc32(memoryview(header)[_CHECKED_FROM:], zlib.crc32(key.encode()))
-    return zlib.crc32(note, zlib.crc32(data, crc))
+    crc = crc32(memoryview(header)[_CHECKED_FROM:], crc32(key.encode()))
+    return crc32(note, crc32(data, crc))
