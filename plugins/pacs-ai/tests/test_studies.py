@@ -136,5 +136,7 @@ def test_a_replay_is_about_studies(ai: Ai, series: list[list[Dataset]]) -> None:
 
 def test_a_network_is_not_about_a_study(tmp_path: Path) -> None:
     wrong = {"name": "x", "version": "1", "kserve": "http://x/v2/models/x", "level": "study"}
-    with pytest.raises(ValidationError, match="only command, image and load may be about a whole study"):
+    with pytest.raises(
+        ValidationError, match="only command, image and load may be about a whole study"
+    ):
         AiSettings.model_validate({"models": [wrong]})
