@@ -66,12 +66,19 @@ def pacs_tables(tmp_path: Path) -> Iterator[TableStores]:
         yield stores
 
 
-@pytest.fixture(scope="session")
-def pacs_postgres() -> Iterator[PrivatePostgres]:
+@pytest.fixture
+def pacs_postgres(_pacs_postgres_server: PrivatePostgres) -> Iterator[PrivatePostgres]:
     """A private PostgreSQL for the whole run; skips with the reason where none can be started.
 
-    All tests share it. Who is to crash or stop one starts a `PrivatePostgres` of its own.
+    All tests share it; the databases that a test makes go after it. Who is to crash or stop one
+    starts a `PrivatePostgres` of its own.
     """
+    with _pacs_postgres_server.lent() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _pacs_postgres_server() -> Iterator[PrivatePostgres]:
     from pacs_framework.testing.postgres import (  # noqa: PLC0415 - see above
         PostgresMissing,
         PrivatePostgres,
@@ -95,9 +102,9 @@ def pacs_index_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def _pacs_tables_url(pacs_postgres: PrivatePostgres) -> str:
+def _pacs_tables_url(_pacs_postgres_server: PrivatePostgres) -> str:
     """One database for the tables of all tests; to make them takes longer than most tests."""
-    return pacs_postgres.new_database()
+    return _pacs_postgres_server.new_database(lasting=True)
 
 
 @pytest.fixture(params=["sqlite", pytest.param(_POSTGRESQL, marks=pytest.mark.postgresql)])

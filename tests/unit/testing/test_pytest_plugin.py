@@ -251,6 +251,32 @@ def test_each_test_has_an_empty_index_of_its_own_on_each_engine(run_pytest) -> N
     assert "4 passed" in report.text
 
 
+LENT = """
+    import psycopg
+
+    def names(server):
+        options = server.url().replace("+psycopg", "")
+        with psycopg.connect(options) as connection:
+            return {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+
+    def test_asks_for_one(pacs_postgres):
+        pacs_postgres.new_database()
+        assert {"pacs_1", "pacs_2"} & names(pacs_postgres)
+
+    def test_asks_for_another(pacs_postgres):
+        test_asks_for_one(pacs_postgres)
+        assert len({"pacs_1", "pacs_2"} & names(pacs_postgres)) == 1
+"""
+
+
+def test_the_databases_of_a_test_go_after_it(run_pytest) -> None:
+    """Hundreds of them filled the disk of a run."""
+    report = run_pytest("-rs", test_lent=LENT)
+    if "is not installed" in report.text:
+        pytest.skip("PostgreSQL is not installed")
+    assert report.of("passed") == {"test_asks_for_one", "test_asks_for_another"}, report.text
+
+
 def test_without_postgresql_tests_are_skipped_with_the_reason(run_pytest) -> None:
     """The marker selects those that need it."""
     report = run_pytest("-rs", "-m", "postgresql", conftest=WITHOUT, test_engines=ENGINES)
