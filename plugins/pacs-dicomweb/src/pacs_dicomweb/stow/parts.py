@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
+from pacs_dicomweb.stow.searching import find
 from pacs_http.api import Problem
 
 __all__ = ["IncomingPart", "MultipartReader", "checked_boundary"]
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 20
 _LONGEST_BOUNDARY = 200  # characters; RFC 2046 5.1.1 allows 70, and Orthanc sends 73
 _LONGEST_PREAMBLE = 1 << 16
 _LONGEST_HEAD = 1 << 14
@@ -94,7 +95,7 @@ class MultipartReader:
         """What stands in front of the next delimiter, which is taken in."""
         delimiter = self._delimiter
         while True:
-            found = self._held.find(delimiter, self._at)
+            found = find(self._held, delimiter, self._at)
             if found < 0:
                 safe = self._before_a_beginning()
                 if safe > self._at:

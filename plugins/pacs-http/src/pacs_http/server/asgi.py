@@ -110,6 +110,7 @@ class _Exchange:
             on_demand="expect" in self._headers,
             patience=patience,
             on_gone=self._out.gone,
+            lend=extensions.get(LINE, {}).get("lend_inlet"),
         )
         self._route: Route | None = None
         self._request: Request | None = None
@@ -149,6 +150,8 @@ class _Exchange:
                 work()
         except Exception:  # noqa: BLE001 - the client has to hear of the end all the same
             _log.exception("a request ended badly", request_id=self._id)
+        finally:
+            self._body.let_go()
         return self._out.finish
 
     def _work(self) -> None:

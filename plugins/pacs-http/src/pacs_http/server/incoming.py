@@ -1,4 +1,8 @@
-"""The body of a request, from the event loop to the thread of the handler."""
+"""The body of a request, from the event loop to the thread of the handler.
+
+What is left of a long one is read by the thread itself, where the connection can be lent to it
+(`pacs_http.server.inlet`).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,14 @@ from pacs_http.problems import ClientGone, Problem
 if TYPE_CHECKING:
     from starlette.types import Receive
 
-__all__ = ["IncomingBody"]
+    from pacs_http.server.inlet import Inlet
+
+__all__ = ["IncomingBody", "LendInlet"]
+
+LendInlet = Callable[[float], "Inlet | None"]
+"""Gives the rest of a body to be read by a thread, behind all that was received; None where that
+gains nothing. It is told how many seconds the body may pause.
+"""
 
 _CHUNK = 1 << 18
 _DRAINED = 1 << 20
@@ -35,6 +46,8 @@ class IncomingBody:
         Seconds that it may pause.
     on_gone
         Called when the client has gone, in the event loop, once the body is here.
+    lend
+        Lends the rest of it, where the server can.
     """
 
     def __init__(
@@ -45,8 +58,10 @@ class IncomingBody:
         on_demand: bool,
         patience: float,
         on_gone: Callable[[], None],
+        lend: LendInlet | None = None,
     ) -> None:
         self._receive = receive
+        self._lend = lend
         self._on_demand = on_demand
         self._patience = patience
         self._on_gone = on_gone
@@ -54,7 +69,10 @@ class IncomingBody:
         self._limit = 0
         self._taken = 0
         self._rest = memoryview(b"")
-        self._pieces: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+        self._pieces: queue.SimpleQueue[bytes | Inlet | Exception] = queue.SimpleQueue()
+        self._inlet: Inlet | None = None  # the thread's
+        self._lent: Inlet | None = None  # the event loop's; it is the same once the thread has it
+        self._is_over = False
         self._last: bytes | Exception | None = None
         self._is_begun = False
         self._wanted = 0
@@ -76,7 +94,7 @@ class IncomingBody:
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes, at least one; nothing at the end."""
         if not self._rest:
-            whole = self._next()
+            whole = self._next(size)
             if len(whole) <= size:
                 return whole
             self._rest = memoryview(whole)
@@ -87,20 +105,55 @@ class IncomingBody:
         while piece := self.read(_CHUNK):
             yield piece
 
-    def _next(self) -> bytes:
-        """The next piece; the one behind it is asked for at once."""
+    def let_go(self) -> None:
+        """The handler is done and reads no more."""
+        self._is_over = True
+        if self._lent is not None:
+            self._lent.close()
+
+    def _next(self, size: int) -> bytes:
+        """The next piece; behind the last nothing, or what is raised, however often one asks."""
         if self._last is None:
-            if not self._is_begun:
-                self._is_begun = True
-                self._ask()
-            piece = self._pieces.get()
-            if not isinstance(piece, Exception) and piece:
-                self._ask()
+            try:
+                piece = (
+                    self._fetched(size) if self._inlet is None else self._read(self._inlet, size)
+                )
+            except Exception as error:
+                self._last = error
+                raise
+            if piece:
                 return piece
-            self._last = piece  # so it is, however often somebody asks
+            self._last = piece
         if isinstance(self._last, Exception):
             raise self._last
         return self._last
+
+    def _fetched(self, size: int) -> bytes:
+        """A piece by way of the event loop; the one behind it is asked for at once."""
+        if not self._is_begun:
+            self._is_begun = True
+            self._ask()
+        found = self._pieces.get()
+        if isinstance(found, Exception):
+            raise found
+        if isinstance(found, bytes):
+            if found:
+                self._ask()
+            return found
+        self._inlet = found
+        return self._read(found, size)
+
+    def _read(self, inlet: Inlet, size: int) -> bytes:
+        """A piece from the client itself; the event loop hears of the last one."""
+        try:
+            piece = inlet.read(size)
+        except TimeoutError:
+            raise self._late() from None
+        finally:
+            if not self.ended and (not inlet.left or inlet.is_gone or self._is_late):
+                self.ended = not inlet.left
+                self._loop.call_soon_threadsafe(self._end_of_inlet)
+        return piece
 
     def _ask(self) -> None:
         self._loop.call_soon_threadsafe(self._want)
@@ -124,12 +177,12 @@ class IncomingBody:
                 self._wanted -= 1
                 piece = await self._pulled()
                 self._pieces.put(piece)
-                if not piece:
+                if not piece or self._is_lent():
                     return
         except Exception as error:  # noqa: BLE001 - it is raised in the thread
             last = error
         finally:
-            self._pieces.put(last)  # behind the end nobody looks at it
+            self._pieces.put(last)  # behind the end, or what was lent, nobody looks at it
 
     async def _pulled(self) -> bytes:
         while not self.ended:
@@ -137,12 +190,7 @@ class IncomingBody:
                 async with asyncio.timeout(self._patience):
                     message = await self._receive()
             except TimeoutError:
-                self._is_late = True
-                raise Problem(
-                    HTTPStatus.REQUEST_TIMEOUT,
-                    f"nothing of the body came for {self._patience:g} s",
-                    headers=[("Connection", "close")],
-                ) from None
+                raise self._late() from None
             if message["type"] == "http.disconnect":
                 raise ClientGone
             piece: bytes = message.get("body", b"")
@@ -154,6 +202,29 @@ class IncomingBody:
             if piece:
                 return piece
         return b""
+
+    def _is_lent(self) -> bool:
+        """Lend the thread what is left, if that can be done."""
+        if self._lend is None or self.ended or self._is_over:
+            return False
+        self._lent = self._lend(self._patience)
+        if self._lent is not None:
+            self._pieces.put(self._lent)
+        return self._lent is not None
+
+    def _end_of_inlet(self) -> None:
+        if self._lent is not None:
+            self._lent.give_back()
+        if self.ended:
+            self._end()
+
+    def _late(self) -> Problem:
+        self._is_late = True
+        return Problem(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"nothing of the body came for {self._patience:g} s",
+            headers=[("Connection", "close")],
+        )
 
     def _end(self) -> None:
         """The body is here: from now on, what comes tells that the client has gone."""
@@ -178,6 +249,9 @@ class IncomingBody:
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.wait([self._fetching])
+        if self._lent is not None:
+            self._lent.close()
+            self._lent.give_back()
         if not self.ended:
             await self._drain()
 
@@ -204,10 +278,20 @@ class IncomingBody:
         """The request is over."""
         if self._fetching is not None:
             self._fetching.cancel()
+        if self._lent is not None:
+            self._close_lent(self._lent)
         if self._timer is not None:
             self._timer.cancel()
         if self._watch is not None:
             self._watch.cancel()
+
+    def _close_lent(self, inlet: Inlet) -> None:
+        """A thread that still reads hears of the end, and closes it itself (`let_go`)."""
+        if self._is_over:
+            inlet.close()
+        else:
+            inlet.cut()
+        inlet.give_back()
 
 
 def too_long(limit: int) -> Problem:

@@ -1,7 +1,8 @@
-"""The socket of a connection, lent to the thread that answers, for a long body in chunks.
+"""The socket of a connection, lent to the thread that answers, for a long body.
 
-By way of the event loop each piece costs two threads a wake-up, and a copy to put it behind the
-length of its chunk. The thread waits for its client anyway, so it may as well do so itself.
+By way of the event loop each piece costs two threads a wake-up, and what goes out in chunks a copy
+to put it behind the length of its chunk. The thread waits for its client anyway, so it may as well
+do so itself.
 """
 
 from __future__ import annotations
@@ -24,20 +25,19 @@ _MOST_AT_ONCE = 512  # of what one call takes; Linux knows 1024 at most
 
 
 class Line:
-    """A connection without TLS, to be written to by one thread; a context manager that lets go.
+    """A connection without TLS, for one thread; a context manager that lets go.
 
     handle
         A descriptor of the socket that is nobody else's; it does not block.
     patience
-        Seconds that the client may take over a quarter of a megabyte.
+        Seconds that the client may take over a quarter of a megabyte, and may pause in sending.
     """
 
     def __init__(self, handle: int, *, patience: float) -> None:
         self._socket = socket.socket(fileno=handle)
         self._patience = patience
         self._lock = threading.Lock()
-        self._room = select.poll()
-        self._room.register(handle, select.POLLOUT)
+        self._handle = handle
 
     def __enter__(self) -> Self:
         return self
@@ -72,9 +72,29 @@ class Line:
             rest = _behind(taken, rest)
 
     def _wait(self, due: float) -> None:
-        left = max(due - time.monotonic(), 0.0)
-        if not self._room.poll(left * 1000):
+        if not self._comes(select.POLLOUT, max(due - time.monotonic(), 0.0)):
             raise ClientGone
+
+    def receive(self, size: int) -> bytes:
+        """Up to ``size`` bytes, at least one. Raises `ClientGone`, and TimeoutError."""
+        while True:
+            try:
+                piece = self._socket.recv(size)
+            except BlockingIOError:
+                if not self._comes(select.POLLIN, self._patience):
+                    raise TimeoutError from None
+                continue
+            except OSError:
+                raise ClientGone from None
+            if not piece:
+                raise ClientGone
+            return piece
+
+    def _comes(self, event: int, seconds: float) -> bool:
+        """Whether the event comes in time, or the end of the connection."""
+        poll = select.poll()
+        poll.register(self._handle, event)
+        return bool(poll.poll(seconds * 1000))
 
     def cut(self) -> None:
         """The connection is over: who writes hears of it. From any thread, at any time."""

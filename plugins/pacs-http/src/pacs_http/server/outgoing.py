@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["LINE", "Head", "Lend", "Outgoing"]
 
 LINE = "pacs.line"
-"""The extension of ASGI by which our own server lends the line: its ``lend`` is a `Lend`."""
+"""The extension of ASGI by which our own server lends the line: its ``lend`` is a `Lend`, and its
+``lend_inlet`` a `pacs_http.server.incoming.LendInlet`.
+"""
 
 Lend = Callable[[float], Awaitable["Line | None"]]
 """Gives the connection, when all that was sent is on its way, to be written to by a thread; None
