@@ -23,7 +23,7 @@ from pacs_framework.network.tls import subject_of_certificate
 from pacs_http.problems import MEDIA_TYPE, Problem
 from pacs_http.server.gathering import Gathering
 from pacs_http.server.handshake import is_handshake
-from pacs_http.server.inlet import Inlet
+from pacs_http.server.lent_body import LentBody
 from pacs_http.server.line import Line
 from pacs_http.server.outgoing import LINE
 
@@ -34,7 +34,6 @@ _log = structlog.get_logger("pacs_http")
 _LINGER = 2.0
 _NAMING = {"DNS", "URI", "email"}
 _MOST_OVERHEARD = 1 << 20
-_LONG = 1 << 18  # bytes of a body; less is here before a thread has taken it over
 _TURNS = 8  # of the event loop, in which a head should have gone out
 _HOPS = {b"upgrade", b"http2-settings"}  # what goes with an upgrade, as headers and in Connection
 
@@ -70,9 +69,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._tls_subject = ""
         self._tls_names: tuple[str, ...] = ()
         self._line: Line | None = None
-        self._inlet: Inlet | None = None
-        self._body_left = 0  # of the length that the head has told
-        self._passed_by = 0  # bytes of it that come without the parser
+        self._body = LentBody(self)
 
     # --- the connection -------------------------------------------------------------------------
 
@@ -93,9 +90,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget its timers; a thread that writes hears of it."""
-        for lent in (self._line, self._inlet):
-            if lent is not None:
-                lent.cut()
+        if self._line is not None:
+            self._line.cut()
+        self._body.cut()
         for timer in (self._head_timer, self._abort_timer):
             if timer is not None:
                 timer.cancel()
@@ -129,8 +126,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head:
             self._expect_head()
         self._head_began = self._in_head
-        if self._passed_by:
-            data = self._pass_by(data)
+        if self._body.passed_by:
+            data = self._body.pass_by(data)
         if data:
             self._feed(data)
 
@@ -179,8 +176,12 @@ class BoundedProtocol(HttpToolsProtocol):
         the request once more, without the headers that ask for it.
         """
         head, self._plain_head = self._plain_head, b""
-        self.parser = httptools.HttpRequestParser(self)
+        self.begin_to_parse()
         self._feed(head + rest)
+
+    def begin_to_parse(self) -> None:
+        """What comes next begins a request, whatever the parser waits for."""
+        self.parser = httptools.HttpRequestParser(self)
 
     def _head_without_upgrade(self) -> bytes:
         method: bytes = self.parser.get_method()
@@ -206,7 +207,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if tls:
             self.scope["extensions"] = {"tls": tls}
         elif self.scheme == "http":
-            self.scope["extensions"] = {LINE: {"lend": self._lend, "lend_inlet": self._lend_inlet}}
+            self.scope["extensions"] = {LINE: {"lend": self._lend, "lend_inlet": self._body.lend}}
 
     def _tls_facts(self) -> dict[object, object]:
         if not self._tls_subject and not self._tls_names:
@@ -243,7 +244,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-        self._body_left = _announced(self.headers)
+        self._body.begin(self.headers)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -251,7 +252,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
         More that comes before the first was taken is gathered in the way of uvicorn.
         """
-        self._body_left -= len(body)
+        self._body.came(len(body))
         cycle: Any = self.cycle
         if cycle is not None and not cycle.body:
             cycle.body = b""
@@ -278,42 +279,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "the head of the request did not come in time")
         else:
             self._close()
-
-    def _lend_inlet(self, patience: float) -> Inlet | None:
-        """What is left of the body, for a thread; until it gives it back, nothing is read here."""
-        if self._body_left < _LONG or self.cycle.body or self.transport.is_closing():
-            return None
-        with suppress(OSError):  # there are no descriptors left
-            handle = os.dup(self.transport.get_extra_info("socket").fileno())
-            self.flow.pause_reading()
-            line = Line(handle, patience=patience)
-            self._inlet = Inlet(line, self._body_left, self._take_back)
-            return self._inlet
-        return None
-
-    def _take_back(self, inlet: Inlet) -> None:
-        """Go on behind what the thread has read; a new parser, as the old one waits for that."""
-        self._inlet = None
-        if self.transport.is_closing():
-            return
-        if inlet.is_gone:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-            self.transport.close()
-            return
-        self.parser = httptools.HttpRequestParser(self)
-        self._body_left = self._passed_by = inlet.left
-        if not inlet.left:
-            self.on_message_complete()
-
-    def _pass_by(self, data: bytes) -> bytes:
-        """Take what is left of a body that a thread did not read to its end; what is behind it."""
-        body, rest = data[: self._passed_by], data[self._passed_by :]
-        self._passed_by -= len(body)
-        self.on_body(body)
-        if not self._passed_by:
-            self.on_message_complete()
-        return rest
 
     # --- what goes out --------------------------------------------------------------------------
 
@@ -409,14 +374,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._abort_later(_LINGER)
         else:
             self._close()
-
-
-def _announced(headers: list[tuple[bytes, bytes]]) -> int:
-    """The length of a body, where the head tells it; the parser has seen to it that it is one."""
-    named = dict(headers)
-    if b"transfer-encoding" in named:
-        return 0
-    return int(named.get(b"content-length", b"0"))
 
 
 def _alternative_names(certificate: Any) -> tuple[str, ...]:
