@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 import pacs_codecs_pylibjpeg.plugin
@@ -30,14 +28,11 @@ def stored(make_series):
 
 @pytest.fixture
 def client(pacs_archive, stored):
-    """It sends Host without a port, so the server is told its address."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
+    """It sends Host without a port, and finds the references all the same."""
     plugins = {"dicomweb": pacs_dicomweb.plugin, "codecs": pacs_codecs_pylibjpeg.plugin}
-    web = serve_http(pacs_archive, plugins, http={"port": port, "public_url": url})
+    web = serve_http(pacs_archive, plugins)
     web.running.take_in(*stored)
-    made = api.DICOMwebClient(f"{url}/dicom-web")
+    made = api.DICOMwebClient(f"{web.url}/dicom-web")
     yield made
     made._session.close()  # it has no close of its own
 

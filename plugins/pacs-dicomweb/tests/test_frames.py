@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pydicom.data
 import pytest
@@ -92,6 +93,29 @@ def test_compressed_frames_as_they_are_stored(web, path_of, parts_of, name, medi
                 assert head["Content-Type"].endswith(str(dataset.file_meta.TransferSyntaxUID))
 
 
+def test_what_a_codec_makes_nothing_of_comes_as_it_is_stored(web, path_of, parts_of) -> None:
+    """Though it knows the kind: a client that has named no transfer syntax gets it, and all of the
+    study; one that has named another is told with 406, and not to try again later.
+    """
+    name = "JPEG2000-embedded-sequence-delimiter.dcm"
+    dataset = _taken_in(web, name)
+    other = make_instance(StudyInstanceUID=dataset.StudyInstanceUID)
+    web.running.take_in(other)
+    stored = (_FILES / name).read_bytes()
+    explicit = "; transfer-syntax=1.2.840.10008.1.2.1"
+    with web.client() as client:
+        for accept in ("application/dicom", "application/dicom; transfer-syntax=*"):
+            whole = client.get(path_of(dataset), headers={"Accept": accept})
+            assert (whole.status_code, whole.content) == (200, stored)
+            assert dataset.file_meta.TransferSyntaxUID in whole.headers["content-type"]
+        study = parts_of(client.get(path_of(dataset, "study")))
+        assert stored in [body for _, body in study]
+        assert len(study) == 2
+        refused = client.get(path_of(dataset), headers={"Accept": "application/dicom" + explicit})
+        assert refused.status_code == 406
+        assert "transfer-syntax=*" in refused.json()["detail"]
+
+
 def test_a_single_frame_may_come_alone(web, path_of) -> None:
     """Several may not."""
     instance = make_instance(SOPClassUID=_ENHANCED_CT)
@@ -101,6 +125,73 @@ def test_a_single_frame_may_come_alone(web, path_of) -> None:
         alone = client.get(path_of(instance) + "/frames/2", headers=accept)
         assert alone.content == instance.PixelData[len(instance.PixelData) // 2 :]
         assert client.get(path_of(instance) + "/frames/1,2", headers=accept).status_code == 406
+
+
+_NATIVE = (
+    "1.2.840.10008.1.2",
+    "1.2.840.10008.1.2.1",
+    "1.2.840.10008.1.2.2",
+    "1.2.840.10008.1.2.1.99",
+)
+
+
+@pytest.mark.parametrize("syntax", _NATIVE)
+def test_native_pixel_data_are_one_value_with_ranges(web, path_of, syntax) -> None:
+    """All frames together where single octets are asked for; any part of them, as a download goes
+    on that broke off. In little endian, wherever they are stored.
+    """
+    instance = make_instance(transfer_syntax=syntax, SOPClassUID=_ENHANCED_CT)
+    web.running.take_in(instance)
+    plain = instance.pixel_array
+    value = plain.astype(plain.dtype.newbyteorder("<")).tobytes()
+    half = len(value) // 2
+    with web.client() as client:
+
+        def get(**headers: str) -> httpx.Response:
+            asked = {"Accept": "application/octet-stream"} | headers
+            return client.get(f"{path_of(instance)}/bulkdata/7FE00010", headers=asked)
+
+        whole = get()
+        assert (whole.status_code, whole.content) == (200, value)
+        assert whole.headers["accept-ranges"] == "bytes"
+        for start, end in (
+            (0, 9),
+            (half - 3, half + 2),
+            (half, half),
+            (half - 1, half - 1),
+            (1, len(value) - 1),
+        ):
+            part = get(Range=f"bytes={start}-{end}")
+            assert part.status_code == 206
+            assert part.headers["content-range"] == f"bytes {start}-{end}/{len(value)}"
+            assert part.content == value[start : end + 1]
+        assert get(Range="bytes=-5").content == value[-5:]
+        assert get(Range=f"bytes={len(value)}-").status_code == 416
+        etag = whole.headers["etag"]
+        assert get(**{"Range": "bytes=0-3", "If-Range": etag}).status_code == 206
+        assert get(**{"Range": "bytes=0-3", "If-Range": '"other"'}).content == value
+        assert get(**{"If-None-Match": etag}).status_code == 304
+
+
+def test_a_range_of_a_frame_is_of_what_is_sent(web, path_of) -> None:
+    """Of a compressed one of its own bytes. What a codec makes may come out otherwise another time,
+    so its ETag is a weak one, and an If-Range with it gets everything.
+    """
+    dataset = _taken_in(web, "SC_rgb_rle_2frame.dcm")
+    stored = next(generate_frames(dataset.PixelData, number_of_frames=2))
+    path = f"{path_of(dataset)}/frames/1"
+    with web.client() as client:
+        part = client.get(path, headers={"Accept": "image/dicom-rle", "Range": "bytes=2-7"})
+        assert (part.status_code, part.content) == (206, stored[2:8])
+        made = client.get(path, headers={"Accept": "application/octet-stream"})
+        assert made.headers["etag"].startswith("W/")
+        again = {"Accept": "application/octet-stream", "Range": "bytes=2-7"}
+        assert client.get(path, headers=again).content == made.content[2:8]
+        again["If-Range"] = made.headers["etag"]
+        assert client.get(path, headers=again).content == made.content
+        # Several compressed frames are no one value.
+        every = f"{path_of(dataset)}/bulkdata/7FE00010"
+        assert client.get(every, headers={"Accept": "application/octet-stream"}).status_code == 406
 
 
 def test_native_frames_are_encoded_where_somebody_can(web, path_of) -> None:

@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import highdicom
+import httpx
 import numpy as np
 import pytest
 from dicomweb_client import DICOMwebClient
@@ -17,7 +18,8 @@ from scipy.ndimage import map_coordinates
 import pacs_dicomweb.plugin
 from pacs_dicomweb.rendered.volumes import Volumes
 from pacs_framework.testing.instances import make_instance
-from pacs_http.api import Problem
+from pacs_http.access.accounts import Accounts
+from pacs_http.api import Limit, Problem
 from pacs_http.testing import serve_http
 
 _CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -276,6 +278,49 @@ def test_a_view_is_known_again(web, series, path_of) -> None:
         assert other.status_code == 200
 
 
+def test_a_view_through_a_patient_is_not_white_without_a_window(web, path_of) -> None:
+    """The window of a CT of soft tissue is for its slices, and a cut has it. What all of it is seen
+    with is told, is the same from each side, and makes the picture again.
+    """
+    made = _series(_patient() + 40, WindowCenter=40, WindowWidth=80)
+    web.running.take_in(*made)
+    path = path_of(made[0], "series")
+    with web.client() as client:
+        cut = _module(client, f"{path}/renderedmpr")
+        assert (cut["00281050"], cut["00281051"]) == ([40], [80])
+        assert (
+            _pixels(client.get(f"{path}/rendered3d?window=40,80,linear", headers=_PNG)) == 255
+        ).all()
+        for method in ("maximum_ip", "minimum_ip", "average_ip"):
+            view = f"{path}/rendered3d?renderingmethod={method}"
+            told = _module(client, view)
+            assert _module(client, f"{view}&orientation=l")["00281051"] == told["00281051"]
+            greys = _pixels(client.get(view, headers=_PNG))
+            assert (greys > 250).mean() < 0.2, method
+            assert len(np.unique(greys)) > 50, method
+            window = f"window={told['00281050'][0]},{told['00281051'][0]},linear-exact"
+            again = _pixels(client.get(f"{view}&{window}", headers=_PNG))
+            assert np.abs(again.astype(int) - greys).max() <= 1, method
+        dense = f"{path}/rendered3d?renderingmethod=volume_rendered"
+        assert len(np.unique(_pixels(client.get(dense, headers=_PNG)))) > 50
+
+
+def test_a_picture_whose_size_nobody_says_takes_no_long_time(
+    web, series, path_of, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many samples are taken and no more; whoever wants more pixels says how many."""
+    path = path_of(series[0], "series") + "/rendered3d"
+    with web.client() as client:
+        whole = _pixels(client.get(path, headers=_PNG))
+        monkeypatch.setattr("pacs_dicomweb.rendered.volumes._USUAL_SAMPLES", 20_000)
+        small = _pixels(client.get(path + "?orientation=a", headers=_PNG))
+        depth = 60  # steps of 0.8 mm through rows that are 1.2 mm apart
+        assert 10_000 < small.size * depth <= 20_000
+        assert whole.size > 4 * small.size
+        asked = _pixels(client.get(path + "?viewport=58,58", headers=_PNG))
+        assert asked.shape == (58, 47)
+
+
 def test_words_are_written_into_a_view(web, series, path_of) -> None:
     path = path_of(series[0], "series") + f"/renderedmpr?{_WINDOW}&viewport=200,200"
     with web.client() as client:
@@ -358,6 +403,39 @@ def test_more_than_there_is_room_for_is_413(pacs_archive, path_of) -> None:
         )
         moving = client.get(path + "?swivelrange=360&animationstepsize=10&accept=image/gif")
         assert moving.status_code == 200
+
+
+def test_a_volume_is_made_of_what_may_be_seen(pacs_archive, path_of) -> None:
+    """Of a series in which two patients have slices, those of one, as if the others were not there:
+    not by their names, and not in the window that is chosen.
+    """
+    web = serve_http(pacs_archive, {"dicomweb": pacs_dicomweb.plugin}, http={"login": "required"})
+    slices = _series(_patient())
+    for number, each in enumerate(slices):
+        each.PatientID = "A" if number < 12 else "B"
+    web.running.take_in(*slices)
+    accounts = Accounts(web.running.archive.tables("http"))
+    tokens = {
+        name: {"Authorization": f"Bearer {accounts.create_token(name, ['viewer'], limits=limits)}"}
+        for name, limits in (("all", ()), ("own", [Limit(patients=("A",))]))
+    }
+    view = path_of(slices[0], "series") + "/rendered3d?orientation=a"
+    own, others = (
+        ",".join(str(each.SOPInstanceUID) for each in half) for half in (slices[:12], slices[12:])
+    )
+    with web.client() as client:
+
+        def seen(who: str, query: str = "") -> httpx.Response:
+            return client.get(view + query, headers=_PNG | tokens[who])
+
+        half = _pixels(seen("all", f"&volumeinputreference={own}"))
+        for query in ("", f"&volumeinputreference={own},{others}"):
+            assert (_pixels(seen("own", query)) == half).all()
+        assert _pixels(seen("all")).shape != half.shape
+        nowhere = seen("own", f"&volumeinputreference={generate_uid()}")
+        hidden = seen("own", f"&volumeinputreference={others}")
+        assert nowhere.status_code == hidden.status_code == 404
+        assert nowhere.json()["detail"] == hidden.json()["detail"]
 
 
 def test_one_volume_is_in_memory_at_a_time() -> None:

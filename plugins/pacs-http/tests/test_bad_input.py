@@ -93,6 +93,27 @@ def test_what_is_no_request_is_told_so(bare: Bare, sent: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (b"POST /count HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+        (
+            b"POST / HTTP/1.1\r\n"
+            + b"Transfer-Encoding: %b\r\n" * 2 % (b"gzip", b"chunked")
+            + b"\r\n",
+            501,
+        ),
+        (b"GET /echo/x HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+    ],
+    ids=["gzip", "in two headers", "version"],
+)
+def test_what_is_not_spoken_here_is_told_so(bare: Bare, sent: bytes, expected: int) -> None:
+    """The bytes of a body that is encoded once more are not what was meant (RFC 9112 6.1)."""
+    bare.send(sent)
+    status, body = bare.answer()
+    assert status == json.loads(body)["status"] == expected
+
+
+@pytest.mark.parametrize(
     "target",
     [
         "/echo/..",

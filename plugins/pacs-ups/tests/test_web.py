@@ -249,6 +249,36 @@ def test_a_limited_login_sees_the_steps_within_its_limits(guarded, limits, seen)
         assert _ask(guarded, "GET", f"/{uid}", login=login).status_code == wanted
 
 
+def test_a_search_finds_no_step_whose_input_is_out_of_reach(guarded) -> None:
+    """Whatever it asks to be returned: what may not be read is not listed either."""
+    of_other, image = Dataset(), Dataset()
+    of_other.StudyInstanceUID, of_other.SeriesInstanceUID = "1.2.66", "1.2.66.1"
+    of_other.TypeOfInstances, of_other.ReferencedSOPSequence = "DICOM", [image]
+    image.ReferencedSOPClassUID, image.ReferencedSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "1.3"
+    made = new_step("Compare", PatientID="A", StudyInstanceUID="1.2.65")
+    made.InputInformationSequence = [of_other]
+    Steps(guarded.running.archive.tables(NAME)).create("1.9.1", made)
+    own = _login(guarded, Limit(studies=("1.2.65",)))
+    both = _login(guarded, Limit(studies=("1.2.65", "1.2.66")))
+    inputs = "InputInformationSequence"
+    for query in (
+        "",
+        "?includefield=all",
+        f"?includefield={inputs}",
+        f"?includefield={inputs}.SeriesInstanceUID",
+        f"?{inputs}.SeriesInstanceUID=1.2.66.1",
+        f"?{inputs}.StudyInstanceUID=1.2.66",
+    ):
+        seen = _ask(guarded, "GET", query, login=own)
+        listed = seen.json() if seen.content else []
+        assert "1.9.1" not in {each["00080018"]["Value"][0] for each in listed}, query
+        found = _ask(guarded, "GET", query, login=both).json()
+        (whole,) = (each for each in found if each["00080018"]["Value"] == ["1.9.1"])
+        assert ("00404021" in whole) == bool(query), query
+    (part,) = _ask(guarded, "GET", f"?{inputs}.SeriesInstanceUID=1.2.66.1", login=both).json()
+    assert list(part["00404021"]["Value"][0]) == ["0020000E"]  # no more than was asked for
+
+
 def test_a_limited_login_changes_nothing_else(guarded) -> None:
     """What it may not see is as if it were not there; and nothing is moved out of its reach."""
     login = _login(guarded, Limit(patients=("A",)))

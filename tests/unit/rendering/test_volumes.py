@@ -24,6 +24,7 @@ from pacs_framework.rendering.volumes.projecting import (
     rays_through,
     rendered_greys,
 )
+from pacs_framework.rendering.volumes.spanning import usual_span
 from pacs_framework.rendering.volumes.volume import Grid, Volume
 
 CORNER, SPACING, STEP = np.array((-20.0, 30.0, 5.0)), (1.5, 0.5), 2.5
@@ -141,6 +142,8 @@ def test_what_is_no_volume_is_told() -> None:
         ({"PhotometricInterpretation": "MONOCHROME1"}, "MONOCHROME2"),
         ({"PixelSpacing": [1e-200, 1e-200]}, "size"),
         ({"PixelSpacing": [1e9, 1e9]}, "size"),
+        ({"RescaleSlope": "1e39", "RescaleIntercept": 0}, "measured nowhere"),
+        ({"RescaleSlope": 1, "RescaleIntercept": "-1e30"}, "measured nowhere"),
         ({"ImageOrientationPatient": [1, 0, 0, 0.6, 0.8, 0]}, "right angles"),
         ({"ImagePositionPatient": lambda number: [0, 0, 1e6 * number]}, "farther apart"),
         ({"PixelSpacing": lambda number: [1, 1 + number]}, "not parallel"),
@@ -275,3 +278,61 @@ def test_a_picture_is_as_large_as_it_may_be() -> None:
     few = rays_through(found, side, box=None, slab=None, most=free.samples / 4)
     assert few.samples <= free.samples / 4
     assert few.width == pytest.approx(free.width / 2, abs=1)
+
+
+def patient() -> np.ndarray:
+    """Air, a body of noise in it, and a tenth of it bone; and one voxel of metal."""
+    made = np.random.default_rng(3).integers(-1010, -990, (20, 40, 40))
+    made[:, 8:32, 8:32] = np.random.default_rng(4).integers(30, 50, (20, 24, 24))
+    made[:, 18:22, 18:24] = 900
+    made[10, 12, 12] = 3000
+    return made
+
+
+def test_what_is_usual_leaves_something_to_be_seen_from_every_side() -> None:
+    """Soft tissue is grey and bone is bright, where the window of a slice makes both white."""
+    made = volume(
+        (patient() + 1024).astype(np.uint16), 50_000, RescaleSlope=1, RescaleIntercept=-1024
+    )
+    for method in (RenderingMethod.MAXIMUM_IP, RenderingMethod.VOLUME_RENDERED):
+        span = usual_span(made, method)
+        assert span.low == pytest.approx(patient().mean())
+        assert 890 <= span.high <= 910  # the metal takes no grey away
+    span = usual_span(made, RenderingMethod.MAXIMUM_IP)
+    for side in Orientation:
+        rays = rays_through(made, camera_at(made, side), box=None, slab=None)
+        greys = rendered_greys(made, rays, RenderingMethod.MAXIMUM_IP, span)
+        assert (greys > 250).mean() < 0.5, side
+        assert ((greys > 60) & (greys < 200)).mean() > 0.1, side
+
+
+@pytest.mark.parametrize(
+    ("method", "reduced"),
+    [(RenderingMethod.MINIMUM_IP, np.min), (RenderingMethod.AVERAGE_IP, np.mean)],
+)
+def test_what_is_usual_spans_the_projection(method: RenderingMethod, reduced: Any) -> None:
+    """Each slice by its own scale."""
+    made = volume(
+        DATA, RescaleSlope=lambda number: 1 + number / 4, RescaleIntercept=lambda number: -number
+    )
+    measured = DATA * (1 + np.arange(6)[:, None, None] / 4) - np.arange(6)[:, None, None]
+    span = usual_span(made, method)
+    ends = np.percentile(reduced(measured, axis=0), (0.5, 99.5))
+    assert (span.low, span.high) == pytest.approx(tuple(ends), rel=1e-4)
+
+
+def test_a_speck_is_spanned_by_all_values() -> None:
+    """So small a share of the volume is bright that no percentile has it."""
+    data = np.zeros((4, 30, 30), np.uint16)
+    data[2, 3, 3] = 500
+    span = usual_span(volume(data), RenderingMethod.MAXIMUM_IP)
+    assert (span.low, span.high) == (0, 500)
+
+
+def test_a_large_volume_is_looked_at_here_and_there() -> None:
+    """What is usual is the same, whether every voxel is looked at or a part of them."""
+    small = usual_span(volume(DATA), RenderingMethod.AVERAGE_IP)
+    large = volume(DATA.repeat(60, axis=1).repeat(60, axis=2), 20_000_000)
+    found = usual_span(large, RenderingMethod.AVERAGE_IP)
+    assert abs(found.low - small.low) < 3000
+    assert abs(found.high - small.high) < 3000

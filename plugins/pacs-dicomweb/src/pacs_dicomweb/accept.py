@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -26,6 +26,8 @@ _LONGEST = 8192
 _MOST_RANGES = 64
 _CHARSETS = frozenset({"*", "utf-8", "utf8"})
 
+_RELATED = "multipart/related"
+
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _range = re.compile(rf"\s*({_NAME})/({_NAME})\s*").match
 # Slashes in a value should be quoted (RFC 9110 5.6.2), and PS3.18's own examples do not quote them.
@@ -35,11 +37,15 @@ _unquoted = re.compile(r"\\(.)").sub
 
 @dataclass(frozen=True, slots=True)
 class MediaRange:
-    """One of the ranges that a client accepts. ``type`` is that of the parts of a multipart."""
+    """One of the ranges that a client accepts, but for those ``refused`` that are narrower.
+
+    ``type`` is that of the parts of a multipart.
+    """
 
     media_type: str
     quality: float = 1.0
     parameters: Mapping[str, str] = field(default_factory=dict)
+    refused: tuple[MediaRange, ...] = ()
 
     @property
     def part_type(self) -> str:
@@ -53,13 +59,19 @@ class MediaRange:
 
     def takes(self, media_type: str) -> bool:
         """Whether a single part of this media type is in the range."""
-        return _includes(self.media_type, media_type)
+        return _includes(self.media_type, media_type) and not any(
+            each.takes(media_type) for each in self.refused
+        )
 
     def takes_parts(self, media_type: str) -> bool:
         """Whether ``multipart/related`` with parts of this media type is in the range."""
-        return _includes(self.media_type, "multipart/related") and _includes(
-            self.part_type, media_type
-        )
+        found = _includes(self.media_type, _RELATED) and _includes(self.part_type, media_type)
+        return found and not any(each.takes_parts(media_type) for each in self.refused)
+
+    @property
+    def breadth(self) -> tuple[int, int]:
+        """How many wildcards it has: the less, the narrower."""
+        return self.media_type.count("*"), self.part_type.count("*")
 
 
 def _includes(wanted: str, media_type: str) -> bool:
@@ -86,23 +98,33 @@ def accepted(request: Request) -> Sequence[MediaRange]:
 
 @lru_cache(maxsize=128)  # a client says the same with every request
 def parse_accept(text: str) -> tuple[MediaRange, ...]:
-    """The ranges of an Accept header, best first; those of quality 0 are left out.
-
-    Raises `Problem` 400.
+    """The ranges of an Accept header, best first. What those of quality 0 name is taken out of
+    broader ones (RFC 9110 12.4.2), but where they name transfer syntaxes. Raises `Problem` 400.
     """
     if len(text) > _LONGEST:
         raise _unreadable()
     found: list[MediaRange] = []
     pos = 0
-    while pos < len(text):
+    while (pos := _next_element(text, pos)) < len(text):
         pos, parsed = _one(text, pos)
         found.append(parsed)
         if len(found) > _MOST_RANGES or (pos < len(text) and text[pos] != ","):
             raise _unreadable()
-        pos += 1
-    kept = [each for each in found if each.quality > 0]
+    found = found or [MediaRange("*/*")]
+    refused = [each for each in found if not each.quality and not each.transfer_syntax]
+    kept = [_without(each, refused) for each in found if each.quality]
     # Stable: the client's order decides.
     return tuple(sorted(kept, key=lambda each: -each.quality))
+
+
+def _without(range_: MediaRange, refused: Sequence[MediaRange]) -> MediaRange:
+    narrower = tuple(each for each in refused if each.breadth < range_.breadth)
+    return replace(range_, refused=narrower) if narrower else range_
+
+
+def _next_element(text: str, pos: int) -> int:
+    """Elements of a list may be empty (RFC 9110 5.6.1.2)."""
+    return len(text) - len(text[pos:].lstrip(" \t,"))
 
 
 def _one(text: str, pos: int) -> tuple[int, MediaRange]:

@@ -26,6 +26,8 @@ _RETRIEVE = (
     "pixel data, single values and all of a study, series or instance, also in a ZIP archive; "
     "metadata as DICOM JSON or Native DICOM XML, also in a ZIP archive. Without a transfer syntax "
     "in Accept, Explicit VR Little Endian is sent, and what no codec decodes as it is stored; "
+    "single instances, frames and values alone have byte ranges, as have native pixel data of "
+    "several frames as one application/octet-stream; "
     "transfer-syntax=* gives every instance as it is stored. Compressed transfer syntaxes that are "
     "not the stored one are sent where a codec is installed that encodes them without loss; else "
     "the answer is 406, or 206 where it holds for some of the instances."
@@ -58,7 +60,8 @@ _VOLUMES = (
     "animationstepsize and animationrate for image/gif; renderedvolumetricmetadata (Annex K). "
     "Attribute matching, volumetriccurvepoint, videos and Volumetric Presentation States are not "
     "supported. Without renderingmethod, MPR are average_ip and 3D maximum_ip; without a view, the "
-    "patient is seen from the front."
+    "patient is seen from the front. Without window, MPR have that of the images, and 3D one from "
+    "the values of the volume; without viewport, a picture takes at most 24 million samples."
 )
 _URI = (
     "Web service WADO-URI, origin server (PS3.18 chapter 9), at /wado: application/dicom in any "

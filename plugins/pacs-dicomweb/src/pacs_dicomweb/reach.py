@@ -7,9 +7,13 @@ them admits no workitem at all.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+
+from pydicom import Dataset
+from pydicom.sequence import Sequence as Items
 
 from pacs_framework.dicom.wildcards import compile_wildcard, has_wildcard
 from pacs_http.api import Problem
@@ -17,13 +21,13 @@ from pacs_http.api import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pydicom import Dataset
-
     from pacs_http.api import Limit, Scope
 
-__all__ = ["check", "check_kept", "check_whole", "is_admitted"]
+__all__ = ["check", "check_kept", "check_whole", "deciding", "is_admitted"]
 
 _DECIDED = {"patients", "studies"}
+_OF_ITSELF = ("PatientID", "StudyInstanceUID")
+_INPUTS = "InputInformationSequence"
 
 
 def is_admitted(scope: Scope, workitem: Dataset) -> bool:
@@ -32,6 +36,19 @@ def is_admitted(scope: Scope, workitem: Dataset) -> bool:
     return reach is None or all(
         any(_takes(limit, workitem) for limit in group) for group in reach.groups
     )
+
+
+def deciding(keys: Dataset) -> Dataset:
+    """``keys`` of a search, and with them all that `is_admitted` goes by: an answer has only what
+    keys name, and is not to be judged by less than the workitem itself.
+    """
+    wanted = deepcopy(keys)
+    for keyword in _OF_ITSELF:
+        wanted.setdefault(keyword, "")
+    inputs = wanted.setdefault(_INPUTS, Items([Dataset()])).value
+    if inputs and (inputs[0] or keys.get(_INPUTS) is None):  # none, or an empty one, names all
+        inputs[0].setdefault("StudyInstanceUID", "")
+    return wanted
 
 
 def check(scope: Scope, workitem: Dataset) -> None:
@@ -63,7 +80,7 @@ def _takes(limit: Limit, workitem: Dataset) -> bool:
 
 def _studies_of(workitem: Dataset) -> set[str]:
     """That which it is about, and those of its input: the archive itself may work on them."""
-    inputs = workitem.get("InputInformationSequence") or ()
+    inputs = workitem.get(_INPUTS) or ()
     return {str(each.get("StudyInstanceUID") or "") for each in (workitem, *inputs)}
 
 

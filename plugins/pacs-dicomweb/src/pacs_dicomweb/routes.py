@@ -206,7 +206,11 @@ def _frames(archive: Archive) -> Route:
         action=Action.READ,
         summary="Frames by their numbers, from 1: 1,2,7 (WADO-RS)",
         parameters=(_ACCEPT,),
-        answers={200: Answer("The frames", media_types=(_RELATED, OCTETS, *PIXEL_MEDIA)), **_NONE},
+        answers={
+            200: Answer("The frames", media_types=(_RELATED, OCTETS, *PIXEL_MEDIA)),
+            206: Answer("A range of a single one"),
+            **_NONE,
+        },
     )
 
 

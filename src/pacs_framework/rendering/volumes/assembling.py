@@ -20,6 +20,7 @@ __all__ = ["TooLarge", "assembled", "modality_of_image"]
 _ALIGNED = 0.5  # of a pixel: so far may a slice be beside the line of the others
 _PARALLEL = 1e-3  # of the axes, each in steps of a pixel
 _SMALLEST, _LARGEST, _FARTHEST = 1e-4, 1e3, 1e4  # millimetres
+_STEEPEST = 1e15  # of slope and intercept: far beyond what is measured, and well within a float
 _APART = 1e-3  # millimetres: nearer slices are in one place
 
 Modality = Callable[[FrameHeader, StoredFrame], Transform | None]
@@ -77,6 +78,8 @@ def _slice(header: FrameHeader, frame: StoredFrame, modality: Modality) -> _Slic
     values = values_of(cells_of(frame), layout)
     transform = modality(header, frame)
     if isinstance(transform, Rescale):
+        if max(abs(transform.slope), abs(transform.intercept)) > _STEEPEST:
+            raise UnreadableInstance("the images are rescaled to what is measured nowhere")
         return _Slice(plane_of(header), values, transform.slope, transform.intercept)
     if transform is not None:
         values = transform(values)

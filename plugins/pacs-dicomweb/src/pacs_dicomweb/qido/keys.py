@@ -20,6 +20,7 @@ from pydicom.sequence import Sequence as Items
 from pydicom.tag import BaseTag
 from pydicom.valuerep import VR
 
+from pacs_dicomweb.qido.moments import asks_for_moments
 from pacs_framework.dicom.matching import LITERAL, MatchingRules
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
 from pacs_http.api import Problem
@@ -160,6 +161,8 @@ def _values(name: str, vr: str, text: str) -> list[Any]:
     parts = [part for part in separated.split("\\") if part]
     if len(parts) > _MOST_VALUES:
         raise _bad(f"{_shown(name)} has more than {_MOST_VALUES} values")
+    if not all(asks_for_moments(vr, part) for part in parts):
+        raise _bad(f"the value of {_shown(name)} is none of VR {vr}, and no range of them")
     try:
         if vr in _INTEGERS:
             return [int(part) for part in parts]

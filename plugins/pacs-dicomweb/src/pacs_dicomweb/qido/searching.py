@@ -146,7 +146,7 @@ def _check_supported(search: Search, level: Level, matches: Matches[Answer]) -> 
     if ignored:
         raise Problem(
             HTTPStatus.BAD_REQUEST,
-            f"attribute {min(ignored):08X} is not matched in a search for {level.value.lower()}s",
+            f"attribute {min(ignored):08X} is not matched in a search at level {level.value}",
         )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Shown", "Sight", "nothing_to_see", "only_as_it_is"]
 
-_VERSION = "2"  # of how pictures are drawn: what a client has kept of another is asked for anew
+_VERSION = "3"  # of how pictures are drawn: what a client has kept of another is asked for anew
 
 
 @dataclass(frozen=True, slots=True)

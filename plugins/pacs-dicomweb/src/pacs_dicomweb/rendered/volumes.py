@@ -31,6 +31,7 @@ from pacs_framework.rendering.volumes.projecting import (
     rays_through,
     rendered_greys,
 )
+from pacs_framework.rendering.volumes.spanning import usual_span
 from pacs_http.api import Problem
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Volumes", "show_volume"]
 
 _RETRY_AFTER = "10"  # seconds
+_USUAL_SAMPLES = 24_000_000  # of a picture whose size nobody says: some two seconds of one core
 
 
 class Volumes:
@@ -84,10 +86,8 @@ class _Scene:
 
     def rays(self, camera: Camera, most: int, pictures: int) -> Rays:
         """Raises `Problem` 413 where they take more samples than there may be."""
-        asked = self.asked
-        rays = rays_through(
-            self.volume, camera, box=asked.look.box, slab=asked.slab, most=most / pictures
-        )
+        asked, usual = self.asked, min(most / pictures, _USUAL_SAMPLES)
+        rays = rays_through(self.volume, camera, box=asked.look.box, slab=asked.slab, most=usual)
         samples = rays.samples * pictures
         if samples > most:
             raise Problem(
@@ -157,7 +157,7 @@ def _scene(sight: Sight, chosen: Sequence[StoredInstance], asked: VolumeAsked) -
 
     try:
         volume = assembled(frames(), sight.studio.most_voxels)
-        voi = window_of_look(asked.look) or _voi(first[0], volume)
+        voi = window_of_look(asked.look) or _voi(first[0], volume, asked)
     except TooLarge as error:
         raise Problem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -168,8 +168,12 @@ def _scene(sight: Sight, chosen: Sequence[StoredInstance], asked: VolumeAsked) -
     return _Scene(volume, voi, first[0], asked)
 
 
-def _voi(header: FrameHeader, volume: Volume) -> Window | Span:
-    """The window of one of the images, or all values: the same for each view of the volume."""
+def _voi(header: FrameHeader, volume: Volume, asked: VolumeAsked) -> Window | Span:
+    """Of a cut, the window of one of the images, or all values; else what is usual for a view
+    through all of the volume: the same from each side.
+    """
+    if asked.view is View.THREE_D:
+        return usual_span(volume, asked.method)
     found = voi_of(header, signed=True)
     return found if isinstance(found, Window) else Span(*volume.extremes())
 

@@ -18,6 +18,7 @@ from pacs_dicomweb.paging import page_of
 from pacs_dicomweb.qido.keys import parse_search
 from pacs_dicomweb.refusing import told, warning
 from pacs_dicomweb.ups.events import EventChannel
+from pacs_framework.dicom.answering import answer_to
 from pacs_framework.dicom.uids import is_valid_uid
 from pacs_framework.errors import PacsError
 from pacs_http.api import Problem, Request, Response
@@ -176,8 +177,10 @@ class WorklistService:
 
     def _found(self, scope: Scope, keys: Dataset) -> Sequence[Dataset]:
         """The workitems that match, of those in scope; each says by itself whose it is."""
-        found = self.items.search(keys)
-        return [each for each in found if reach.is_admitted(scope, each)]
+        if scope.whole:
+            return self.items.search(keys)
+        found = self.items.search(reach.deciding(keys))
+        return [answer_to(keys, each) for each in found if reach.is_admitted(scope, each)]
 
     def _whole(self, page: Sequence[Dataset]) -> Sequence[Dataset]:
         """All of each workitem; what was deleted since it was found stays as it was found."""

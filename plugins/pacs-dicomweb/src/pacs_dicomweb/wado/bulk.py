@@ -21,11 +21,12 @@ from pacs_dicomweb.wado.instances import DOOR, PRIVATE, etag_of
 from pacs_dicomweb.wado.objects import Objects, StoredRange
 from pacs_dicomweb.wado.pixel_media import OCTETS
 from pacs_dicomweb.wado.pixels import only_instance, retrieve_all_frames, retrieve_numbered
+from pacs_dicomweb.wado.ranges import in_range
 from pacs_framework.dicom.elements import swap_unit, swapped
 from pacs_framework.dicom.header import split_data_set
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES, decode_header
 from pacs_framework.dicom.uids import DEFLATED
-from pacs_http.api import Problem, Response, byte_range, not_modified
+from pacs_http.api import Problem, Response, not_modified
 
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
@@ -65,15 +66,13 @@ def retrieve_bulk(archive: Archive, request: Request) -> Response:
     if multipart:
         body = Multipart([Part(media_type=OCTETS, pieces=(value,))], OCTETS)
         return Response(headers=headers, media_type=body.media_type, body=body)
-    headers.append(("Accept-Ranges", "bytes"))
-    part = byte_range(request, len(value), etag)
-    if part is None:
-        return Response(headers=headers, media_type=OCTETS, body=value)
-    start, end = part
-    headers.append(("Content-Range", f"bytes {start}-{end - 1}/{len(value)}"))
-    body_part = value[start:end]
-    return Response(
-        status=HTTPStatus.PARTIAL_CONTENT, headers=headers, media_type=OCTETS, body=body_part
+    return in_range(
+        request,
+        lambda start, end: value[start:end],
+        size=len(value),
+        media_type=OCTETS,
+        headers=headers,
+        etag=etag,
     )
 
 

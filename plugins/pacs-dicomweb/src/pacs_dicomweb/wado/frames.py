@@ -84,6 +84,11 @@ class Frames:
         self.pixels = PixelFormat.of(self.header)
         self.count = frames_of(self.header)
 
+    @property
+    def are_native_bytes(self) -> bool:
+        """Whether they are pixels in whole bytes: then all of them together are one value."""
+        return self.transfer_syntax in UNCOMPRESSED and not self.pixels.frame_bits % 8
+
     def check(self, numbers: Sequence[int]) -> None:
         """Raises `Problem` 404 for a frame that the image has not."""
         if max(numbers) > self.count:

@@ -37,7 +37,7 @@ def retrieve(archive: Archive, request: Request) -> Response:
     single = bool(request.resource.instance)
     wanted = wanted_of(accepted(request), single=single)
     located = locate(archive, request.resource, request.scope)
-    objects = Objects(archive, request.recipient(DOOR))
+    objects = Objects(archive, request.recipient(DOOR), or_stored=wanted.or_stored)
     if single and (response := _one(request, objects, located, wanted)) is not None:
         return response
     syntaxes, left_out = _syntaxes(archive, located, wanted)
@@ -55,8 +55,9 @@ def one_alone(archive: Archive, request: Request, syntax: str) -> Response:
     Raises `Problem` and `PacsError`.
     """
     located = locate(archive, request.resource, request.scope)
-    objects = Objects(archive, request.recipient(DOOR))
-    response = _one(request, objects, located, Wanted(Packing.SINGLE, [syntax]))
+    wanted = Wanted(Packing.SINGLE, [syntax])
+    objects = Objects(archive, request.recipient(DOOR), or_stored=wanted.or_stored)
+    response = _one(request, objects, located, wanted)
     assert response is not None  # only several files are answered elsewhere
     return response
 

@@ -41,6 +41,11 @@ class Wanted:
     packing: Packing
     syntaxes: Sequence[str]
 
+    @property
+    def or_stored(self) -> bool:
+        """Whether a client has left it open what is of use."""
+        return "" in self.syntaxes
+
     def syntax_for(self, stored: str, transcoding: Transcoding) -> str | None:
         """What an instance is sent in that is stored in ``stored``; None where it cannot be."""
         for syntax in self.syntaxes:

@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
 
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import make_prefix
-from pacs_framework.errors import ObjectNotFound, RefusedByPolicy, StorageError, UnreadableInstance
+from pacs_framework.errors import (
+    InstanceError,
+    ObjectNotFound,
+    RefusedByPolicy,
+    StorageError,
+    UnreadableInstance,
+)
 from pacs_framework.storage import read_exactly
 
 if TYPE_CHECKING:
@@ -24,11 +31,17 @@ if TYPE_CHECKING:
     from pacs_framework.archive.retrieve import Located, OpenInstance, StoredInstance
     from pacs_framework.storage import ByteSource
 
-__all__ = ["File", "Objects", "StoredRange"]
+__all__ = ["File", "NotConvertible", "Objects", "StoredRange"]
 
 _BLOCK = 1 << 19
 
 _log = structlog.get_logger(__name__)
+
+
+class NotConvertible(InstanceError):
+    """An instance has frames that no codec here makes anything of, though it knows their kind."""
+
+    http_status = HTTPStatus.NOT_ACCEPTABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +83,14 @@ class StoredRange:
 
 
 class Objects:
-    """What of the archive goes out to one recipient."""
+    """What of the archive goes out to one recipient; ``or_stored`` is for who has not said which
+    transfer syntaxes are of use: what cannot be converted comes as it is stored then.
+    """
 
-    def __init__(self, archive: Archive, recipient: Recipient) -> None:
+    def __init__(self, archive: Archive, recipient: Recipient, *, or_stored: bool = False) -> None:
         self.archive = archive
         self.opener = archive.retrieve.opener(recipient)
+        self._or_stored = or_stored
 
     def as_stored(self, stored: StoredInstance) -> bool:
         """Whether it goes out as it is stored."""
@@ -108,11 +124,16 @@ class Objects:
     def file(self, stored: StoredInstance, syntax: str) -> File:
         """The instance as a DICOM file in a transfer syntax that it can have.
 
-        Raises `PacsError`; `UnreadableInstance` where frames cannot be decoded.
+        Raises `PacsError`; `NotConvertible` where the first frame cannot be decoded.
         """
         if syntax == stored.transfer_syntax_uid and self.as_stored(stored):
             return self._stored_file(stored)
-        return self._made_file(stored, syntax)
+        try:
+            return self._made_file(stored, syntax)
+        except NotConvertible:
+            if not self._or_stored or syntax == stored.transfer_syntax_uid:
+                raise
+            return self.file(stored, stored.transfer_syntax_uid)
 
     def _stored_file(self, stored: StoredInstance) -> File:
         try:
@@ -146,9 +167,9 @@ class Objects:
         try:
             return self.archive.transcoding.convert(opened.data, stored, syntax)
         except UnreadableInstance as error:
-            raise StorageError(
+            raise NotConvertible(
                 f"instance {opened.instance.sop_instance_uid!r} cannot be converted: {error}; "
-                f"transfer-syntax=* gives it as it is stored"
+                "transfer-syntax=* gives it as it is stored"
             ) from error
 
     def files(self, located: Located, syntaxes: dict[str, str]) -> Iterator[File]:

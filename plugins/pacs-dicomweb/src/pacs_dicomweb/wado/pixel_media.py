@@ -55,18 +55,25 @@ class ChosenPixels:
 
 
 def choose_pixels(
-    ranges: Sequence[MediaRange], stored: str, transcoding: Transcoding, *, single: bool
+    ranges: Sequence[MediaRange],
+    stored: str,
+    transcoding: Transcoding,
+    *,
+    single: bool,
+    joined: bool = False,
 ) -> ChosenPixels:
-    """What is answered of an image stored in ``stored``; ``single`` frames may come alone.
-
-    Raises `Problem` 406.
+    """What is answered of an image stored in ``stored``; ``single`` frames may come alone, and
+    native ones ``joined`` to one value. Raises `Problem` 406.
     """
     for each in ranges:
         for media_type in (OCTETS, *PIXEL_MEDIA):
             multipart = each.takes_parts(media_type)
-            if not multipart and not (single and each.takes(media_type)):
+            alone = single or (joined and media_type == OCTETS)
+            if not multipart and not (alone and each.takes(media_type)):
                 continue
             for syntax in _syntaxes(media_type, each.transfer_syntax, stored):
+                if not (multipart or single or syntax in UNCOMPRESSED):
+                    continue
                 if syntax == stored or convertible(stored, syntax, transcoding):
                     return ChosenPixels(media_type, syntax, multipart)
     offered = [f'multipart/related; type="{OCTETS}"; transfer-syntax=*']

@@ -10,14 +10,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from pacs_http.problems import Problem
+from pacs_http.settings import is_loopback
 
 if TYPE_CHECKING:
     from pacs_http.request import Headers
 
 __all__ = ["Addresses", "Whereabouts"]
 
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
-
+_HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?")
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 _SOCKETS = {"ws": "http", "wss": "https"}
 """A WebSocket is found where the HTTP is, and so some proxies and servers say it of a scheme."""
@@ -45,7 +46,7 @@ class Addresses:
         """The whereabouts of a request. Raises `Problem` 400 for a Host header that is none."""
         peer = str((scope.get("client") or ("",))[0])
         proto, host = str(scope.get("scheme", "http")), headers.get("host")
-        if self._is_trusted(peer):
+        if proxied := self._is_trusted(peer):
             peer = self._client(headers) or peer
             proto = _last(headers.get("x-forwarded-proto")) or proto
             host = _last(headers.get("x-forwarded-host")) or host
@@ -54,9 +55,13 @@ class Addresses:
         if host is not None and not _HOST.fullmatch(host):
             raise Problem(HTTPStatus.BAD_REQUEST, "the Host header is no host")
         proto = _SOCKETS.get(proto, proto)
-        if proto not in {"http", "https"}:
+        if proto not in _USUAL_PORTS:
             raise Problem(HTTPStatus.BAD_REQUEST, "X-Forwarded-Proto is neither http nor https")
-        return Whereabouts(peer, self._public_url or f"{proto}://{host or _server(scope)}")
+        if host is None:
+            host = _server(scope)
+        elif not proxied:
+            host = _with_port(host, proto, scope)
+        return Whereabouts(peer, self._public_url or f"{proto}://{host}")
 
     def _client(self, headers: Headers) -> str:
         """The last address that no trusted proxy has: those before it may be invented."""
@@ -75,6 +80,19 @@ class Addresses:
 
 def _last(value: str | None) -> str:
     return (value or "").rpartition(",")[2].strip()
+
+
+def _with_port(host: str, proto: str, scope: Any) -> str:
+    """A Host header with the port, where a client calls us by the very address that it is connected
+    to and leaves it out, as Python's dicomweb-client does: references would lead nowhere.
+    """
+    found = _HOST.fullmatch(host)
+    address, port = (scope.get("server") or ("", None))[:2]
+    if not (found and port) or found[2] or port == _USUAL_PORTS[proto]:
+        return host
+    name = found[1].strip("[]").lower()
+    is_ours = name == address or (name == "localhost" and is_loopback(str(address)))
+    return f"{host}:{port}" if is_ours else host
 
 
 def _server(scope: Any) -> str:

@@ -52,6 +52,12 @@ class _HeadTooLong(Exception):
     pass
 
 
+class _NotSpokenHere(Exception):
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
@@ -231,6 +237,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is here in time."""
+        _check_spoken(self.parser.get_http_version(), self.headers)
         if self.parser.should_upgrade():
             method = self.parser.get_method()
             if self.parser.get_http_version() == "1.1" and is_handshake(method, self.headers):
@@ -339,6 +346,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
                 f"address and headers are longer than {self._bounds.header_bytes} bytes",
             )
+        elif isinstance(cause, _NotSpokenHere):
+            self._refuse(cause.status, str(cause))
         else:
             self._refuse(HTTPStatus.BAD_REQUEST, "this is no request of HTTP/1.1")
 
@@ -374,6 +383,18 @@ class BoundedProtocol(HttpToolsProtocol):
             self._abort_later(_LINGER)
         else:
             self._close()
+
+
+def _check_spoken(version: str, headers: list[tuple[bytes, bytes]]) -> None:
+    """A body that was encoded in another way than into chunks would be taken as it stands."""
+    if version not in {"1.0", "1.1"}:
+        detail = f"HTTP/{version} is not spoken here, but HTTP/1.1 is"
+        raise _NotSpokenHere(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, detail)
+    values = b",".join(value for name, value in headers if name == b"transfer-encoding")
+    *others, last = (each.strip().lower() for each in values.split(b","))
+    if last == b"chunked" and any(others):  # without it at the end, the parser refuses them
+        detail = "of transfer encodings, chunked alone is known here (RFC 9112 6.1)"
+        raise _NotSpokenHere(HTTPStatus.NOT_IMPLEMENTED, detail)
 
 
 def _alternative_names(certificate: Any) -> tuple[str, ...]:
