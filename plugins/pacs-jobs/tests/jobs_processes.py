@@ -38,13 +38,15 @@ _PLUGIN = """
 
 
 class Slow:
-    """Work that waits until it is let go; ``plugins`` goes to `served`."""
+    """Work that waits until it is let go; ``plugins`` goes to `served`. ``does`` is the source of a
+    plugin that does it otherwise.
+    """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, does: str = _PLUGIN) -> None:
         self.plugins = folder / "plugins"
         self.folder = folder / "work"
         self.folder.mkdir(parents=True)
-        install_distribution(self.plugins, "pacs-slow", {"slow": _PLUGIN})
+        install_distribution(self.plugins, "pacs-slow", {"slow": does})
 
     def let_go(self) -> None:
         """Nobody waits any more."""

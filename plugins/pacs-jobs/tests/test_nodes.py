@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jobs_books import book_of
 
 from pacs_framework.errors import IndexUnavailable
 from pacs_framework.jobs import JobContext, JobFilter, JobKind, JobKinds, JobOrder, JobState
@@ -147,9 +148,9 @@ def test_a_job_that_ends_its_process_is_given_up(store: TableStore, tmp_path: Pa
     kinds.add([kind], plugin="work")
     queue = TableQueue(store, tmp_path, kinds, 60.0)
     job = put_one(queue)
-    heir = _book(queue, "heir")
+    heir = book_of(queue, "heir")
     for owner, state in (("first", JobState.WAITING), ("second", JobState.FAILED)):
-        book = _book(queue, owner)
+        book = book_of(queue, owner)
         turn = Round(wanted={"work": 1})
         book.carry_out(turn)
         assert len(turn.taken["work"].runs) == 1
@@ -165,25 +166,10 @@ def test_a_canceled_job_of_a_dead_process_is_canceled(store: TableStore, tmp_pat
     kinds.add([JobKind(name="work", description="", run=print)], plugin="work")
     queue = TableQueue(store, tmp_path, kinds, 60.0)
     job = put_one(queue)
-    _book(queue, "dead").carry_out(Round(wanted={"work": 1}))
+    book_of(queue, "dead").carry_out(Round(wanted={"work": 1}))
     assert queue.cancel(JobFilter(ids=[job])) == 1
-    (ended,) = _book(queue, "heir").take_over_all_but(["heir"])
+    (ended,) = book_of(queue, "heir").take_over_all_but(["heir"])
     assert ended.state is JobState.CANCELED
-
-
-def _book(queue: TableQueue, owner: str) -> Book:
-    assert queue.kinds is not None
-    book = Book(
-        queue.store,
-        queue.bells,
-        {kind.name: kind for kind in queue.kinds},
-        owner=owner,
-        name=owner,
-        lease=60.0,
-        keep=60.0,
-    )
-    book.open()
-    return book
 
 
 def test_a_crash_in_a_run_of_many_counts_for_none_of_them(
@@ -196,7 +182,7 @@ def test_a_crash_in_a_run_of_many_counts_for_none_of_them(
     queue = TableQueue(store, tmp_path, kinds, 60.0)
     orders = [JobOrder(kind="work", lane="study") for _ in range(3)]
     jobs = [each.id for each in queue.enqueue(orders)]
-    first, second, heir = (_book(queue, name) for name in ("first", "second", "heir"))
+    first, second, heir = (book_of(queue, name) for name in ("first", "second", "heir"))
     assert _taken(first) == [jobs]
     ended = heir.take_over(["first"])
     assert [(each.state, each.attempts) for each in ended] == [(JobState.WAITING, 0)] * 3
@@ -212,4 +198,4 @@ def _taken(book: Book) -> list[list[str]]:
     """The ids of the jobs of each run that there is now."""
     turn = Round(wanted={"work": 8})
     book.carry_out(turn)
-    return [[job.id for job in run] for run in turn.taken["work"].runs]
+    return [[job.id for job in run.jobs] for run in turn.taken["work"].runs]

@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 
 import pytest
 
@@ -28,6 +29,7 @@ from pacs_framework.testing.jobs import wait_for
 from pacs_framework.testing.memory_storage import MemoryStorage
 from pacs_framework.testing.running import RunningArchive
 from pacs_framework.testing.suites.job_laws.scene import Work, put_one
+from pacs_framework.waking import Waker
 from pacs_jobs import plugin
 from pacs_jobs.book import Book
 from pacs_jobs.tables import NAME
@@ -139,6 +141,34 @@ def test_limits_of_the_configuration_hold(pacs_archive: Archives) -> None:
     work.wait_until_begun(4)
     work.let_go()
     assert {wait_for(queue, job).state for job in ids} == {JobState.DONE}
+
+
+def test_a_kind_that_is_never_given_up_cannot_be_given_up_by_the_configuration(
+    pacs_archive: Archives,
+) -> None:
+    """Its work counts attempts itself; the archive does not start, and says why."""
+    work = Work()
+    work.kinds = [JobKind(name="work", description="", run=work, attempts=0)]
+    settings = {"plugin": {NAME: {"limits": {"work": {"attempts": 3}}}}}
+    wanted = r'limits."work"\] attempts = 3: jobs of this kind are never given up by the queue, and'
+    with pytest.raises(ConfigurationError, match=wanted):
+        pacs_archive({NAME: plugin, "work": work}, settings=settings)
+
+
+def test_who_waits_for_news_may_be_woken_otherwise(
+    pacs_archive: Archives, pacs_index_url: str
+) -> None:
+    """And is told that there were none; what comes behind is news again."""
+    settings = {"index": {"url": pacs_index_url} if pacs_index_url else {}}
+    work = Work()
+    work.kinds = [JobKind(name="work", description="", run=work)]
+    queue = pacs_archive({NAME: plugin, "work": work}, settings=settings).archive.jobs
+    with closing(Waker()) as bell, queue.news() as news:
+        assert news.wait(60)  # the first look
+        bell.ring()
+        assert not news.wait(60, bell)
+        put_one(queue)
+        assert news.wait(60, bell)
 
 
 def test_jobs_are_forgotten_when_their_time_is_over(pacs_archive: Archives) -> None:

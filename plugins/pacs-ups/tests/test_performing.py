@@ -29,10 +29,12 @@ from pacs_framework.jobs import (
 from pacs_framework.testing.factories import Archives
 from pacs_framework.testing.jobs import RecordedContext, wait_for
 from pacs_framework.testing.running import RunningArchive
+from pacs_jobs.settings import KindLimits
+from pacs_jobs.worker import limited
 from pacs_ups import plugin
 from pacs_ups.performing.doing import Performing
 from pacs_ups.performing.performers import performers_of, wanted_by
-from pacs_ups.performing.watching import KIND
+from pacs_ups.performing.watching import KIND, StepWatch
 from pacs_ups.settings import UpsSettings
 from pacs_ups.state.assigning import Assignments
 from pacs_ups.state.datasets import moment_of
@@ -352,6 +354,82 @@ def test_a_canceled_job_cancels_its_step(hall: Halls) -> None:
         assert place.archive.jobs.cancel(JobFilter(kinds=(KIND,), lane=uid)) == 1
         assert place.job(uid).state is JobState.CANCELED
     assert place.why(uid) == ("its job was canceled", "110513")
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_job_that_is_canceled_while_it_waits_cancels_its_step(
+    hall: Halls, watcher: Listener, begun: bool
+) -> None:
+    """Before its hour, or between two attempts; subscribers hear of both changes of state."""
+
+    def does(uid: str, step: Dataset, context: JobContext) -> object:
+        raise JobPutOff("not now", until=dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
+
+    place = hall(does, settings={"peers": {"watcher": watcher.settings}})
+    with place.peer() as peer:
+        assert peer.subscribe(GLOBAL, "WATCHER") == 0
+        hour = LONG_AGO if begun else FAR_AHEAD
+        uid = _created(peer, ScheduledProcedureStepStartDateTime=hour)
+        job = place.job(uid, JobState.WAITING)
+        while begun and job.error != "not now":
+            job = place.job(uid, JobState.WAITING)
+        assert place.step(uid).state == ("IN PROGRESS" if begun else "SCHEDULED")
+        assert place.archive.jobs.cancel(JobFilter(ids=[job.id])) == 1
+        states = []
+        while "CANCELED" not in states:
+            report = watcher.report()
+            states += [report.state] if report.type == 1 else []
+        assert states == ["SCHEDULED", "IN PROGRESS", "CANCELED"]
+        assert peer.act(2, uid, PUSH) == 0xB304
+    assert place.why(uid) == ("its job was canceled", "110513")
+    assert Assignments(place.archive.tables(NAME)).performed() == []
+
+
+def test_a_job_that_was_canceled_while_nobody_looked_cancels_its_step(
+    hall: Halls, pacs_archive: Archives
+) -> None:
+    """By a command beside an archive that did not run: the next start sees it."""
+    place = hall()
+    with place.peer() as peer:
+        uid = _created(peer, ScheduledProcedureStepStartDateTime=FAR_AHEAD)
+        job = place.job(uid, JobState.WAITING)
+    place.running.stop()
+    without = pacs_archive({NAME: plugin, "jobs": pacs_jobs.plugin}, folder=place.running.data)
+    assert without.archive.jobs.cancel(JobFilter(ids=[job.id])) == 1
+    assert Hall(without, Robot()).step(uid).state == "SCHEDULED"
+    without.stop()
+    plugins = {NAME: plugin, "jobs": pacs_jobs.plugin, "robots": Robots(Robot())}
+    after = Hall(pacs_archive(plugins, folder=place.running.data), Robot())
+    with after.archive.jobs.news() as news:
+        while after.step(uid).state != "CANCELED":
+            news.wait(0.1)
+    assert after.why(uid) == ("its job was canceled", "110513")
+
+
+def test_another_job_for_a_step_keeps_it(hall: Halls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two is canceled, since the step was changed, and has got another one; however many
+    jobs there are.
+    """
+    monkeypatch.setattr("pacs_ups.performing.watching._AT_ONCE", 1)
+    place = hall()
+    with place.peer() as peer:
+        uid = _created(peer, ScheduledProcedureStepStartDateTime=FAR_AHEAD)
+        first = place.job(uid, JobState.WAITING)
+        assert peer.set(uid, _of(ScheduledProcedureStepStartDateTime="29980101")).Status == 0
+        while len(place.jobs(uid)) < 2:
+            place.job(_created(peer))
+        assert place.archive.jobs.cancel(JobFilter(ids=[first.id])) == 1
+        assert place.job(_created(peer)).state is JobState.DONE
+        StepWatch(place.archive).look()
+        assert place.step(uid).state == "SCHEDULED"
+
+
+def test_the_queue_gives_no_step_up(hall: Halls) -> None:
+    """The plugin counts attempts, and tells the step of the last one."""
+    (kind,) = (each for each in hall().archive.jobs.kinds if each.name == KIND)  # type: ignore[attr-defined]
+    with pytest.raises(ConfigurationError, match=r'limits."ups.perform"\] attempts = 2: jobs of'):
+        limited(kind, KindLimits(attempts=2))
+    assert limited(kind, KindLimits(attempts=0, at_once=2)).at_once == 2
 
 
 def test_a_stop_interrupts_the_work(hall: Halls, pacs_archive: Archives) -> None:

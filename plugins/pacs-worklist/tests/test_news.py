@@ -141,6 +141,42 @@ def test_where_nobody_listens_nothing_is_kept(pacs_archive: Archives, item: Make
     assert waiting(store) == []
 
 
+@pytest.mark.postgresql
+def test_a_node_without_the_plugin_leaves_its_news_to_the_nodes_that_have_it(
+    pacs_archive: Archives, pacs_postgres: PrivatePostgres, item: Make
+) -> None:
+    """Whether another plugin listens there or none; and while no node runs that has it."""
+    settings = {"index": {"url": pacs_postgres.new_database()}}
+    hears, other = Listener(), Listener()
+    pacs_archive({"worklist": plugin, "hears": hears}, settings=settings).stop()
+    deaf = pacs_archive({"worklist": plugin}, settings=settings)
+    beside = pacs_archive({"worklist": plugin, "other": other}, settings=settings)
+    assert {worklist_of(node).put(item()).id for node in (deaf, beside)} == {1}
+    assert other.next().id == 1
+    assert {receiver for _, receiver in waiting(deaf.archive.tables("worklist"))} >= {"hears"}
+    pacs_archive({"worklist": plugin, "hears": hears}, settings=settings)
+    assert hears.next().id == 1
+
+
+@pytest.mark.postgresql
+def test_what_no_node_has_taken_for_a_month_goes(
+    pacs_tables: TableStores, pacs_postgres: PrivatePostgres, item: Make
+) -> None:
+    """The plugin is nowhere any more, and nothing is kept for it from then on."""
+    store = pacs_tables(TABLES, "worklist", index_url=pacs_postgres.new_database())
+    News(store).listen(["gone", "late"])
+    Worklist(store).put(item())
+    News(store).listen([])
+    assert sorted(waiting(store)) == [(1, "gone"), (1, "late")]
+    ago = now() - dt.timedelta(days=31)
+    with store.begin() as connection:
+        connection.execute(sa.update(news).where(news.c.receiver == "gone").values(due=ago))
+    News(store).listen([])
+    assert waiting(store) == [(1, "late")]
+    Worklist(store).put(item(ScheduledProcedureStepStartTime="1130"))
+    assert waiting(store) == [(1, "late")]
+
+
 # --- what waits -----------------------------------------------------------------------------------
 
 

@@ -70,7 +70,7 @@ class Journal:
 
     def mark(self, key: str, origin: Origin) -> Mark:
         """Note that an object is about to be committed under ``key``. Raises OSError."""
-        line = f"[{json.dumps(key)},{origin_text(origin)}]\n".encode()
+        line = f"[{json.dumps(key)},{origin_text(origin)}]".encode()
         with self._mutex:
             if self._current.size >= _ROTATE_BYTES:
                 self._rotate()
@@ -116,7 +116,16 @@ class _Segment:
         self.open_marks = 0
 
     def append(self, line: bytes) -> None:
-        self.size += os.write(self._file, line)
+        """Put a line down, whole. Raises OSError.
+
+        A newline before it as well as behind it: whatever a full disk or a power cut has left of
+        the line before hides nothing but that one.
+        """
+        left = memoryview(b"\n" + line + b"\n")
+        while left:
+            written = os.write(self._file, left)
+            self.size += written
+            left = left[written:]
         self.open_marks += 1
 
     def close(self) -> None:
@@ -132,11 +141,14 @@ class _Segment:
 
 
 def read_journal(folder: Path) -> Iterator[Pending]:
-    """What the journal in ``folder`` holds, settled or not; a torn line is passed over."""
+    """What the journal in ``folder`` holds, settled or not; a torn line is passed over, as are the
+    empty ones between lines, which journals of older versions do not have, and bytes that were
+    never put down.
+    """
     for path in sorted(folder.glob("*.jsonl")):
         for line in path.read_bytes().splitlines():
             try:
-                key, origin = json.loads(line)
+                key, origin = json.loads(line.strip(b"\0"))
                 yield Pending(key=key, origin=Origin(**origin))
             except (ValueError, TypeError):
                 continue

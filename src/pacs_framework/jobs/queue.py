@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         JobSummary,
         Pause,
     )
+    from pacs_framework.waking import Waker
 
 __all__ = ["JobNews", "JobQueue"]
 
@@ -26,8 +27,9 @@ class JobNews(ABC):
     """Tells one thread that something has changed about jobs, on whichever node."""
 
     @abstractmethod
-    def wait(self, seconds: float | None) -> bool:
-        """Until there are news, or for so long, None for ever; whether there were any.
+    def wait(self, seconds: float | None, *others: Waker) -> bool:
+        """Until there are news, one of ``others`` rings, or for so long, None for ever; whether
+        there were any news.
 
         News in the meantime count as one. The first call returns at once.
         """

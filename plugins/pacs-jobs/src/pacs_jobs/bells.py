@@ -89,9 +89,9 @@ class News(JobNews):
     ) -> None:
         self._undo.close()
 
-    def wait(self, seconds: float | None) -> bool:
+    def wait(self, seconds: float | None, *others: Waker) -> bool:
         """As `JobNews.wait`. Raises `IndexUnavailable` where the database has gone."""
         if self._first:
             self._first = False
             return True
-        return bool(self._bell.wait(seconds))
+        return self._bell in self._bell.wait(seconds, *others)

@@ -11,18 +11,20 @@ import sqlalchemy as sa
 
 from pacs_framework.jobs import JobState
 from pacs_framework.tables import now
-from pacs_jobs.ending import CRASHED, End, Ended, end, end_crashed
+from pacs_jobs.ending import End, Ended, end, end_crashed
 from pacs_jobs.pausing import lock_kinds, make_rows, pause_kind, paused
+from pacs_jobs.rows import InRun
+from pacs_jobs.saying import Line, crash_line, late_line, write_lines, write_progress
 from pacs_jobs.tables import job, log_line
 from pacs_jobs.taking import Taken, Taker, take
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
+    from sqlalchemy.sql.elements import ColumnElement
 
     from pacs_framework.jobs import JobKind, Progress
     from pacs_framework.tables import TableStore
     from pacs_jobs.bells import Bells
-    from pacs_jobs.runs import Line
 
 __all__ = ["Book", "Round"]
 
@@ -35,12 +37,18 @@ class Round:
     """What one transaction is to do, and what came of it."""
 
     ends: list[End] = field(default_factory=list)
-    progress: dict[int, Progress] = field(default_factory=dict)
+    progress: dict[InRun, Progress] = field(default_factory=dict)
     lines: Sequence[Line] = ()
     wanted: Mapping[str, int] = field(default_factory=dict)
     """How many runs there is room for, by kind."""
 
+    idle: bool = True
+    """Whether this process has had no lease until now, so that nobody waits for the end of one."""
+
     ended: list[Ended] = field(default_factory=list)
+    late: list[End] = field(default_factory=list)
+    """Those of the ends that do not count, for the job was another run's by now."""
+
     taken: dict[str, Taken] = field(default_factory=dict)
 
     @property
@@ -104,9 +112,10 @@ class Book:
             waiting = {each.number for each in turn.ends if each.kind_too}
             kinds = {*turn.wanted, *self._kinds_of(connection, waiting).values()}
             pauses = lock_kinds(connection, kinds)
-            ended = end(connection, self._owner, turn.ends, self._kinds.get, self._keep)
+            ended, late = end(connection, turn.ends, self._kinds.get, self._keep)
             self._pause(connection, turn.ends, ended)
-            self._write(connection, turn)
+            write_progress(connection, turn.progress)
+            write_lines(connection, [*turn.lines, *map(late_line, late)])
             taken: dict[str, Taken] = {}
             for kind in sorted(turn.wanted):
                 if kind in pauses:
@@ -115,8 +124,10 @@ class Book:
                     most = turn.wanted[kind]
                     taken[kind] = take(connection, self._kinds[kind], most, self._taker())
             freed = any(each.frees or each.state is JobState.WAITING for each in ended)
-            self._bells.give_notice(connection, work=freed)
-        turn.ended, turn.taken = ended, taken
+            # A node that sleeps has to know of a first lease, to look when that ends.
+            leases = turn.idle and any(each.runs for each in taken.values())
+            self._bells.give_notice(connection, work=freed or leases)
+        turn.ended, turn.late, turn.taken = ended, late, taken
         self._bells.ring(work=False)
 
     def _taker(self) -> Taker:
@@ -132,64 +143,39 @@ class Book:
 
     @staticmethod
     def _pause(connection: Connection, ends: Sequence[End], ended: Sequence[Ended]) -> None:
-        kinds = {each.number: each.kind for each in ended}
+        kinds = {InRun(each.number, each.run): each.kind for each in ended}
         for each in ends:
-            if each.kind_too and each.number in kinds:
-                kind = kinds[each.number]
+            kind = kinds.get(InRun(each.number, each.run))
+            if each.kind_too and kind is not None:
                 pause_kind(connection, kind, until=each.until, reason=each.error)
-
-    def _write(self, connection: Connection, turn: Round) -> None:
-        if turn.progress:
-            connection.execute(
-                _PROGRESS,
-                [
-                    {
-                        "number": number,
-                        "mine": self._owner,
-                        "new_done": each.done,
-                        "new_total": each.total,
-                        "new_note": each.note,
-                    }
-                    for number, each in turn.progress.items()
-                ],
-            )
-        if turn.lines:
-            connection.execute(
-                sa.insert(log_line),
-                [
-                    {
-                        "job_fk": each.number,
-                        "at": each.at,
-                        "attempt": each.attempt,
-                        "text": each.text,
-                    }
-                    for each in turn.lines
-                ],
-            )
 
     # --- runs that are somebody's ---------------------------------------------------------------
 
-    def to_end(self) -> set[int]:
+    def to_end(self) -> set[InRun]:
         """Jobs of ours that somebody has canceled."""
         mine = (_j.state == JobState.RUNNING, _j.owner == self._owner)
         with self._store.reading() as connection:
-            rows = connection.execute(sa.select(_j.id).where(*mine, _j.canceling.is_(True)))
-            return {row.id for row in rows}
+            return _places(connection, *mine, _j.canceling.is_(True))
 
-    def renew(self) -> set[int]:
-        """Stay the owner of what we do, for another lease; the jobs that are ours still."""
+    def renew(self, runs: Collection[str]) -> set[InRun]:
+        """Keep the jobs of our ``runs`` for another lease; those that they have still.
+
+        Others that bear our name we do not know of, since the answer to a commit was lost: they are
+        left to the end of their lease.
+        """
         until = now() + dt.timedelta(seconds=self._lease)
-        mine = (_j.state == JobState.RUNNING, _j.owner == self._owner)
+        mine = (_j.state == JobState.RUNNING, _j.run.in_(runs))
         with self._store.begin() as connection:
             connection.execute(sa.update(job).where(*mine).values(due=until))
-            return {row.id for row in connection.execute(sa.select(_j.id).where(*mine))}
+            return _places(connection, *mine)
 
-    def take_over(self, gone: Collection[str] | None = None) -> list[Ended]:
-        """End what processes have left that are ``gone``; None: what no living one can have, by
-        its lease.
-        """
-        left = _j.due <= now() if gone is None else _j.owner.in_([*gone])
-        return self._end_crashed(left)
+    def take_over(self, gone: Collection[str]) -> list[Ended]:
+        """End what processes have left that are ``gone``."""
+        return self._end_crashed(_j.owner.in_([*gone]))
+
+    def take_over_expired(self, runs: Collection[str]) -> list[Ended]:
+        """End what no living process can have, by its lease, but for our own ``runs``."""
+        return self._end_crashed(sa.and_(_j.due <= now(), _j.run.not_in(runs)))
 
     def take_over_all_but(self, living: Collection[str]) -> list[Ended]:
         """End what is nobody's who lives: of processes that died, also where a backup or a copy of
@@ -197,21 +183,21 @@ class Book:
         """
         return self._end_crashed(_j.owner.not_in([*living]))
 
-    def _end_crashed(self, left: sa.ColumnElement[bool]) -> list[Ended]:
+    def _end_crashed(self, left: ColumnElement[bool]) -> list[Ended]:
         running = (_j.state == JobState.RUNNING, left)
         with self._store.reading() as connection:
             if connection.execute(sa.select(_j.id).where(*running).limit(1)).first() is None:
                 return []
         with self._store.begin() as connection:
             ended = end_crashed(connection, left, kind_of=self._kinds.get, keep=self._keep)
-            _note(connection, ended)
+            write_lines(connection, [*map(crash_line, ended)])
             self._bells.give_notice(connection, work=True)
         self._bells.ring(work=True)
         return ended
 
-    def next_lease_end(self) -> dt.datetime | None:
-        """When the first lease of another node ends."""
-        others = (_j.state == JobState.RUNNING, _j.owner != self._owner)
+    def next_lease_end(self, runs: Collection[str]) -> dt.datetime | None:
+        """When the first lease ends that is not of our ``runs``."""
+        others = (_j.state == JobState.RUNNING, _j.run.not_in(runs))
         with self._store.reading() as connection:
             due: dt.datetime | None = connection.execute(
                 sa.select(sa.func.min(_j.due)).where(*others)
@@ -252,24 +238,6 @@ class Book:
         return len(ids)
 
 
-def _note(connection: Connection, ended: Sequence[Ended]) -> None:
-    """A line with each job whose process is gone."""
-    lines = [
-        {"job_fk": each.number, "at": now(), "attempt": each.attempt, "text": CRASHED}
-        for each in ended
-    ]
-    if lines:
-        connection.execute(sa.insert(log_line), lines)
-
-
-_PROGRESS = (
-    sa.update(job)
-    .where(_j.id == sa.bindparam("number"), _j.owner == sa.bindparam("mine"))
-    .values(
-        {
-            _j.progress_done: sa.bindparam("new_done"),
-            _j.progress_total: sa.bindparam("new_total"),
-            _j.progress_note: sa.bindparam("new_note"),
-        }
-    )
-)
+def _places(connection: Connection, *which: ColumnElement[bool]) -> set[InRun]:
+    rows = connection.execute(sa.select(_j.id, _j.run).where(*which))
+    return {InRun(row.id, row.run) for row in rows}

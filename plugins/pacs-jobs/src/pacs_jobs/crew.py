@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from pacs_jobs.rows import InRun
 from pacs_jobs.runs import Run, RunContext
 
 if TYPE_CHECKING:
-    from pacs_framework.jobs import Job, JobKind
+    from pacs_framework.jobs import JobKind
     from pacs_jobs.book import Round
-    from pacs_jobs.runs import Line
+    from pacs_jobs.saying import Line
+    from pacs_jobs.taking import Claimed
 
 __all__ = ["Crew"]
 
@@ -28,9 +30,9 @@ class Crew:
     def __bool__(self) -> bool:
         return bool(self._runs)
 
-    def begin(self, kind: str, jobs: list[Job]) -> None:
+    def begin(self, kind: str, claimed: Claimed) -> None:
         """Have jobs done in a thread of their own."""
-        run = Run(self._kinds[kind], jobs, self._changed)
+        run = Run(self._kinds[kind], claimed, self._changed)
         self._runs.append(run)
         run.start()
 
@@ -46,6 +48,10 @@ class Crew:
         """Those of all jobs that are not written down as ended."""
         return (each for run in self._runs for each in run.contexts if not each.written)
 
+    def runs(self) -> set[str]:
+        """The names of runs that may have jobs still."""
+        return {each.place.run for each in self.contexts()}
+
     # --- what to write --------------------------------------------------------------------------
 
     def has_news(self) -> bool:
@@ -58,7 +64,7 @@ class Crew:
         With ``whole_runs`` the ends of jobs are left out whose run goes on: nobody waits for them,
         their lane and their place in the limits are taken until the last of them has ended.
         """
-        turn.ends, turn.progress = [], {}
+        turn.ends, turn.progress, turn.idle = [], {}, not self.runs()
         self._taken = []
         for run in self._runs:
             if run.over or not whole_runs:
@@ -74,15 +80,15 @@ class Crew:
             if ended is not None:
                 turn.ends.append(ended)
             elif said is not None:
-                turn.progress[context.number] = said
+                turn.progress[context.place] = said
             self._taken.append((context, said is not None, context.taken_lines()))
 
     def written(self, turn: Round) -> None:
         """``turn`` is committed."""
         self._taken = []
-        numbers = {each.number for each in turn.ends}
+        ended = {InRun(each.number, each.run) for each in turn.ends}
         for each in self.contexts():
-            each.written = each.number in numbers
+            each.written = each.place in ended
 
     def newly_over(self) -> list[str]:
         """The kind of each run that is over since the last time."""
@@ -100,17 +106,17 @@ class Crew:
 
     # --- ends -----------------------------------------------------------------------------------
 
-    def cancel(self, numbers: Collection[int]) -> None:
+    def cancel(self, places: Collection[InRun]) -> None:
         """Tell those jobs to end."""
         for context in self.contexts():
-            if context.number in numbers:
+            if context.place in places:
                 context.to_end("canceled")
 
-    def lose(self, ours: Collection[int]) -> None:
-        """Tell all but ``ours`` to end: another node has them by now."""
+    def lose(self, ours: Collection[InRun]) -> None:
+        """Tell all but ``ours`` to end: another run has them by now."""
         for context in self.contexts():
-            if context.ended is None and context.number not in ours:
-                context.to_end("another node has taken it up")
+            if context.ended is None and context.place not in ours:
+                context.to_end("its lease was over, and the job was taken up again")
 
     def expire(self) -> float | None:
         """Tell those to end whose time is over; seconds until the next one's is."""

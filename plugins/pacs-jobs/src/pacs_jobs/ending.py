@@ -1,4 +1,9 @@
-"""What becomes of jobs that were run: done, tried again, given up, or somebody else's by now."""
+"""What becomes of jobs that were run: done, tried again, given up, or another run's by now.
+
+An end counts for the run that began it alone. A process that was frozen for longer than its lease
+has lost its jobs, and does not know; another run, perhaps its own, may have them meanwhile, or have
+ended them.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +26,10 @@ if TYPE_CHECKING:
 
     from pacs_framework.jobs import JobKind
 
-__all__ = ["CRASHED", "End", "Ended", "Ending", "KindOf", "end", "end_crashed"]
+__all__ = ["CRASHED", "LATE", "End", "Ended", "Ending", "KindOf", "end", "end_crashed"]
 
 CRASHED = "the process that ran it has ended without a word"
+LATE = "ended when the job was no longer its own, and does not count"
 
 KindOf = Callable[[str], "JobKind | None"]
 """The kind of a name, None where no plugin does it any more."""
@@ -45,11 +51,13 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """The end of one run of the job ``number``; ``result`` is JSON. With ``kind_too`` all of the
-    kind wait ``until`` then.
+    """The end of the job ``number`` in a ``run``, which was its ``attempt``; ``result`` is JSON.
+    With ``kind_too`` all of the kind wait ``until`` then.
     """
 
     number: int
+    run: str
+    attempt: int
     ending: Ending
     progress: Progress
     error: str = ""
@@ -65,6 +73,7 @@ class Ended:
     """
 
     number: int
+    run: str
     kind: str
     state: JobState
     error: str
@@ -74,15 +83,23 @@ class Ended:
 
 
 def end(
-    connection: Connection, owner: str, ends: Sequence[End], kind_of: KindOf, keep: float
-) -> list[Ended]:
-    """Write down ends of the ``owner``'s runs; those that are no longer his are left alone."""
+    connection: Connection, ends: Sequence[End], kind_of: KindOf, keep: float
+) -> tuple[list[Ended], list[End]]:
+    """Write down ends of runs that have their jobs still; and those that came too late.
+
+    What is written down already is neither: the answer to a commit may be lost.
+    """
     if not ends:
-        return []
-    by_number = {each.number: each for each in ends}
-    rows = _locked(connection, _j.id.in_([*by_number]), _j.owner == owner)
-    new = [_values(row, by_number[row.id], kind_of(row.kind), keep) for row in rows]
-    return _written(connection, rows, new, kind_of)
+        return [], []
+    found = _locked(connection, _j.id.in_({each.number for each in ends}))
+    runs = {row.id: row.run for row in found}
+    ours = {each.number: each for each in ends if runs.get(each.number) == each.run}
+    rows = [row for row in found if row.id in ours and row.state == JobState.RUNNING]
+    new = [
+        {**_values(row, ours[row.id], kind_of(row.kind), keep), "new_run": row.run} for row in rows
+    ]
+    late = [each for each in ends if ours.get(each.number) is not each]
+    return _written(connection, rows, new, kind_of), late
 
 
 def end_crashed(
@@ -94,7 +111,7 @@ def end_crashed(
     Of several that one run had taken up nobody knows which were begun, let alone which is to blame:
     it counts for none of them, and each is done without the others next.
     """
-    rows = _locked(connection, *which)
+    rows = _locked(connection, _j.state == JobState.RUNNING, *which)
     sizes = Counter(row.run for row in rows)
     new = []
     for row in rows:
@@ -103,17 +120,21 @@ def end_crashed(
         progress = Progress(
             done=row.progress_done, total=row.progress_total, note=row.progress_note
         )
-        crashed = End(number=row.id, ending=ending, progress=progress, error=CRASHED)
+        crashed = End(
+            number=row.id,
+            run=row.run,
+            attempt=row.attempts + 1,
+            ending=ending,
+            progress=progress,
+            error=CRASHED,
+        )
         values = _values(row, crashed, kind_of(row.kind), keep, at_once=True)
         new.append({**values, "new_run": ALONE if several else ""})
     return _written(connection, rows, new, kind_of)
 
 
 def _locked(connection: Connection, *which: ColumnElement[bool]) -> Sequence[Row[Any]]:
-    running = _j.state == JobState.RUNNING
-    return connection.execute(
-        sa.select(job).where(running, *which).order_by(_j.id).with_for_update()
-    ).all()
+    return connection.execute(sa.select(job).where(*which).order_by(_j.id).with_for_update()).all()
 
 
 def _written(
@@ -127,6 +148,7 @@ def _written(
     return [
         Ended(
             number=row.id,
+            run=row.run,
             kind=row.kind,
             state=values["new_state"],
             error=values["new_error"],
@@ -156,6 +178,7 @@ def _values(
     kept = state in {JobState.DONE, JobState.CANCELED}
     return {
         "number": row.id,
+        "held": row.run,
         "new_state": state,
         "new_due": due,
         "new_attempts": attempts,
@@ -166,7 +189,6 @@ def _values(
         "new_done": ended.progress.done,
         "new_total": ended.progress.total,
         "new_note": ended.progress.note,
-        "new_run": "",
     }
 
 
@@ -216,7 +238,7 @@ def _written_columns() -> Iterable[tuple[sa.Column[Any], str]]:
 
 _WRITE = (
     sa.update(job)
-    .where(_j.id == sa.bindparam("number"))
+    .where(_j.id == sa.bindparam("number"), _j.run == sa.bindparam("held"))
     .values(
         {
             **{column: sa.bindparam(name) for column, name in _written_columns()},

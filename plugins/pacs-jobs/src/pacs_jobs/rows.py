@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,10 +15,19 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Row
     from sqlalchemy.sql.elements import ColumnElement
 
-__all__ = ["again", "conditions", "job_of", "number_of"]
+__all__ = ["InRun", "again", "conditions", "job_of", "number_of"]
 
 _LARGEST_ID = (1 << 63) - 1
 _j = job.c
+
+
+class InRun(NamedTuple):
+    """A job in one of its runs. What a run says that has lost the job, because its lease was over,
+    is so told from what the present one says, also where both are of one process.
+    """
+
+    number: int
+    run: str
 
 
 def job_of(row: Row[Any]) -> Job:

@@ -6,7 +6,6 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,11 +23,14 @@ from pacs_framework.jobs import (
 from pacs_framework.plugins.blame import describe
 from pacs_framework.tables import now
 from pacs_jobs.ending import End, Ending
+from pacs_jobs.rows import InRun
+from pacs_jobs.saying import Line
 
 if TYPE_CHECKING:
     from pacs_framework.jobs import Job, JobKind
+    from pacs_jobs.taking import Claimed
 
-__all__ = ["LONGEST_ERROR", "LONGEST_LINE", "MOST_LINES", "Line", "Run", "RunContext"]
+__all__ = ["LONGEST_ERROR", "LONGEST_LINE", "MOST_LINES", "Run", "RunContext"]
 
 LONGEST_LINE = 4000
 LONGEST_ERROR = 2000
@@ -38,24 +40,16 @@ MOST_LINES = 2000
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A line of the log of a job that is not written down yet."""
-
-    number: int
-    at: dt.datetime
-    attempt: int
-    text: str
-
-
 class RunContext(JobContext):
-    """One job of a run; ``changed`` is called, from any thread, when there is something of it to
-    write down, and ``settled`` when that is its end.
+    """One job of the run that is named ``run``; ``changed`` is called, from any thread, when there
+    is something of it to write down, and ``settled`` when that is its end.
     """
 
-    def __init__(self, job: Job, changed: Callable[[], None], settled: Callable[[], None]) -> None:
+    def __init__(
+        self, job: Job, run: str, changed: Callable[[], None], settled: Callable[[], None]
+    ) -> None:
         super().__init__(job)
-        self.number = int(job.id)
+        self.place = InRun(int(job.id), run)
         self.ended: End | None = None
         self.written = False
         self._changed = changed
@@ -83,7 +77,10 @@ class RunContext(JobContext):
             if self._count > MOST_LINES:
                 text = f"more than {MOST_LINES} lines of one run are not kept"
             line = Line(
-                number=self.number, at=now(), attempt=self.attempt, text=_clean(text, LONGEST_LINE)
+                number=self.place.number,
+                at=now(),
+                attempt=self.attempt,
+                text=_clean(text, LONGEST_LINE),
             )
             self._lines.append(line)
             news = len(self._lines) == 1
@@ -150,7 +147,9 @@ class RunContext(JobContext):
             if self.ended is not None:
                 return
             self.ended = End(
-                number=self.number,
+                number=self.place.number,
+                run=self.place.run,
+                attempt=self.attempt,
                 ending=ending,
                 progress=self._progress,
                 error=_clean(error, LONGEST_ERROR),
@@ -168,9 +167,11 @@ class Run:
     taken what they say; no further one rings for it.
     """
 
-    def __init__(self, kind: JobKind, jobs: Sequence[Job], changed: Callable[[], None]) -> None:
+    def __init__(self, kind: JobKind, claimed: Claimed, changed: Callable[[], None]) -> None:
         self.kind = kind
-        self.contexts = [RunContext(job, changed, self._one_is_settled) for job in jobs]
+        self.contexts = [
+            RunContext(job, claimed.run, changed, self._one_is_settled) for job in claimed.jobs
+        ]
         self.deadline = time.monotonic() + kind.time_limit if kind.time_limit else None
         self.overdue = False
         self.stopping = False
@@ -179,7 +180,7 @@ class Run:
         self.announced = False
         self._changed = changed
         self._thread = threading.Thread(
-            target=self._work, name=f"job-{kind.name}-{jobs[0].id}", daemon=True
+            target=self._work, name=f"job-{kind.name}-{claimed.jobs[0].id}", daemon=True
         )
 
     @property

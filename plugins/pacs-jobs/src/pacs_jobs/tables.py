@@ -26,7 +26,8 @@ def _text(name: str) -> sa.Column[str]:
 # It is NULL when a later job has taken the key over. ``due`` of a running job is the end of its
 # lease, of a waiting one when it may be taken. ``since`` is what giving up by age counts from.
 # ``batch`` names the call that has put it in, which so knows its own rows from those of others;
-# ``run`` is the same for jobs that are done by one call of ``run_together``.
+# ``run`` names the run that has it, or ended it: the same for jobs that are done by one call of
+# ``run_together``, and another one each time that a job is taken.
 job = sa.Table(
     "jobs_job",
     _metadata,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pacs_framework.jobs import JobKind, Rate
 
-__all__ = ["Taken", "Taker", "take"]
+__all__ = ["Claimed", "Taken", "Taker", "take"]
 
 _j = job.c
 
@@ -39,13 +39,21 @@ class Taker:
     until: dt.datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """The jobs of one run that is to begin; their rows name it by ``run``, which is no other's."""
+
+    run: str
+    jobs: list[Job]
+
+
 @dataclass(slots=True, kw_only=True)
 class Taken:
-    """The jobs that are the taker's now, those of each run together, and when to look again for
-    more; None: not before something happens that everybody is told of.
+    """The runs that are the taker's now, and when to look again for more; None: not before
+    something happens that everybody is told of.
     """
 
-    runs: list[list[Job]] = field(default_factory=list)
+    runs: list[Claimed] = field(default_factory=list)
     again: dt.datetime | None = None
 
 
@@ -59,14 +67,16 @@ def take(connection: Connection, kind: JobKind, most: int, taker: Taker) -> Take
             return taken
     allowed, rate_again = _allowed(connection, kind)
     runs = _chosen(connection, kind, most, allowed)
-    rows = [row for run in runs for row in run]
-    if rows:
-        _mark(connection, kind, runs, taker)
-    if allowed is not None and len(rows) >= allowed:
+    named = {secrets.token_hex(8): rows for rows in runs}
+    if named:
+        _mark(connection, kind, named, taker)
+    if allowed is not None and sum(map(len, runs)) >= allowed:
         taken.again = rate_again or _ends(connection, kind)
     elif len(runs) < most:
         taken.again = _next_due(connection, kind)
-    taken.runs = [[job_of(row) for row in run] for run in runs]
+    taken.runs = [
+        Claimed(run=run, jobs=[job_of(row) for row in rows]) for run, rows in named.items()
+    ]
     return taken
 
 
@@ -210,7 +220,7 @@ def _in_order(
 
 
 def _mark(
-    connection: Connection, kind: JobKind, runs: Sequence[Sequence[Row[Any]]], taker: Taker
+    connection: Connection, kind: JobKind, runs: Mapping[str, Sequence[Row[Any]]], taker: Taker
 ) -> None:
     moment = now()
     fixed = {
@@ -219,14 +229,12 @@ def _mark(
         "lease": taker.until,
         "moment": moment,
     }
-    marks: list[dict[str, Any]] = []
-    for run in runs:
-        named = secrets.token_hex(8)
-        marks += [{"number": row.id, "named": named, **fixed} for row in run]
+    marks = [
+        {"number": row.id, "named": run, **fixed} for run, rows in runs.items() for row in rows
+    ]
     connection.execute(_MARK, marks)
     if kind.rate is not None:
-        count = sum(map(len, runs))
-        connection.execute(sa.insert(begun), [{"kind": kind.name, "at": moment}] * count)
+        connection.execute(sa.insert(begun), [{"kind": kind.name, "at": moment}] * len(marks))
 
 
 _MARK = (

@@ -20,17 +20,18 @@ import structlog
 
 from pacs_framework.archive.claims import Claim, abandoned, living
 from pacs_framework.background import Background, keep_on
-from pacs_framework.errors import PacsError
+from pacs_framework.errors import ConfigurationError, PacsError
 from pacs_framework.jobs import JobState
 from pacs_framework.tables import now
 from pacs_framework.waking import Waker
 from pacs_jobs.bells import FOLDER, hearing
 from pacs_jobs.book import Book, Round
 from pacs_jobs.crew import Crew
+from pacs_jobs.ending import LATE
 
 if TYPE_CHECKING:
     from pacs_framework.jobs import JobKind
-    from pacs_jobs.ending import Ended
+    from pacs_jobs.ending import End, Ended
     from pacs_jobs.queue import TableQueue
     from pacs_jobs.settings import JobsSettings, KindLimits
 
@@ -76,6 +77,7 @@ class Worker(Background):
         self._folder = queue.data / FOLDER
         self._shared = queue.store.is_postgresql
         self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
         self._hearing: Waker | None = None
         self._renewed = 0.0
         self._told = 0.0
@@ -104,6 +106,8 @@ class Worker(Background):
 
     def stop(self) -> None:
         """Tell what runs to end, and wait a while; what does not is taken up by whoever is next."""
+        if self._thread is None:  # it could not be started
+            return
         self._stopping.set()
         self._alarm.ring()
         self._thread.join()
@@ -172,16 +176,17 @@ class Worker(Background):
         if not self._shared:
             return None
         seconds = None
-        if self._crew:
+        runs = self._crew.runs()
+        if runs:
             pause = self._settings.lease / _RENEWALS
             if time.monotonic() - self._renewed >= pause:
-                self._crew.lose(self._book.renew())
+                self._crew.lose(self._book.renew(runs))
                 self._renewed = time.monotonic()
             seconds = self._renewed + pause - time.monotonic()
-        ends = _until(self._book.next_lease_end())
+        ends = _until(self._book.next_lease_end(runs))
         if ends is not None and ends <= 0:
-            self._tell(self._book.take_over())
-            ends = _until(self._book.next_lease_end())
+            self._tell(self._book.take_over_expired(runs))
+            ends = _until(self._book.next_lease_end(runs))
         return _sooner(seconds, ends)
 
     # --- taking and ending ----------------------------------------------------------------------
@@ -241,6 +246,7 @@ class Worker(Background):
             self._told = time.monotonic()
         self._crew.written(turn)
         self._tell(turn.ended)
+        self._tell_late(turn.late)
         if turn.ended:
             self._forget = None  # one of them may be the first
         for kind, taken in turn.taken.items():
@@ -248,8 +254,8 @@ class Worker(Background):
                 self._blocked[kind] = _Block(again=taken.again)
             elif kind in self._blocked:
                 self._blocked[kind].took(len(taken.runs))
-            for jobs in taken.runs:
-                self._crew.begin(kind, jobs)
+            for claimed in taken.runs:
+                self._crew.begin(kind, claimed)
         return True
 
     def _tidy(self) -> float | None:
@@ -269,10 +275,31 @@ class Worker(Background):
             else:
                 log.debug("a job has ended", state=each.state.value)
 
+    @staticmethod
+    def _tell_late(late: Iterable[End]) -> None:
+        for each in late:
+            _log.warning(
+                f"an attempt {LATE}",
+                job=str(each.number),
+                attempt=each.attempt,
+                ended=each.ending.name,
+                cause=each.error,
+            )
+
 
 def limited(kind: JobKind, limits: KindLimits | None) -> JobKind:
-    """``kind`` with the limits that the configuration has for it."""
+    """``kind`` with the limits that the configuration has for it.
+
+    Raises `ConfigurationError` for attempts of a kind that is never given up here: its work counts
+    them itself, and says with the last one to whom it matters that there is none after it.
+    """
     given = {} if limits is None else limits.model_dump(exclude_none=True)
+    if not kind.attempts and given.get("attempts"):
+        raise ConfigurationError(
+            f'[plugin.jobs.limits."{kind.name}"] attempts = {given["attempts"]}: jobs of this kind '
+            "are never given up by the queue, and what waits for them would wait for ever; leave "
+            "attempts out (the plugin that does them may have a setting of its own)"
+        )
     return replace(kind, **given)
 
 

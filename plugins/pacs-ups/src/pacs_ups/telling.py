@@ -69,13 +69,14 @@ class Tellers:
         with _alone(self._folder):
             first = not any(living(self._folder))
             self._claim = Claim(self._folder)
-        self.owner = self._claim.folder.name
-        self._take_over()
-        if first:
-            self._close_forgotten()
-            self._outbox.retry()  # who was away may be back
-        if first and self._settings.event_reports:
-            subscriptions.restarted(self._settings.fallback_aets)
+            self.owner = self._claim.folder.name
+            self._take_over()
+            if first:
+                self._close_forgotten()
+                self._outbox.retry()  # who was away may be back
+            # No other process may take a subscription yet: it would be told of this restart.
+            if first and self._settings.event_reports:
+                subscriptions.restarted(self._settings.fallback_aets)
         self._bell = Waker(self._folder / BELL)
         self._alarms = [Waker() for _ in range(_THREADS)]
         self._calls = [Calls() for _ in self._alarms]

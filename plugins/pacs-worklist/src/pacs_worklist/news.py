@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["News", "hearing", "note", "ring_for_news"]
 
 _CHANNEL = "pacs_worklist_news"
+_GONE = dt.timedelta(days=30)
 
 
 def note(connection: Connection, number: int) -> None:
@@ -61,28 +62,47 @@ def _pipe(tables: Path) -> Path:
 
 
 class News:
-    """The rows in ``store``; safe to use from many threads."""
+    """The rows in ``store``, all of them or, after `listen`, those of the plugins that listen here;
+    safe to use from many threads.
+    """
 
     def __init__(self, store: TableStore) -> None:
         self._store = store
+        self._heard_here: tuple[sa.ColumnElement[bool], ...] = ()
         self._leases = Leases(store, news, news.c.id, lane=(news.c.item_fk, news.c.receiver))
 
     def listen(self, plugins: Collection[str]) -> None:
-        """These plugins hear of steps from now on; what waits for others goes."""
+        """These plugins hear of steps here from now on.
+
+        What waits for others goes, where no other node can have them. On PostgreSQL one may, which
+        is perhaps not running now: there what waits goes when nobody has taken it for a month.
+        """
+        self._heard_here = (news.c.receiver.in_([*plugins]),)
         with self._store.begin() as connection:
-            connection.execute(sa.delete(news).where(news.c.receiver.not_in([*plugins])))
-            connection.execute(sa.delete(listener).where(listener.c.plugin.not_in([*plugins])))
+            left = connection.scalars(self._left(plugins)).all()
+            connection.execute(sa.delete(news).where(news.c.receiver.in_(left)))
+            connection.execute(sa.delete(listener).where(listener.c.plugin.in_(left)))
             rows = [{"plugin": plugin} for plugin in plugins]
             if rows:
                 connection.execute(insert(listener, connection).on_conflict_do_nothing(), rows)
 
+    def _left(self, plugins: Collection[str]) -> sa.Select[tuple[str]]:
+        """Plugins beside these that listened, and are nowhere any more."""
+        others = sa.select(listener.c.plugin).where(listener.c.plugin.not_in([*plugins]))
+        if not self._store.is_postgresql:
+            return others
+        untaken = sa.exists().where(
+            news.c.receiver == listener.c.plugin, news.c.due < now() - _GONE
+        )
+        return others.where(untaken)
+
     def claim(self, owner: str, until: dt.datetime, most: int) -> Sequence[Row[Any]]:
         """What is due, now the owner's until then."""
-        return self._leases.claim(owner, until, most=most)
+        return self._leases.claim(owner, until, *self._heard_here, most=most)
 
     def pause(self, lease: float) -> float | None:
         """Seconds until somebody has to look again, None for not before there are news."""
-        return self._leases.pause(lease)
+        return self._leases.pause(lease, *self._heard_here)
 
     def still_owned(self, number: int, owner: str, until: dt.datetime) -> bool:
         """Stay the owner of a row until then; False when somebody else is by now."""

@@ -30,6 +30,7 @@ ENDING = "ending.json"
 _KNOWN = "podman", "docker"
 _SECONDS = 60.0  # for a question, and for an end; each takes less than a second
 _PROCESSES = 2048
+_CDI = "nvidia.com/gpu"  # the kind of devices that nvidia-ctk writes specifications of
 _GONE = "no such container"  # as Docker calls what is well
 _OWN = frozenset({"PATH", "LANG", "HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"})
 _OF_ENGINES = "DOCKER_", "CONTAINER_", "CONTAINERS_"
@@ -104,11 +105,13 @@ class Engine:
         variables: Path,
         limits: Limits,
         cpus: float | None,
+        gpu: str = "",
     ) -> list[str]:
         """The command that runs ``image`` as the user of this process, without any right of root's,
         with nothing to write to but its ``mounts`` and ``/tmp``, and ends with its exit code.
 
         ``variables`` is a file of lines NAME=VALUE, because everybody may read a command line.
+        ``gpu`` is the number or UUID of the one that it has; empty for none.
         """
         user = f"{os.geteuid()}:{os.getegid()}"
         options = ["--rm", "--pull=never", f"--name={name}", f"--user={user}", "--cap-drop=all"]
@@ -121,6 +124,8 @@ class Engine:
             options += [f"--memory={limits.memory}", f"--memory-swap={limits.memory}"]
         if cpus is not None:
             options.append(f"--cpus={cpus:g}")
+        if gpu:  # Podman finds it by its CDI specification, Docker by NVIDIA's runtime
+            options.append(f"--device={_CDI}={gpu}" if self._is_podman else f"--gpus=device={gpu}")
         if self._is_podman:
             options.append("--http-proxy=false")  # or it gets the proxies of the archive
             if os.geteuid():

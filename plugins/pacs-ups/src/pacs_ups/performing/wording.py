@@ -15,7 +15,7 @@ from pacs_ups.state.datasets import moment, text_of
 if TYPE_CHECKING:
     from pacs_ups.api import Output
 
-__all__ = ["CANCELED", "EXPIRED", "FAILED", "performed", "progress", "reasons"]
+__all__ = ["CANCELED", "EXPIRED", "FAILED", "performed", "progress", "reasons", "why"]
 
 CANCELED, FAILED, EXPIRED = "110513", "110501", "110533"
 """Codes of PS3.16 CID 9300: Discontinued for unspecified reason, Equipment failure, Workitem
@@ -38,12 +38,17 @@ def progress(lock: str, percent: int, note: str) -> Dataset:
 
 def reasons(lock: str, reason: str, code: str) -> Dataset:
     """Why it is to be canceled, as modifications of the step."""
-    item = Dataset()
-    item.ReasonForCancellation = reason
+    return _modifications(lock, _PROGRESS, why(reason, code))
+
+
+def why(reason: str, code: str) -> Dataset:
+    """The same as who asks for a cancellation says it (PS3.4 Table CC.2.2-1)."""
+    said = Dataset()
+    said.ReasonForCancellation = reason
     code = code if code in _MEANINGS else CANCELED
     coded = _coded(code, "DCM", _MEANINGS[code])
-    item.ProcedureStepDiscontinuationReasonCodeSequence = [coded]
-    return _modifications(lock, _PROGRESS, item)
+    said.ProcedureStepDiscontinuationReasonCodeSequence = [coded]
+    return said
 
 
 def performed(

@@ -103,6 +103,16 @@ class Assignments:
         with self.store.reading() as connection:
             return list(connection.execute(over.limit(_AT_ONCE)).scalars())
 
+    def performed(self) -> list[str]:
+        """The UIDs of steps that a performer has, and that are not over."""
+        asked = (
+            sa.select(step.c.uid)
+            .join(assignment, assignment.c.step_fk == step.c.id)
+            .where(assignment.c.performer.is_not(None), step.c.state.not_in(_FINAL))
+        )
+        with self.store.reading() as connection:
+            return list(connection.execute(asked.order_by(step.c.id)).scalars())
+
     def forget(self, uid: str) -> None:
         """Nobody is at work on it any more."""
         numbers = sa.select(step.c.id).where(step.c.uid == uid)

@@ -245,19 +245,26 @@ class Steps:
                 raise StepError(Code.ALREADY_COMPLETED_NO_CANCEL, "the step is COMPLETED")
             dataset = unpack(row.dataset)
             told = [events.cancel_requested(uid, requesting_aet, reasons)]
-            if current is State.SCHEDULED:
-                told.append(_enter(uid, dataset, State.IN_PROGRESS, reasons))
-                told.append(_enter(uid, dataset, State.CANCELED, reasons))
-                lock = str(generate_uid())
-                _write(connection, row, dataset, told, transaction_uid=lock, ours=True)
-            elif assigning.is_performed(connection, row.id):
-                told.append(_enter(uid, dataset, State.CANCELED, reasons))
-                _write(connection, row, dataset, told)  # its work is ended by who sees that
+            if current is State.SCHEDULED or assigning.is_performed(connection, row.id):
+                _cancel(connection, row, dataset, told, reasons)  # work is ended by who sees that
             else:
                 _check_performer(row, told_of(connection, row.id))
                 enqueue(connection, dict.fromkeys(told_of(connection, row.id), told))
         self.ring()
         return Result()
+
+    def give_up(self, uid: str, reasons: Dataset) -> bool:
+        """Cancel a step that a performer of the archive has, and will not do; whether it had it
+        still, and the step was not over. Raises `StepError` where there is no such step.
+        """
+        with self.store.begin() as connection:
+            row = locked_row(connection, uid)
+            if State(row.state).final or not assigning.is_performed(connection, row.id):
+                return False
+            _cancel(connection, row, unpack(row.dataset), [], reasons)
+            assigning.drop(connection, row.id)
+        self.ring()
+        return True
 
     # --- deletion ---------------------------------------------------------------------------
 
@@ -357,6 +364,22 @@ def _enter(uid: str, dataset: Dataset, state: State, reasons: Dataset) -> Event:
             [each.tag for each in lacking],
         )
     return events.state_report(uid, dataset)
+
+
+def _cancel(
+    connection: Connection,
+    row: sa.Row[Any],
+    dataset: Dataset,
+    told: list[Event],
+    reasons: Dataset,
+) -> None:
+    """Bring a step into CANCELED, by way of IN PROGRESS (PS3.4 Table CC.1.1-2); ``told`` before."""
+    more: dict[str, Any] = {}
+    if row.state == State.SCHEDULED:
+        told.append(_enter(row.uid, dataset, State.IN_PROGRESS, reasons))
+        more = {"transaction_uid": str(generate_uid()), "ours": True}
+    told.append(_enter(row.uid, dataset, State.CANCELED, reasons))
+    _write(connection, row, dataset, told, **more)
 
 
 def _write(
