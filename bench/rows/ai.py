@@ -87,9 +87,7 @@ def _fill(
 
 def _overhead(inference: Inference, settings: AiSettings, image: Dataset) -> float:
     """Seconds of a run, less those of loading its series."""
-    model = next(
-        each for each in models_of(inference.archive.hooks, settings) if each.name == "still"
-    )
+    model = next(each for each in models_of(inference.archive, settings) if each.name == "still")
     study, series = str(image.StudyInstanceUID), str(image.SeriesInstanceUID)
     begun = time.perf_counter()
     with TemporaryDirectory(dir=inference.archive.data) as folder:

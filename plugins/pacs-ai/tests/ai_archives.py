@@ -29,7 +29,7 @@ class Ai:
         self.book = Book(running.archive.tables(NAME))
 
     def model(self, label: str) -> OfferedModel:
-        return chosen(models_of(self.archive.hooks, self.settings), label)
+        return chosen(models_of(self.archive, self.settings), label)
 
     def inference(self, **more: Any) -> Inference:
         return replace(Inference.configured(self.archive, self.settings), **more)

@@ -84,9 +84,11 @@ class Containers:
         done = self.ask("run", *options, IMAGE, "/bin/sh", "-c", "true")
         return done.stderr.decode() if done.returncode else ""
 
-    def left(self) -> list[str]:
-        """The names of containers of models, whatever state they are in."""
-        done = self.ask("ps", "--all", "--filter=name=pacs-ai-", "--format={{.Names}}")
+    def left(self, run: str = "") -> list[str]:
+        """The names of containers of models, whatever state they are in; with ``run`` of that one,
+        since other tests may have theirs at the same time.
+        """
+        done = self.ask("ps", "--all", f"--filter=name=pacs-ai-{run}", "--format={{.Names}}")
         assert not done.returncode, done.stderr
         return done.stdout.decode().split()
 

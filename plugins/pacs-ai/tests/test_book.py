@@ -28,10 +28,13 @@ def model(version: str = "1") -> Any:
     return SimpleNamespace(name="lungs", version=version, label=f"lungs@{version}")
 
 
-def begin(book: Book, uid: str, *, version: str = "1", series: str = "1.1") -> None:
+def begin(
+    book: Book, uid: str, *, name: str = "lungs", version: str = "1", series: str = "1.1"
+) -> None:
     book.begin(
+        ["1.1.1", "1.1.2"],
         uid=uid,
-        model="lungs",
+        model=name,
         version=version,
         runner="process",
         digest="d" * 64,
@@ -50,7 +53,7 @@ def instance(uid: str) -> Dataset:
 
 def done(book: Book, uid: str, *, stored: bool = True, **more: str) -> None:
     begin(book, uid, **more)
-    book.made(uid, ["1.1.1", "1.1.2"], [instance(f"{uid}.7")])
+    book.made(uid, [instance(f"{uid}.7")])
     if stored:
         book.stored(uid, f"{uid}.7")
     book.end(uid, State.DONE, log="wörds")
@@ -66,10 +69,30 @@ def test_a_run_is_found_by_itself_and_by_what_it_made(book: Book) -> None:
     assert book.inputs(record) == ["1.1.1", "1.1.2"]
     (result,) = book.results(record)
     assert (result.sop_instance_uid, result.stored) == ("2.1.7", True)
-    assert book.is_result("2.1.7")
-    assert not book.is_result("2.1")
     with pytest.raises(NoSuchRun):
         book.find("2.2")
+
+
+def test_an_instance_is_a_models_own_on_the_same_series_alone(book: Book) -> None:
+    """What another model, another version or a run on another series made is somebody else's."""
+    done(book, "2.1")
+    begin(book, "2.2")
+    begin(book, "2.3", version="2")
+    begin(book, "2.4", name="body")
+    begin(book, "2.5", series="1.2")
+    own = {uid for uid in ("2.1", "2.2", "2.3", "2.4", "2.5") if book.is_own(uid, "2.1.7")}
+    assert own == {"2.1", "2.2"}
+    assert not book.is_own("2.1", "2.1")
+
+
+def test_the_last_runs_of_a_version_are_its_own_that_are_over(book: Book) -> None:
+    """Runs of other versions and such as still run do not count among them."""
+    for uid in ("2.1", "2.3", "2.5"):
+        begin(book, uid)
+        book.end(uid, State.FAILED)
+        done(book, f"{uid}1", version="2")
+    begin(book, "2.7")
+    assert [each.uid for each in book.last_ended(2, model())] == ["2.5", "2.3"]
 
 
 def test_runs_are_listed_newest_first(book: Book) -> None:

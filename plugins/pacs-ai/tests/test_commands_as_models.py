@@ -13,7 +13,7 @@ import pytest
 from ai_archives import HERE, Ai, Start
 from ai_phantom import ct_series, voxels
 from pydicom import Dataset
-from pydicom.uid import generate_uid
+from pydicom.uid import DeflatedExplicitVRLittleEndian, generate_uid
 
 from pacs_ai.api import Code, Segment, Segmentation
 from pacs_ai.book import State
@@ -166,6 +166,8 @@ def spoil(image: Dataset, kind: str, first: Dataset) -> None:
         ("syntax", "is no whole DICOM file: it has no transfer syntax"),
         ("uid", "without a valid SeriesInstanceUID"),
         ("cut", "is no whole DICOM file"),
+        ("half", "is no whole DICOM file: data set unreadable at offset"),
+        ("half deflated", "is no whole DICOM file"),
         ("text", "'made.dcm', which is no DICOM file"),
         ("link", "'made.dcm', which is no ordinary file"),
     ],
@@ -183,6 +185,12 @@ def test_what_does_not_belong_to_the_input_is_refused(
         made.write_bytes(made.read_bytes().replace(b"\2\0\x10\0UI", b"\2\0\x19\0UI", 1))
     elif kind == "cut":
         made.write_bytes(made.read_bytes()[:150])
+    elif kind == "half":
+        made.write_bytes(made.read_bytes()[:-1000])
+    elif kind == "half deflated":
+        image.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        image.save_as(made, enforce_file_format=True)
+        made.write_bytes(made.read_bytes()[:-100])
     elif kind == "text":
         made.write_text("no DICOM file, whatever its name says" * 9)
     elif kind == "link":
@@ -194,6 +202,42 @@ def test_what_does_not_belong_to_the_input_is_refused(
     kept = ai.archive.data / "ai/refused" / record.uid
     assert (kept / "output").is_dir()
     assert not (kept / "input").exists()
+
+
+def test_the_result_of_another_model_is_not_replaced(start: Start, tmp_path: Path) -> None:
+    """By a program that gives its own the same UID; its own from before it may make once more."""
+    images, made = ct_series(), tmp_path / "made"
+    image = deepcopy(images[0])
+    image.SOPInstanceUID, image.SeriesInstanceUID = generate_uid(), generate_uid()
+    image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    image.save_as(made, enforce_file_format=True)
+    ai = start(leaving(made), {**leaving(made), "name": "other"})
+    ai.running.take_in(*images)
+    states = [ai.run(name, images).state for name in ("module", "module", "other")]
+    assert states == [State.DONE, State.DONE, State.REFUSED]
+    assert "which the archive has already" in ai.book.newest(1)[0].reason
+
+
+def test_what_a_program_made_before_it_failed_is_kept(start: Start, tmp_path: Path) -> None:
+    """For inspection, with the reason; one that failed with nothing leaves nothing."""
+    images = ct_series()
+    ai = start(
+        {
+            "name": "x",
+            "command": ["sh", "-c", "echo a >$MERCURE_OUT_DIR/b; exit 3"],
+            "network": True,
+        },
+        {"name": "y", "command": ["sh", "-c", "exit 3"], "network": True},
+    )
+    ai.running.take_in(*images)
+    records = [ai.run(name, images) for name in "xy"]
+    assert [record.state for record in records] == [State.FAILED] * 2
+    kept, nothing = (ai.archive.data / "ai/refused" / record.uid for record in records)
+    assert (kept / "output/b").read_text() == "a\n"
+    assert "exit code 3" in (kept / "reason.txt").read_text()
+    assert not (kept / "input").exists()
+    assert not nothing.exists()
+    assert ai.archive.lookup.count() == len(images)
 
 
 def test_a_program_that_leaves_nothing_is_refused(start: Start) -> None:

@@ -95,7 +95,7 @@ def test_a_mercure_module_runs_in_a_container(run: Run, containers: Containers) 
     assert result.stored
     assert ai.archive.lookup.count() == 13
     assert told[:1] == [0.5]
-    assert containers.left() == []
+    assert containers.left(record.uid) == []
 
 
 def test_a_container_can_do_little(
@@ -154,7 +154,7 @@ def test_a_container_that_fails_fails_the_run(
     """With how it ended and its last words; no container is left of it."""
     _, record = run(text, **more)
     assert (record.state, reason in record.reason) == (State.FAILED, True), record.reason
-    assert containers.left() == []
+    assert containers.left(record.uid) == []
 
 
 def test_a_canceled_run_ends_its_container(
@@ -169,12 +169,12 @@ def test_a_canceled_run_ends_its_container(
     thread = threading.Thread(target=work)
     thread.start()
     alive.wait_for_one()
-    assert len(containers.left()) == 1
+    assert containers.left()
     waker.ring()
     thread.join(SECONDS)
     assert [record.state for record in records] == [State.CANCELED]
     assert alive.is_over()
-    assert containers.left() == []
+    assert containers.left(records[0].uid) == []
     waker.close()
 
 
@@ -233,9 +233,10 @@ def test_nothing_is_left_of_a_container_whose_owner_was_killed(
             alive.wait_for_one()
             kill(process.pid)
             process.wait(SECONDS)
-        assert states(archive) == [state]
+        (record,) = runs(archive)
+        assert record["state"] == state
         assert alive.is_over()
-        assert containers.left() == []
+        assert containers.left(record["uid"]) == []
         assert list((archive.data / "ai/runs").iterdir()) == []
 
 
@@ -253,10 +254,11 @@ weights = "{weights}"
 """
 
 
-def states(archive: ServedArchive) -> list[str]:
+def runs(archive: ServedArchive) -> list[dict[str, str]]:
     done = archive.run("ai", "runs", "--config", archive.config, "--json")
     assert done.returncode == 0, done.stderr
-    return [row["state"] for row in json.loads(done.stdout)]
+    rows: list[dict[str, str]] = json.loads(done.stdout)
+    return rows
 
 
 def test_the_digest_is_that_of_the_image(start: Start, containers: Containers) -> None:
@@ -302,9 +304,19 @@ def test_without_an_engine_it_says_so(
     [
         ({"image": "--privileged"}, "match pattern"),
         ({"image": "a:1", "load": "a:b"}, "give one of command, image, load"),
-        ({"image": "a:1", "gpu": True}, "gpu is for command and load"),
+        (
+            {"image": "a:1", "gpu": True, "environment": {"CUDA_VISIBLE_DEVICES": "1"}},
+            "the archive says which one it has",
+        ),
         ({"image": "a:1", "python": "p"}, "python and folder go with load"),
-        ({"command": ["a"], "cpus": 2}, "cpus are for an image"),
+        (
+            {
+                "kserve": "http://a/v2/models/b",
+                "cpus": 2,
+                "classes": [{"value": "1", "meaning": "b"}],
+            },
+            "cpus are for what runs on this machine",
+        ),
         ({"image": "a:1", "environment": {"A": "b\nC=d"}}, "cannot be given the variable 'A'"),
         ({"image": "a:1", "environment": {"A B": "c"}}, "cannot be given the variable 'A B'"),
     ],

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ai_archives import HERE, Start
+from ai_containers import IMAGE, Containers
 from ai_phantom import ct_series
 from pydantic import ValidationError
 
@@ -264,7 +266,7 @@ def test_a_program_sees_its_gpu(machine: Callable[..., None], start: Start, tmp_
                     }
                 ]
             },
-            "gpu is for command and load",
+            "gpu is for command, image and load",
         ),
         (
             {
@@ -285,3 +287,109 @@ def test_a_program_sees_its_gpu(machine: Callable[..., None], start: Start, tmp_
 def test_settings_that_make_no_sense_stop_the_start(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         AiSettings.model_validate(settings)
+
+
+# --- containers -----------------------------------------------------------------------------------
+
+
+_ENGINE = """#!/bin/sh
+# In place of an engine: it writes down what it is told to run, and with which variables.
+case "$1" in
+image) echo sha256:1 ;;
+run)
+    printf '%s\\n' "$@" >"{record}"
+    for option in "$@"; do
+        case "$option" in --env-file=*) cat "${option#*=}" >"{record}.variables" ;; esac
+    done
+    ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "gpu", "own", "options", "hidden"),
+    [
+        ("podman", True, {}, ["--device=nvidia.com/gpu=0"], False),
+        ("podman", True, {"gpus": ["GPU-4f1c"]}, ["--device=nvidia.com/gpu=GPU-4f1c"], False),
+        ("docker", True, {"gpus": ["1"]}, ["--gpus=device=1"], False),
+        ("docker", False, {"gpus": ["1"]}, [], True),
+        ("podman", False, {}, [], True),
+    ],
+)
+def test_a_container_gets_one_as_a_device_or_none(
+    machine: Callable[..., None],
+    start: Start,
+    tmp_path: Path,
+    engine: str,
+    gpu: bool,
+    own: dict[str, Any],
+    options: list[str],
+    hidden: bool,
+) -> None:
+    """What CUDA is to see is not said: in the container the numbers are others."""
+    machine(0, 1)
+    record, program = tmp_path / "record", tmp_path / engine
+    program.write_text(_ENGINE.replace("{record}", str(record)))
+    program.chmod(0o755)
+    ai, images = (
+        start({"name": "x", "image": "a:1", "gpu": gpu}, engine=str(program), **own),
+        ct_series(),
+    )
+    ai.running.take_in(*images)
+    assert ai.run("x", images).state is State.REFUSED  # it made nothing
+    told = record.read_text().split()
+    assert [each for each in told if each.startswith(("--device", "--gpus"))] == options
+    assert told[told.index("a:1") - 1].startswith("--")
+    variables = Path(f"{record}.variables").read_text().split()
+    assert ("NVIDIA_VISIBLE_DEVICES=void" in variables) is hidden
+    assert not any(each.startswith("CUDA_VISIBLE_DEVICES") for each in variables)
+
+
+_CDI = Path("/run/cdi")
+_DEVICE = "GPU-pacs-ai-tests"
+
+
+@pytest.fixture
+def cdi_device() -> Iterator[str]:
+    """A device that is only a variable: where Podman finds it, it has read its specification."""
+    specification = {
+        "cdiVersion": "0.5.0",
+        "kind": "nvidia.com/gpu",
+        "devices": [{"name": _DEVICE, "containerEdits": {"env": ["HAS_GPU=by-cdi"]}}],
+    }
+    try:
+        _CDI.mkdir(exist_ok=True)
+        file = _CDI / f"{_DEVICE}-{os.getpid()}.json"
+        file.write_text(json.dumps(specification))
+    except OSError as error:
+        pytest.skip(f"no specification of a device can be written: {error}")
+    yield _DEVICE
+    file.unlink()
+    with suppress(OSError):  # it is not ours, or was there before
+        _CDI.rmdir()
+
+
+def test_podman_gives_a_container_the_device(
+    machine: Callable[..., None],
+    start: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cdi_device: str,
+) -> None:
+    """By what stands in the specification; a device that has none fails the run, and is named."""
+    monkeypatch.setenv("CONTAINERS_CONF", os.environ.get("CONTAINERS_CONF", ""))
+    if not os.environ["CONTAINERS_CONF"]:
+        monkeypatch.delenv("CONTAINERS_CONF")
+    if why := Containers(engine="podman").why_not(tmp_path):
+        pytest.skip(why)
+    machine(0)
+    model = {"name": "x", "image": IMAGE, "command": ["/bin/sh", "-c", "echo $HAS_GPU"]}
+    ai, images = start({**model, "gpu": True}, engine="podman", gpus=[cdi_device]), ct_series()
+    ai.running.take_in(*images)
+    record = ai.run("x", images)
+    assert (record.state, "by-cdi" in record.log.split()) == (State.REFUSED, True), record.reason
+    other = start({**model, "gpu": True}, engine="podman", gpus=["GPU-nobody-has"])
+    other.running.take_in(*images)
+    record = other.run("x", images)
+    assert record.state is State.FAILED
+    assert "nvidia.com/gpu=GPU-nobody-has" in record.reason

@@ -13,6 +13,7 @@ from ai_phantom import ct_series, voxels
 from pydantic import ValidationError
 from pydicom import Dataset, dcmread
 
+from pacs_ai.api import Wants
 from pacs_ai.book import State
 from pacs_ai.errors import NoVolume
 from pacs_ai.inference import lose_dead_runs
@@ -132,11 +133,12 @@ def test_a_model_that_does_not_behave_leaves_the_study_alone(
     record = ai.run(attribute.lower(), images)
     assert record.state is state
     assert reason in record.reason
+    assert len(ai.book.inputs(record)) == len(images)
     assert all(character.isprintable() or character in "\n\t" for character in record.log)
     assert ai.archive.lookup.count() == len(images)
     assert not list((ai.archive.data / "ai/runs").iterdir())
     kept = ai.archive.data / "ai/refused" / record.uid
-    assert kept.exists() == (state is State.REFUSED)
+    assert kept.exists() == (state is State.REFUSED or attribute == "Hangs")  # that left a file
     if kept.exists():
         assert reason in (kept / "reason.txt").read_text()
         assert not (kept / "voxels.npy").exists()
@@ -194,6 +196,36 @@ def test_a_series_that_is_none_for_a_model_makes_no_run(start: Start, python_mod
     with pytest.raises(NoVolume, match="the modality is CT, not MR"):
         ai.run("dense", images)
     assert ai.book.newest(9) == []
+
+
+@pytest.mark.parametrize(
+    ("when", "runs"),
+    [("SliceThickness <= 8 and KVP == 120", True), ("SliceThickness < 8", False)],
+)
+def test_a_model_is_for_series_of_which_its_condition_is_true(
+    start: Start, python_model: Named, when: str, runs: bool
+) -> None:
+    """Whoever asks for it, as its modality."""
+    ai = start(python_model("Dense", when=when))
+    images = ct_series()
+    ai.running.take_in(*images)
+    if runs:
+        assert ai.run("dense", images).state is State.DONE
+        return
+    with pytest.raises(NoVolume, match="for, 'SliceThickness < 8', is not known to be true of it"):
+        ai.run("dense", images)
+    assert ai.book.newest(9) == []
+
+
+def test_a_condition_of_a_plugins_model_that_means_nothing_is_its_plugins_fault(
+    start: Start,
+) -> None:
+    class Odd(Second):
+        wants = Wants(when="SliceThicknes < 3")
+
+    ai = start(others={"odd": OfAPlugin(Odd())})
+    with pytest.raises(PluginError, match=r"plugin 'odd', model 'second': .*SliceThickness"):
+        ai.model("second")
 
 
 def test_a_corrected_patient_is_that_of_the_results(start: Start, python_model: Named) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from pydicom import dcmread
 
 from pacs_ai.book import State
 
-pytest.importorskip("onnxruntime")
+if (
+    find_spec("onnxruntime") is None
+):  # it is not imported here: see `test_nobody_is_told_of_a_network`
+    pytest.skip("onnxruntime is not installed", allow_module_level=True)
 
 BONE = {"value": "272673000", "meaning": "Bone"}
 CHEST = {"value": "51185008", "meaning": "Chest"}
@@ -93,6 +97,17 @@ def test_a_network_of_other_classes_fails(start: Start, tmp_path: Path) -> None:
     assert "the network answers (1, 2, 48, 64)" in record.reason
     assert "(1, 3) is a classification" in record.reason
     assert not list((ai.archive.data / "ai/runs").iterdir())
+
+
+def test_nobody_is_told_of_a_network(start: Start, tmp_path: Path) -> None:
+    """ONNX Runtime keeps what it will tell Microsoft in a file of its user's, unless told not to;
+    this is seen by a run that fails, which keeps what it leaves.
+    """
+    path = tmp_path / "bone.onnx"
+    threshold(path, 0.5)
+    ai, record, _ = run(start, path, tmp_path / "made", classes=[{}, BONE, HEAD])
+    assert record.state is State.FAILED
+    assert not (ai.archive.data / "ai/refused" / record.uid).exists()
 
 
 def test_a_file_that_is_no_network_fails(start: Start, tmp_path: Path) -> None:

@@ -103,6 +103,15 @@ def test_processor_time_is_limited(tmp_path: Path) -> None:
         shell(tmp_path, python("while True: pass"), limited(cpu=1))
 
 
+def test_cpus_are_limited(tmp_path: Path) -> None:
+    """By the number that its libraries see, and for all that it starts."""
+    said = "import os; print(len(os.sched_getaffinity(0)))"
+    there = len(os.sched_getaffinity(0))
+    assert shell(tmp_path, python(said), limited()).last == str(there)
+    assert shell(tmp_path, python(said), limited(cpus=1)).last == "1"
+    assert shell(tmp_path, python(said), limited(cpus=there + 1)).last == str(there)
+
+
 def test_files_are_limited(tmp_path: Path) -> None:
     with pytest.raises(ModelFailed, match=r"killed by SIGXFSZ|exit code"):
         shell(tmp_path, "head -c 100000 /dev/zero > big", limited(file=50_000))
@@ -152,6 +161,7 @@ def supervised(folder: Path, text: str) -> subprocess.Popen[bytes]:
         "-I",
         "-S",
         supervise.__file__,
+        "0",
         "0",
         "0",
         "0",

@@ -17,6 +17,7 @@ from pacs_ai.ordering import KIND, kinds_of, order_runs, payload_of
 from pacs_ai.settings import AiSettings
 from pacs_ai.terms import DOOR
 from pacs_framework.archive.incoming import Origin
+from pacs_framework.errors import ConfigurationError
 from pacs_framework.jobs import JobCanceled, JobFilter, JobState
 from pacs_framework.tables import now
 from pacs_framework.testing.jobs import RecordedContext
@@ -83,10 +84,10 @@ def test_a_series_is_one_job_however_much_of_it_comes(triggered: Callable[..., A
     assert all(job.due is not None and job.due > now() for job in found)
 
 
-def job_of(ai: Ai, images: list[Any], *, whole: bool = False) -> RecordedContext:
+def job_of(ai: Ai, images: list[Any], *, whole: bool = False, trigger: int = 0) -> RecordedContext:
     """The work that a trigger orders, without a queue; ``whole``: for the study."""
     study, series = str(images[0].StudyInstanceUID), str(images[0].SeriesInstanceUID)
-    payload = payload_of(ai.settings.triggers[0], study, "" if whole else series)
+    payload = payload_of(ai.settings.triggers[trigger], study, "" if whole else series)
     return RecordedContext(payload, kind=KIND)
 
 
@@ -96,15 +97,15 @@ def done(ai: Ai, context: RecordedContext) -> None:
     kind.run_together([context])
 
 
-def work(ai: Ai, images: list[Any]) -> RecordedContext:
-    context = job_of(ai, images)
+def work(ai: Ai, images: list[Any], *, trigger: int = 0) -> RecordedContext:
+    context = job_of(ai, images, trigger=trigger)
     done(ai, context)
     return context
 
 
 def test_a_run_tells_the_queue(triggered: Callable[..., Ai], images: list[Any]) -> None:
     """Progress, and the run that it became."""
-    ai = triggered("Dense", quiet=LATER)
+    ai = triggered("Shrugs", quiet=LATER)  # which tells nothing of how far it is
     ai.running.take_in(*images)
     context = work(ai, images)
     (record,) = ai.book.newest(9)
@@ -144,6 +145,26 @@ def test_a_model_that_keeps_failing_rests(triggered: Callable[..., Ai], images: 
     rested = triggered("Raises", quiet=LATER, own={"circuit": 2, "rest": 0.001})
     rested.running.take_in(*images)
     assert [work(rested, images).outcome[0] for _ in range(3)] == ["failed"] * 3  # type: ignore[index]
+
+
+def test_a_model_rests_whatever_another_version_does(
+    start: Start, images: list[Any], python_model: Named
+) -> None:
+    """Two versions on one input, of which one fails: its runs are counted by themselves."""
+    ai = start(
+        python_model("Raises", name="x"),
+        python_model("Dense", name="x", version="2", load="ai_sample_models:Newer"),
+        others={"jobs": jobs},
+        triggers=[{"model": f"x@{version}", "quiet": LATER} for version in "12"],
+        circuit=2,
+        rest=LATER,
+    )
+    ai.running.take_in(*images)
+    outcomes = []
+    for _ in range(3):
+        outcomes.append(work(ai, images, trigger=1).outcome)
+        outcomes.append(work(ai, images).outcome)
+    assert [each[0] for each in outcomes if each] == ["done", "failed"] * 2 + ["done", "put off"]
 
 
 def test_series_of_other_kinds_are_passed_over(
@@ -229,6 +250,27 @@ def test_a_condition_is_asked_of_the_series(
     context = work(ai, images)
     assert context.outcome is not None
     assert context.outcome[1]["state"] == state  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        ({"triggers": [{"model": "denes"}]}, "'denes' is not known; there are .*dense@1"),
+        ({"triggers": [{"model": "dense@2"}]}, "'dense@2' is not known"),
+        (
+            {"workitems": [{"model": "denes", "station": {"value": "AI1"}}]},
+            "'denes' is not known; there are .*dense@1",
+        ),
+        ({"triggers": [{"model": "both"}]}, "the trigger for 'both' needs level = 'study'"),
+    ],
+)
+def test_a_model_that_is_not_there_stops_the_start(
+    start: Start, python_model: Named, own: dict[str, Any], reason: str
+) -> None:
+    """Rather than be found missing by the first job of a trigger, or the first step."""
+    both = python_model("Dense", name="both", level="study")
+    with pytest.raises(ConfigurationError, match=reason):
+        start(python_model("Dense"), both, others={"jobs": jobs}, **own)
 
 
 def test_a_condition_that_means_nothing_stops_the_start() -> None:

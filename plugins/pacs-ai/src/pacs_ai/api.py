@@ -104,14 +104,17 @@ class Volume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wants:
-    """Which series a model is for. Empty ``modality`` is any; see `refusal`."""
+    """Which series a model is for. Empty ``modality`` is any; ``when`` is a condition on an
+    instance of the series, such as ``SliceThickness <= 3``. See `refusal`.
+    """
 
     modality: tuple[str, ...] = ("CT",)
     min_slices: int = 2
     max_slices: int = 5000
+    when: str = ""
 
     def refusal(self, modality: str, slices: int) -> str:
-        """Why a series is none for it, empty where it is one."""
+        """Why a series is none for it, empty where it is one; ``when`` is asked elsewhere."""
         if self.modality and modality not in self.modality:
             return f"the modality is {modality or 'not known'}, not {' or '.join(self.modality)}"
         if not self.min_slices <= slices <= self.max_slices:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Book", "NoSuchRun", "Review", "RunRecord", "RunResult", "State", "Verdict"]
 
+_SAME = ("model", "version", "study_instance_uid", "series_instance_uid")
+"""What two runs have in common that do the same once more."""
+
 
 class Book:
     """Runs in the tables of one archive. Every method raises `IndexUnavailable`."""
@@ -29,23 +32,26 @@ class Book:
     def __init__(self, store: TableStore) -> None:
         self._store = store
 
-    def begin(self, **values: str) -> None:
-        """A run of these values begins, on this node."""
+    def begin(self, inputs: Sequence[str] = (), **values: str) -> None:
+        """A run of these values begins, on this node, about the instances ``inputs``."""
         row = {"state": State.RUNNING, "reason": "", "log": "", "node": socket.gethostname()}
         with self._store.begin() as connection:
             connection.execute(run.insert().values(**row, **values, started=now()))
-
-    def made(self, uid: str, inputs: Sequence[str], results: Sequence[Dataset]) -> None:
-        """What a run was given and what it made, before any of it is stored."""
-        with self._store.begin() as connection:
-            row = self._key(connection, uid)
+            if not inputs:
+                return
+            begun = self._key(connection, values["uid"])
             connection.execute(
                 run_input.insert(),
                 [
-                    {"run_fk": row, "number": number, "sop_instance_uid": each}
+                    {"run_fk": begun, "number": number, "sop_instance_uid": each}
                     for number, each in enumerate(inputs)
                 ],
             )
+
+    def made(self, uid: str, results: Sequence[Dataset]) -> None:
+        """What a run made, before any of it is stored."""
+        with self._store.begin() as connection:
+            row = self._key(connection, uid)
             connection.execute(
                 run_result.insert(),
                 [
@@ -116,6 +122,16 @@ class Book:
             statement = statement.where(run.c.state == state)
         return [_record(row) for row in self._rows(statement)]
 
+    def last_ended(self, most: int, model: OfferedModel) -> list[RunRecord]:
+        """The last ``most`` runs of this version of ``model`` that are over, newest first."""
+        statement = (
+            sa.select(run)
+            .where(run.c.model == model.name, run.c.version == model.version)
+            .where(run.c.state != State.RUNNING)
+            .order_by(run.c.id.desc())
+        )
+        return [_record(row) for row in self._rows(statement.limit(most))]
+
     def done_since(
         self, since: dt.datetime, model: OfferedModel, study: str, series: str, *, stored: bool
     ) -> str:
@@ -166,10 +182,17 @@ class Book:
             for row in self._rows(ordered.where(run_result.c.run_fk == record.id))
         ]
 
-    def is_result(self, sop_instance_uid: str) -> bool:
-        """Whether a run made the instance."""
-        wanted = run_result.c.sop_instance_uid == sop_instance_uid
-        return bool(self._rows(sa.select(run_result.c.run_fk).where(wanted).limit(1)))
+    def is_own(self, uid: str, sop_instance_uid: str) -> bool:
+        """Whether the model of the run made the instance of the same series, or study, before."""
+        this = run.alias("this")
+        same = (run.c[each] == this.c[each] for each in _SAME)
+        statement = (
+            sa.select(run_result.c.run_fk)
+            .join(run, run.c.id == run_result.c.run_fk)
+            .join(this, sa.and_(*same))
+            .where(this.c.uid == uid, run_result.c.sop_instance_uid == sop_instance_uid)
+        )
+        return bool(self._rows(statement.limit(1)))
 
     def judge(self, record: RunRecord, verdict: Verdict, *, reviewer: str, note: str) -> None:
         """Add what a person says of a run; earlier words stay."""

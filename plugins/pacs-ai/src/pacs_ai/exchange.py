@@ -28,6 +28,7 @@ from pacs_ai.result_rows import result_of, row_of
 
 __all__ = [
     "STUDY",
+    "VOLUME",
     "VOXELS",
     "BadResults",
     "read_given",
@@ -43,11 +44,14 @@ __all__ = [
 VOXELS = "voxels.npy"
 """The file of the voxels."""
 
+VOLUME = "volume.json"
+"""The file of what else is known of a volume."""
+
 STUDY = "study"
 """The folder of the series of a study."""
 
 _SERIES, _PLACE = "series.json", "series"
-_VOLUME, _RESULTS = "volume.json", "results.json"
+_RESULTS = "results.json"
 _MOST_JSON = 16 << 20
 
 _Shape = tuple[int, int, int]
@@ -70,12 +74,12 @@ def write_volume(folder: Path, volume: Volume) -> None:
         "modality": volume.modality,
         "unit": volume.unit,
     }
-    (folder / _VOLUME).write_text(json.dumps(facts), "utf-8")
+    (folder / VOLUME).write_text(json.dumps(facts), "utf-8")
 
 
 def read_volume(folder: Path) -> Volume:
     """The volume in ``folder``; its voxels may be written to, and the file stays as it is."""
-    facts = json.loads((folder / _VOLUME).read_text("utf-8"))
+    facts = json.loads((folder / VOLUME).read_text("utf-8"))
     return Volume(
         voxels=np.load(folder / VOXELS, mmap_mode="c", allow_pickle=False),
         affine=np.array(facts["affine"], np.float64),

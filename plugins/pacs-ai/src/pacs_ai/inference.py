@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -15,17 +16,16 @@ from pydicom.uid import generate_uid
 
 from pacs_ai.book import Book, RunRecord, State
 from pacs_ai.errors import ModelCanceled, NoVolume, RefusedOutput
-from pacs_ai.exchange import STUDY, VOXELS
 from pacs_ai.keeping import workers_folder
 from pacs_ai.results.checking import check_result, read_result
 from pacs_ai.results.signature import Signature
 from pacs_ai.results.writing import write_results
-from pacs_ai.running.by_image import VARIABLES
-from pacs_ai.running.engine import ENDING, end_container
+from pacs_ai.running.engine import end_container
 from pacs_ai.running.gpus import Gpus
 from pacs_ai.running.runner import Work
 from pacs_ai.running.said import Said
 from pacs_ai.running.warm import Workers
+from pacs_ai.setting_aside import has_left, set_aside
 from pacs_ai.terms import DOOR, NAME
 from pacs_ai.volumes.loading import StoredSeries
 from pacs_ai.volumes.study import Given, load_study
@@ -42,12 +42,9 @@ if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
     from pacs_framework.waking import Waker
 
-__all__ = ["Inference", "lose_dead_runs", "refused_folder"]
+__all__ = ["Inference", "lose_dead_runs"]
 
-_RUNS, _REFUSED, _GPUS = "runs", "refused", "gpus"
-_REASON, _LOG = "reason.txt", "log.txt"
-_NOTHING_LEFT = frozenset({VOXELS, STUDY, "input", "work", VARIABLES, ENDING})
-"""Of a refused run's folder: what the archive has anyway."""
+_RUNS, _GPUS = "runs", "gpus"
 
 _log = structlog.get_logger(__name__)
 
@@ -57,9 +54,9 @@ class Inference:
     """Runs models on series of an archive, each in a folder below its data.
 
     ``output`` takes the results in place of the archive, to look at a model without trusting it.
-    ``keep_refused`` is how many refused runs keep what they made. ``workers`` are those that
-    models in Python run in, None for a new one each time; ``gpus`` and ``gpu_runs`` are as in
-    `pacs_ai.running.gpus.Gpus`.
+    ``keep_refused`` is how many runs that were refused or failed keep what they made. ``workers``
+    are those that models in Python run in, None for a new one each time; ``gpus`` and ``gpu_runs``
+    are as in `pacs_ai.running.gpus.Gpus`.
     """
 
     archive: Archive
@@ -105,16 +102,19 @@ class Inference:
         or for those of its series that ``only`` names, which is for models of that level. ``uid``
         is that of the run, a new one where it is not given.
 
-        Raises `NoVolume` where the series is none for it, and what looking it up raises: then there
-        is no run.
+        Raises `NoVolume` where the series is none for it, what looking it up raises, and as
+        `WebFile.fetch`: then there is no run.
         """
         lose_dead_runs(self.archive, self.book)
         uid = uid or str(generate_uid(None))
         claim = Claim(self.archive.data / DOOR / _RUNS)
         try:
             given = self._given(model, study_instance_uid, series_instance_uid, only, claim.folder)
+            if model.web is not None:
+                model.web.fetch(claim.folder, canceled)
             digest = model.runner.digest()
             self.book.begin(
+                given.sop_instance_uids,
                 uid=uid,
                 model=model.name,
                 version=model.version,
@@ -160,18 +160,19 @@ class Inference:
         log = _log.bind(run=work.uid, model=model.label)
         try:
             made = self._made(model, work)
-            self.book.made(work.uid, work.series.sop_instance_uids, made)
+            self.book.made(work.uid, made)
             self._keep(work, made)
         except RefusedOutput as error:
             self._end(work, State.REFUSED, str(error))
-            self._set_aside(work, str(error))
-            log.warning(
-                "results of a model refused"
-            )  # why may be in words of the model: see the run
+            set_aside(self.archive, work, str(error), keep=self.keep_refused)
+            # Why may be in words of the model: see the run.
+            log.warning("results of a model refused")
         except ModelCanceled as error:
             self._end(work, State.CANCELED, str(error))
         except (PacsError, OSError) as error:
             self._end(work, State.FAILED, str(error))
+            if has_left(work):
+                set_aside(self.archive, work, str(error), keep=self.keep_refused)
             log.warning("a model failed")
         except BaseException:
             self._end(work, State.FAILED, "it was interrupted")
@@ -193,18 +194,18 @@ class Inference:
         instances = write_results(made.results, work.series, signature) if made.results else []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a program may write what breaks rules of values
-            instances += [self._checked(path, work.series) for path in made.files]
+            instances += [self._checked(path, work) for path in made.files]
         return instances
 
-    def _checked(self, path: Path, series: Given) -> Dataset:
+    def _checked(self, path: Path, work: Work) -> Dataset:
         made = read_result(path)
-        check_result(made, series, known=self._has)
+        check_result(made, work.series, known=partial(self._has, work.uid))
         return made
 
-    def _has(self, sop_instance_uid: str) -> bool:
+    def _has(self, run: str, sop_instance_uid: str) -> bool:
         """Whether somebody else's instance has this UID; a model may make its own once more."""
         there = self.archive.lookup.instance(sop_instance_uid) is not None
-        return there and not self.book.is_result(sop_instance_uid)
+        return there and not self.book.is_own(run, sop_instance_uid)
 
     def _keep(self, work: Work, made: Sequence[Dataset]) -> None:
         """Write all, then store one after the other. A refused one fails the run and says which."""
@@ -224,29 +225,6 @@ class Inference:
         path = work.folder / f"result-{number}.dcm"
         made.save_as(path, enforce_file_format=True)
         return path
-
-    def _set_aside(self, work: Work, reason: str) -> None:
-        """Move what was made to where it can be looked at; the newest `keep_refused` stay."""
-        parent = self.archive.data / DOOR / _REFUSED
-        if not self.keep_refused:
-            return
-        parent.mkdir(parents=True, exist_ok=True)
-        place = parent / work.uid
-        place.mkdir(mode=0o750)
-        for each in list(work.folder.iterdir()):
-            if each.name not in _NOTHING_LEFT:
-                each.rename(place / each.name)
-        (place / _REASON).write_text(reason + "\n", "utf-8")
-        (place / _LOG).write_text(work.said.text + "\n", "utf-8")
-        kept = sorted(parent.iterdir(), key=lambda each: each.stat().st_mtime_ns)
-        for old in kept[: -self.keep_refused]:
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def refused_folder(archive: Archive, record: RunRecord) -> Path | None:
-    """Where the refused results of a run are kept, if they are."""
-    place = archive.data / DOOR / _REFUSED / record.uid
-    return place if place.is_dir() else None
 
 
 def lose_dead_runs(archive: Archive, book: Book) -> None:

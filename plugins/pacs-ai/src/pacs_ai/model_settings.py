@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
 
@@ -13,6 +13,8 @@ from pacs_framework.config.types import AbsolutePath, Seconds, Section, Size
 __all__ = ["ClassSettings", "ModelSettings"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_Address = Annotated[str, Field(pattern=r"^https?://[^\s#]+$")]
 
 
 class ClassSettings(Section):
@@ -52,7 +54,7 @@ class ModelSettings(Section):
         description="Image of a container that Podman or Docker has: NAME:TAG or its digest.",
     )
     cpus: float | None = Field(
-        default=None, gt=0, le=1024, description="How many CPUs a container may keep busy."
+        default=None, gt=0, le=1024, description="How many CPUs it may keep busy."
     )
     level: Literal["series", "study"] = Field(
         default="series",
@@ -69,7 +71,9 @@ class ModelSettings(Section):
     folder: AbsolutePath | None = Field(
         default=None, description="Where its module lies, if it is not installed there."
     )
-    onnx: AbsolutePath | None = Field(default=None, description="A network as an ONNX file.")
+    onnx: _Address | AbsolutePath | None = Field(
+        default=None, description="A network as an ONNX file, or its address in the web."
+    )
     kserve: str = Field(
         default="",
         pattern=r"^(https?://[^\s?#]+/v2/models/[^\s/?#]+(/versions/[^\s/?#]+)?)?$",
@@ -96,8 +100,21 @@ class ModelSettings(Section):
         default=(-1024.0, 1024.0), description="The voxels that become 0 and 1 for the network."
     )
     threads: int = Field(default=1, ge=1, le=256, description="Threads of the network.")
-    weights: AbsolutePath | None = Field(
-        default=None, description="File or folder that belongs to the digest of the model."
+    weights: _Address | AbsolutePath | None = Field(
+        default=None,
+        description=(
+            "File or folder that belongs to the digest of the model, or a file's address in the "
+            "web."
+        ),
+    )
+    sha256: str = Field(
+        default="",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="Digest of what is fetched from the web for it; nothing else is run.",
+    )
+    when: str = Field(
+        default="",
+        description="Condition on an instance of the series, such as 'SliceThickness <= 3'.",
     )
     settings: dict[str, JsonValue] = Field(
         default_factory=dict,
@@ -122,10 +139,15 @@ class ModelSettings(Section):
 
     @field_validator("weights", "onnx")
     @classmethod
-    def _there(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.exists():
+    def _there(cls, path: Path | str | None) -> Path | str | None:
+        if isinstance(path, Path) and not path.exists():
             raise ValueError(f"{str(path)!r} does not exist")
         return path
+
+    @property
+    def address(self) -> str:
+        """Where its weights, or its network, are fetched from; empty for files that are here."""
+        return next((each for each in (self.weights, self.onnx) if isinstance(each, str)), "")
 
     @property
     def _program(self) -> str:
@@ -134,14 +156,33 @@ class ModelSettings(Section):
 
     @model_validator(mode="after")
     def _of_image(self) -> Self:
-        if self.cpus is not None and not self.image:
-            raise ValueError(f"model {self.name!r}: cpus are for an image")
+        if self.cpus is not None and (self.kserve or self.monai_label):
+            raise ValueError(f"model {self.name!r}: cpus are for what runs on this machine")
         for each, value in self.environment.items() if self.image else ():
             if not _NAME.fullmatch(each) or "\n" in value:
                 raise ValueError(
                     f"model {self.name!r}: a container cannot be given the variable {each!r}; a "
                     "name has letters, digits and _, a value has one line"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _from_the_web(self) -> Self:
+        if self.address and not self.sha256:
+            raise ValueError(
+                f"model {self.name!r}: say by sha256 what {self.address} leads to, so that nothing "
+                "else is ever run"
+            )
+        if self.sha256 and not self.address:
+            raise ValueError(f"model {self.name!r}: sha256 is for what comes from the web")
+        return self
+
+    @model_validator(mode="after")
+    def _on_condition(self) -> Self:
+        if self.when:
+            from pacs_framework.conditions import Condition  # noqa: PLC0415 - few models have one
+
+            Condition.read(self.when)
         return self
 
     @model_validator(mode="after")
@@ -154,8 +195,8 @@ class ModelSettings(Section):
 
     @model_validator(mode="after")
     def _on_gpu(self) -> Self:
-        if self.gpu and (self.image or not (self.command or self.load)):
-            raise ValueError(f"model {self.name!r}: gpu is for command and load")
+        if self.gpu and not (self._program or self.load):
+            raise ValueError(f"model {self.name!r}: gpu is for command, image and load")
         if self.gpu and "CUDA_VISIBLE_DEVICES" in self.environment:
             raise ValueError(
                 f"model {self.name!r}: with gpu, the archive says which one it has; leave "
@@ -187,7 +228,7 @@ class ModelSettings(Section):
             raise ValueError(f"model {self.name!r}: python and folder go with load")
         if self.settings and not self._program:
             raise ValueError(f"model {self.name!r}: settings are for a command or an image")
-        if self.weights and self.load and not self.weights.is_file():
+        if isinstance(self.weights, Path) and self.load and not self.weights.is_file():
             raise ValueError(f"model {self.name!r}: the weights of a class are one file")
         if self.weights and self.classes:
             raise ValueError(f"model {self.name!r}: the weights of a network are where it is")

@@ -78,11 +78,15 @@ def step_performers(archive: Archive, settings: AiSettings) -> Sequence[object]:
 
 
 @hookimpl
-def background(archive: Archive) -> Sequence[Background]:
-    """Ends the processes that wait for runs when the archive ends."""
+def background(archive: Archive, settings: AiSettings) -> Sequence[Background]:
+    """Ends the processes that wait for runs when the archive ends; looks at its start whether the
+    models are there that are to run by themselves.
+    """
+    from pacs_ai.asked_for import AskedModels  # noqa: PLC0415 - see above
     from pacs_ai.keeping import WorkersEnd  # noqa: PLC0415 - see above
 
-    return [WorkersEnd(archive)]
+    asked = settings.triggers or settings.workitems
+    return [*([AskedModels(archive, settings)] if asked else []), WorkersEnd(archive)]
 
 
 @hookimpl

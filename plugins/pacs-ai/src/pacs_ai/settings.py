@@ -76,6 +76,9 @@ class AiSettings(Section):
     )
     seconds: Seconds = Field(default=600.0, description="How long a run may take.")
     memory: Size = Field(default=8 * _GIB, description="What each process of a run may take.")
+    cpus: float | None = Field(
+        default=None, gt=0, le=1024, description="How many CPUs a run may keep busy."
+    )
     engine: str = Field(
         default="",
         description=(
@@ -94,7 +97,7 @@ class AiSettings(Section):
     keep_refused: int = Field(
         default=100,
         ge=0,
-        description="How many runs whose results were refused keep them on disk for inspection.",
+        description="How many runs that were refused or failed keep what they made for inspection.",
     )
     at_once: int = Field(default=1, ge=1, description="Runs by triggers at a time on one node.")
     attempts: int = Field(default=3, ge=1, description="How often a run by a trigger is tried.")

@@ -112,7 +112,7 @@ def made_by(
     archive, settings = running.archive, settings or AiSettings()
     inference = Inference.configured(archive, settings)
     book = inference.book
-    wanted = chosen(models_of(archive.hooks, settings), model)
+    wanted = chosen(models_of(archive, settings), model)
     first = images[0]
     series = "" if wanted.level == "study" else str(first.SeriesInstanceUID)
     record = inference.run(wanted, str(first.StudyInstanceUID), series)

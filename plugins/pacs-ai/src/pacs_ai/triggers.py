@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pacs_ai.book import Book, State
 from pacs_ai.catalogue import chosen, models_of
-from pacs_ai.errors import NoVolume
+from pacs_ai.errors import ModelCanceled, NoVolume
 from pacs_ai.fitting import fitting_series
 from pacs_ai.inference import Inference
 from pacs_ai.keeping import workers_of
@@ -62,7 +62,7 @@ class Work:
             context.done({"state": _PASSED_OVER, "reason": "the trigger is for other series"})
             return
         try:
-            model = chosen(models_of(self._archive.hooks, self._settings), trigger.model)
+            model = chosen(models_of(self._archive, self._settings), trigger.model)
         except ConfigurationError as error:
             context.failed(str(error), final=True)
             return
@@ -85,12 +85,9 @@ class Work:
 
     def _rests(self, context: JobContext, book: Book, model: OfferedModel) -> bool:
         """Whether a model that fails again and again is left alone for now: its circuit is open."""
-        last = [
-            record
-            for record in book.newest(self._settings.circuit, model=model.name)
-            if record.version == model.version and record.state in _FAILURES and record.ended
-        ]
-        if len(last) < self._settings.circuit or last[0].ended is None:
+        last = book.last_ended(self._settings.circuit, model)
+        failed = [record for record in last if record.state in _FAILURES]
+        if len(failed) < self._settings.circuit or last[0].ended is None:
             return False
         until = last[0].ended + dt.timedelta(seconds=self._settings.rest)
         if until <= now():
@@ -130,8 +127,12 @@ def _outcome(
         record = inference.run(model, study, series, progress=at.progress, canceled=canceled)
     except (NoVolume, InstanceError) as error:
         return _Outcome(state=_PASSED_OVER, reason=str(error))
+    except ModelCanceled as error:
+        raise JobCanceled(str(error)) from error
     if record.state is State.CANCELED:
         raise JobCanceled(record.reason)
+    if record.state is State.DONE:
+        at.progress(1.0)  # whatever the model told last
     return _Outcome(state=record.state.value, run=record.uid)
 
 

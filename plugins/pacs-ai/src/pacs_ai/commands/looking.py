@@ -7,7 +7,7 @@ import click
 from pacs_ai.book import State
 from pacs_ai.commands.opening import opened
 from pacs_ai.commands.rows import as_row, print_runs, result_rows
-from pacs_ai.inference import refused_folder
+from pacs_ai.setting_aside import refused_folder
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, print_table
 

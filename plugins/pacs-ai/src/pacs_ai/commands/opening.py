@@ -32,7 +32,7 @@ class Local:
 
     def models(self) -> list[OfferedModel]:
         """Every model. Raises as `models_of`."""
-        return models_of(self.archive.hooks, self.settings)
+        return models_of(self.archive, self.settings)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pacs_ai.book import RunRecord, State
 from pacs_ai.catalogue import chosen, models_of
-from pacs_ai.errors import ModelFailed, NoVolume
+from pacs_ai.errors import ModelCanceled, ModelFailed, NoVolume
 from pacs_ai.inference import Inference, lose_dead_runs
 from pacs_ai.keeping import workers_of
 from pacs_ai.performing.given import (
@@ -105,7 +105,7 @@ class ModelPerformer:
         workitem = self._workitem(step)
         assert workitem is not None  # as `wants` said
         try:
-            return chosen(models_of(self._archive.hooks, self._settings), workitem.model)
+            return chosen(models_of(self._archive, self._settings), workitem.model)
         except ConfigurationError as error:
             raise NotPerformed(str(error), FAILED) from error
 
@@ -150,6 +150,8 @@ class _Runs:
                 record = self._run(series, number, len(about))
             except (NoVolume, InstanceError) as error:
                 refusals.append(str(error))
+            except ModelCanceled as error:
+                raise JobCanceled(str(error)) from error
             else:
                 yield from self._made(record)
         if len(refusals) == len(about):

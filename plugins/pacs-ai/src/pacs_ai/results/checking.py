@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import highdicom as hd
@@ -15,8 +17,11 @@ from pynetdicom.presentation import AllStoragePresentationContexts
 from pacs_ai.errors import RefusedOutput
 from pacs_ai.volumes.planes import Plane
 from pacs_ai.volumes.study import Given
+from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
+from pacs_framework.dicom.scan import scan_header
 from pacs_framework.dicom.uids import is_valid_uid
+from pacs_framework.errors import UnreadableInstance
 from pacs_framework.rendering.attributes import integer_of, items_of, numbers_of, text_of
 from pacs_framework.rendering.frame_header import FrameHeader
 
@@ -41,14 +46,26 @@ def read_result(path: Path) -> Dataset:
     """
     try:
         made = pydicom.dcmread(path, defer_size=1 << 20)
+        syntax = text_of(made.file_meta, "TransferSyntaxUID")
+        if syntax:
+            _check_whole(path, syntax)
         for element in made:  # each is decoded when it is looked at
             del element
-        syntax = text_of(made.file_meta, "TransferSyntaxUID")
-    except (*PYDICOM_FAILURES, OSError) as error:
+    except (*PYDICOM_FAILURES, OSError, UnreadableInstance, zlib.error) as error:
         raise RefusedOutput(f"{path.name!r} is no whole DICOM file: {error}") from error
     if not syntax:
         raise RefusedOutput(f"{path.name!r} is no whole DICOM file: it has no transfer syntax")
     return made
+
+
+def _check_whole(path: Path, syntax: str) -> None:
+    """That its data set does not end early, with which pydicom makes do.
+
+    Raises `UnreadableInstance`.
+    """
+    with path.open("rb") as file:
+        data = memoryview(mmap(file.fileno(), 0, access=ACCESS_READ))
+    scan_header(data[read_prefix(data).dataset_offset :], syntax)
 
 
 def check_result(made: Dataset, given: Given, *, known: Callable[[str], bool]) -> None:

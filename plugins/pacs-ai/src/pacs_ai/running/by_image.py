@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pacs_ai.running.by_command import Call, CommandModel
 from pacs_ai.running.engine import Engine, Mount, engine_environment, remember
+from pacs_ai.running.gpus import VISIBLE
+from pacs_ai.running.runner import QUIET
 
 if TYPE_CHECKING:
     from pacs_ai.running.runner import Work
@@ -24,6 +26,9 @@ VARIABLES = "variables"
 
 _INSIDE = {name: Path("/") / name for name in ("input", "output", "work")}
 _WEIGHTS = Path("/models")
+_NO_GPU = {"NVIDIA_VISIBLE_DEVICES": "void"}
+"""Where NVIDIA's runtime runs all containers, images ask it by this variable for every GPU."""
+
 _HOME = {"HOME": str(_INSIDE["work"]), "TMPDIR": str(_INSIDE["work"])}
 
 
@@ -69,11 +74,12 @@ class ImageModel(CommandModel):
             variables=self._written(work),
             limits=work.limits,
             cpus=self._cpus,
+            gpu=work.environment.get(VISIBLE, ""),
         )
         return Call(
             command=command,
             environment=engine_environment(),
-            limits=replace(work.limits, network=True),  # of the engine, which has to find its own
+            limits=replace(work.limits, network=True, cpus=0),  # of the engine, not what it runs
             ending=ending,
         )
 
@@ -87,9 +93,15 @@ class ImageModel(CommandModel):
         return mounts
 
     def _written(self, work: Work) -> Path:
-        """The file with the variables of the container, where it does not see it."""
+        """The file with the variables of the container, where it does not see it.
+
+        Which GPU it has they do not say: in there that is the only one, whatever its number here.
+        """
         weights = None if self._weights is None else _WEIGHTS
-        variables = {**_HOME, **self._variables(work, _INSIDE, weights)}
+        gpus = {name: value for name, value in work.environment.items() if name != VISIBLE}
+        hidden = {} if work.environment.get(VISIBLE) else _NO_GPU
+        variables = self._variables(replace(work, environment=gpus), _INSIDE, weights)
+        variables = {**QUIET, **_HOME, **hidden, **variables}
         path = work.folder / VARIABLES
         path.touch(mode=0o600)  # there may be secrets among them
         path.write_text("".join(f"{name}={value}\n" for name, value in variables.items()), "utf-8")

@@ -31,13 +31,15 @@ _BY_SIGNAL = 128
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a run may take: ``seconds`` by the clock, ``cpu`` seconds of one process, ``memory``
-    bytes of one process, ``file`` bytes of one file. 0 is no limit, but for ``seconds``.
+    bytes of one process, ``file`` bytes of one file, and ``cpus`` that all of it keeps busy. 0 is
+    no limit, but for ``seconds``.
     """
 
     seconds: float = 600.0
     cpu: int = 0
     memory: int = 8 << 30
     file: int = 4 << 30
+    cpus: int = 0
     network: bool = False
 
 
@@ -57,7 +59,7 @@ class Supervised:
         theirs: Sequence[int] = (),
         ending: Sequence[str] = (),
     ) -> None:
-        bounds = (limits.memory, limits.cpu, limits.file, int(limits.network))
+        bounds = (limits.memory, limits.cpu, limits.file, limits.cpus, int(limits.network))
         self._ending, self._environment = tuple(ending), dict(environment)
         # The archive's own Python, which needs neither its environment nor its packages for that.
         supervise = (

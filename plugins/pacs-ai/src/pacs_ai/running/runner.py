@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from pacs_ai.volumes.study import Given
     from pacs_framework.waking import Waker
 
-__all__ = ["Made", "Runner", "Work", "digest_of", "plain_environment"]
+__all__ = ["QUIET", "Made", "Runner", "Work", "digest_of", "plain_environment"]
+
+QUIET = {"DO_NOT_TRACK": "1", "ORT_DISABLE_TELEMETRY": "1"}
+"""Variables by which libraries do not tell their makers of models and series, as ONNX Runtime does
+from 1.29 on.
+"""
 
 _BLOCK = 1 << 20
 
@@ -71,7 +76,7 @@ class Runner(ABC):
 def plain_environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
     """The environment of a model: nothing of the archive's own, in which there may be secrets."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
-    return {**kept, "HOME": str(folder), "TMPDIR": str(folder), **more}
+    return {**kept, **QUIET, "HOME": str(folder), "TMPDIR": str(folder), **more}
 
 
 def digest_of(*paths: Path, text: str = "") -> str:

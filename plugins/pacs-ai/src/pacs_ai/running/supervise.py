@@ -1,10 +1,11 @@
 """The process between the archive and a command: holds it to limits, and leaves nothing behind.
 
-    python -I -S supervise.py MEMORY CPU FILE NETWORK ENDING COMMAND ARGUMENT...
+    python -I -S supervise.py MEMORY CPU FILE CPUS NETWORK ENDING COMMAND ARGUMENT...
 
-MEMORY and FILE are bytes, CPU is seconds; 0 is no limit. Without NETWORK (0) the command is in a
-network of its own, in which there is nobody. ENDING is a JSON list: the command that ends what
-others run for COMMAND, such as a container; it is run unless COMMAND ends well, [] is none.
+MEMORY and FILE are bytes, CPU is seconds, CPUS is a number of them; 0 is no limit. Without NETWORK
+(0) the command is in a network of its own, in which there is nobody. ENDING is a JSON list: the
+command that ends what others run for COMMAND, such as a container; it is run unless COMMAND ends
+well, [] is none.
 Standard input is a pipe that nobody writes to: when it ends, because the archive wants that or has
 died, the command is killed with all it has started.
 The exit code is that of the command; 125 is a command that could not be started as wanted.
@@ -34,12 +35,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main() -> int:
     """Run the command of ``sys.argv``."""
-    memory, cpu, file, network = map(int, sys.argv[1:5])
-    ending, command = json.loads(sys.argv[5]), sys.argv[6:]
+    memory, cpu, file, cpus, network = map(int, sys.argv[1:6])
+    ending, command = json.loads(sys.argv[6]), sys.argv[7:]
     adopt_orphans()
     supervisor = os.getpid()
     child = os.fork()
     if not child:
+        if cpus:
+            _keep_to(cpus)
         _become(command, supervisor, (memory, cpu, file), network=bool(network))
     return watch(child, ending)
 
@@ -99,6 +102,13 @@ def _become(
     except OSError as error:
         _say(f"{command[0]} cannot be run: {error.strerror}")
     os._exit(NOT_STARTED)
+
+
+def _keep_to(cpus: int) -> None:
+    """Run on so many of the CPUs alone, not always the same ones: there may be other runs."""
+    there = sorted(os.sched_getaffinity(0))
+    first = int.from_bytes(os.urandom(4), "big")
+    os.sched_setaffinity(0, {there[(first + each) % len(there)] for each in range(cpus)})
 
 
 def _leave_network() -> None:

@@ -24,6 +24,7 @@ from pacs_ai.volumes.grid import Grid, grid_of
 from pacs_ai.volumes.planes import Plane, planes_of
 from pacs_framework.archive.outgoing import Recipient
 from pacs_framework.archive.query_keys import Root
+from pacs_framework.conditions import Condition, DataSetFacts
 from pacs_framework.dicom.attributes import Level
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.part10 import make_prefix
@@ -134,6 +135,8 @@ class StoredSeries:
         modality = text_of(headers[0], "Modality")
         if refusal := wants.refusal(modality, slices):
             raise NoVolume(refusal)
+        if wants.when and not Condition.read(wants.when).holds(DataSetFacts(headers[0])):
+            raise NoVolume(f"what the model is for, {wants.when!r}, is not known to be true of it")
         loaded = self._volume(headers, modality, folder) if pixels else None
         return LoadedSeries(stored=self, headers=tuple(headers), loaded=loaded)
 
