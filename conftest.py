@@ -1,6 +1,8 @@
 """What the tests cost: at the end of a run, the ten files that took the most processor time.
 
-And no example of a property test fails for being slow: machines are busy at times.
+And no example of a property test fails for being slow: machines are busy at times. What is
+collected, the garbage collector never looks at: that took a third of collecting, and 0.4 s whenever
+a test had it look at everything.
 
 Processor time says the same on a busy machine as on an idle one. That of a child process counts
 where it was waited for, and that of a fixture of a wider scope with the test that asked for it
@@ -16,6 +18,8 @@ from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
+
+from pacs_framework.cli.importing import importing
 
 settings.register_profile(
     "unhurried", settings.get_profile(settings.get_current_profile_name()), deadline=None
@@ -40,6 +44,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Where reports arrive, each file has its account."""
     config.stash[_COST] = cost = Counter[str]()
     config.pluginmanager.register(_Accounts(cost))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and items live as long as the run."""
+    with importing():
+        return (yield)
 
 
 class _Accounts:

@@ -210,6 +210,22 @@ def test_pacs_import_takes_files_in_beside_a_running_archive(
     assert len(archive.objects()) == 1
 
 
+def test_pacs_import_passes_over_the_data_of_the_archive_and_what_it_would_wait_for(
+    archive: ServedArchive,
+) -> None:
+    """Among the data there are pipes, by which the processes of an archive wake each other."""
+    folder = archive.data.parent
+    os.mkfifo(folder / "pipe")
+    for name in ("first.dcm", "second.dcm"):  # the second time, there are objects among the data
+        make_instance().save_as(folder / name, enforce_file_format=True)
+        done = archive.command("import", "--json", folder)
+        rows = [Path(row["path"]) for row in json.loads(done.stdout)]
+        assert folder / name in rows
+        assert folder / "pipe" not in rows
+        assert not [path for path in rows if path.is_relative_to(archive.data)]
+    assert len(archive.objects()) == 2
+
+
 @pytest.mark.parametrize("name", ["serve", "store", "echo", "import", "verify", "reindex"])
 def test_every_command_has_help_with_an_example(name: str) -> None:
     done = pacs(name, "--help")

@@ -11,7 +11,15 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["FileTask", "file_tasks", "in_threads", "jobs_option", "overwrite_option", "sentence_of"]
+__all__ = [
+    "FileTask",
+    "file_tasks",
+    "in_threads",
+    "is_special",
+    "jobs_option",
+    "overwrite_option",
+    "sentence_of",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Result = TypeVar("_Result")
@@ -68,7 +76,13 @@ def _files(paths: Iterable[Path], output: Path) -> Iterator[tuple[Path, Path]]:
         for where, folders, names in os.walk(path):
             here = Path(where)
             folders[:] = sorted(name for name in folders if (here / name).resolve() != written)
-            yield from ((here / name, (here / name).relative_to(path)) for name in sorted(names))
+            found = (here / name for name in sorted(names))
+            yield from ((each, each.relative_to(path)) for each in found if not is_special(each))
+
+
+def is_special(path: Path) -> bool:
+    """Whether it is a pipe, a socket or a device: whoever opens one may wait for ever."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _renamed(place: Path, suffix: str) -> Path:

@@ -13,6 +13,7 @@ from pacs_framework.app import App
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.cli.default_command import DefaultGroup
+from pacs_framework.cli.files import is_special
 from pacs_framework.cli.import_from import from_peer
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, progress
@@ -67,7 +68,7 @@ def files(
         pacs import files --data ./pacs-data ~/studies
     """
     configured = choice.configured()
-    found = list(_files(paths))
+    found = list(_files(paths, configured.data))
     with App(configured, listen=False, feed=False) as app:
         taken = (_take(app.archive, file) for file in found)
         results = list(progress(taken, "importing", total=len(found)))
@@ -79,13 +80,16 @@ def files(
         context.exit(1)
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
+def _files(paths: Iterable[Path], data: Path) -> Iterator[Path]:
+    """Those of folders without special ones, and without the archive's own ``data``."""
+    own = data.resolve()
     for path in paths:
         if not path.is_dir():
             yield path
         for where, folders, names in os.walk(path):
-            folders.sort()
-            yield from (Path(where) / name for name in sorted(names))
+            here = Path(where)
+            folders[:] = sorted(name for name in folders if (here / name).resolve() != own)
+            yield from (here / name for name in sorted(names) if not is_special(here / name))
 
 
 def _take(archive: Archive, path: Path) -> Imported:

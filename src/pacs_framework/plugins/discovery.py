@@ -55,14 +55,17 @@ def discover(
     kernel = kernel_version or importlib_metadata.version(KERNEL)
     found = [
         candidate
-        for distribution in _distributions(path)
-        for candidate in _candidates(distribution, kernel)
+        for name, distribution in _distributions(path)
+        for candidate in _candidates(name, distribution, kernel)
     ]
     return sorted(_without_shared_names(found), key=lambda c: (c.name, c.distribution))
 
 
-def _distributions(path: Sequence[str] | None) -> Iterator[importlib_metadata.Distribution]:
-    """Each distribution with plugins once: the one that an import would take, first on the path.
+def _distributions(
+    path: Sequence[str] | None,
+) -> Iterator[tuple[str, importlib_metadata.Distribution]]:
+    """Each distribution with plugins once, by name: the one that an import would take, first on the
+    path.
 
     An editable install may be seen twice, by its metadata and by a build left in its folder.
     """
@@ -74,7 +77,7 @@ def _distributions(path: Sequence[str] | None) -> Iterator[importlib_metadata.Di
         if canonicalize_name(name) in seen:
             continue
         seen.add(canonicalize_name(name))
-        yield next(_every(path, name=name), distribution)
+        yield name, next(_every(path, name=name), distribution)
 
 
 def _every(path: Sequence[str] | None, **filters: str) -> Iterator[importlib_metadata.Distribution]:
@@ -95,13 +98,14 @@ def _name_of(distribution: importlib_metadata.Distribution) -> str:
     return Path(str(getattr(distribution, "_path", "unknown"))).name.split("-")[0]
 
 
-def _candidates(distribution: importlib_metadata.Distribution, kernel: str) -> Iterator[Candidate]:
+def _candidates(
+    name: str, distribution: importlib_metadata.Distribution, kernel: str
+) -> Iterator[Candidate]:
     """The plugins of one distribution; a distribution that cannot be read is one failed plugin."""
-    name = _name_of(distribution)
     try:
         entry_points = list(distribution.entry_points.select(group=GROUP))
-        version = distribution.version
-        problem = _range_problem(distribution, kernel)
+        version, requirements = _version_and_requirements(distribution)
+        problem = _range_problem(name, requirements, kernel)
     except Exception as error:  # noqa: BLE001 - a broken distribution may raise anything
         reason = f"its metadata cannot be read: {type(error).__name__}: {error}"
         yield Candidate(name=name, distribution=name, version="?", problem=reason)
@@ -125,15 +129,24 @@ def _name_problem(name: str) -> str:
     )
 
 
-def _range_problem(distribution: importlib_metadata.Distribution, kernel: str) -> str:
+def _version_and_requirements(
+    distribution: importlib_metadata.Distribution,
+) -> tuple[str, Sequence[str]]:
+    """Of one reading: each property of the distribution parses its metadata, README and all."""
+    metadata = distribution.metadata
+    stated = metadata.get_all("Requires-Dist") or distribution.requires  # an .egg-info's own file
+    return metadata["Version"], stated or []
+
+
+def _range_problem(name: str, requirements: Sequence[str], kernel: str) -> str:
     """Why the declared range of kernel versions does not let the plugin in; empty if it does."""
-    declared = _declared_range(distribution.requires or [])
+    declared = _declared_range(requirements)
     if not str(declared):
         release = kernel.split(".")
         example = f"{KERNEL}>={'.'.join(release[:2])},<{_next_minor(release)}"
         return (
             f"declares no API range: add a requirement such as {example!r} to the dependencies "
-            f"of {_name_of(distribution)!r}"
+            f"of {name!r}"
         )
     if declared.contains(kernel, prereleases=True):
         return ""

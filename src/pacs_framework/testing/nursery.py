@@ -8,6 +8,8 @@ archive and every command. What runs in the child is the command itself, from it
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import json
 import os
@@ -18,6 +20,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -35,6 +38,7 @@ MOST = 1 << 18
 """Octets of one message, at most: arguments, and an environment."""
 
 _COMMANDS = ("check", "imports", "serve", "verify")
+_GRACE = 0.2  # seconds for threads that were told to end
 _STANDARD = 3  # descriptors that come with a command: input, output, errors
 
 
@@ -143,10 +147,49 @@ def _become(command: _Command) -> None:
     found_first = [path for path in added if path and path not in sys.path]
     sys.path[1:1] = found_first
     _forget(found_first)
-    if command.module.endswith(".py"):
-        runpy.run_path(command.module, run_name="__main__")
-    else:
-        runpy.run_module(command.module, run_name="__main__", alter_sys=True)
+    code = _run(command.module)
+    _leave_memory_as_it_is(code)
+    sys.exit(code)
+
+
+def _run(module: str) -> int:
+    """Run a module or a file; the code that it ends with. Raises what is more than a number."""
+    try:
+        if module.endswith(".py"):
+            runpy.run_path(module, run_name="__main__")
+        else:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):
+            raise
+        return end.code or 0
+    return 0
+
+
+def _leave_memory_as_it_is(code: int) -> None:
+    """End like Python does, up to where it takes every module apart.
+
+    That is most of what a short command takes, as a fork copies each page of memory which is
+    written to. Where threads go on it returns: whether they survive the end is Python's to show.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
+    if _threads_go_on():
+        return
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public name for it
+    gc.collect()  # files in cycles are written and closed; what was imported is frozen
+    with suppress(OSError, ValueError):  # a reader that has gone is Python's to tell
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _threads_go_on() -> bool:
+    """Whether there are threads that do not end, though nobody waits for them."""
+    until = time.monotonic() + _GRACE
+    for thread in threading.enumerate():
+        with suppress(AssertionError, RuntimeError):  # itself, or one that Python has not started
+            thread.join(max(0.0, until - time.monotonic()))
+    return threading.active_count() > 1
 
 
 def _forget(folders: Sequence[str]) -> None:

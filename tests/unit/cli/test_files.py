@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def test_files_of_a_folder_keep_their_places_in_order(tmp_path: Path) -> None:
     folder, alone = tmp_path / "study", tmp_path / "else" / "where" / "4.dcm"
     touch(folder / "2.dcm", folder / "1.dcm", folder / "series" / "3.dcm", alone)
     assert places([folder, alone], tmp_path / "out") == ["1.dcm", "2.dcm", "series/3.dcm", "4.dcm"]
+
+
+def test_pipes_in_a_folder_are_passed_over(tmp_path: Path) -> None:
+    """Whoever opens one waits for somebody to write into it."""
+    folder = tmp_path / "study"
+    touch(folder / "1.dcm")
+    os.mkfifo(folder / "2.dcm")
+    assert places([folder], tmp_path / "out") == ["1.dcm"]
 
 
 @pytest.mark.parametrize("output", [".", "out", "series/out"])

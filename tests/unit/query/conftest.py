@@ -147,7 +147,8 @@ def filled(
     folder = tmp_path_factory.mktemp("filled")
     url = f"sqlite:///{folder / 'index.db'}"
     if request.param == "postgresql":
-        url = request.getfixturevalue("pacs_postgres").new_database()
+        server = request.getfixturevalue("_pacs_postgres_server")  # `pacs_postgres` is for one test
+        url = server.new_database(lasting=True)
     with opened(url, folder, population()) as made:
         made.values(Level.STUDY, "StudyDate")  # opens the connection that all tests share
         yield made

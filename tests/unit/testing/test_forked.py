@@ -80,6 +80,61 @@ def test_an_exception_is_a_traceback_and_what_runs_at_the_end_does(tmp_path) -> 
     assert done.stderr.endswith("ValueError: wrong\n")
 
 
+ENDS = {
+    "at its last line": "print('no line end', end='')",
+    "with a number": "import sys; sys.exit(259)",
+    "with words": "import sys; sys.exit('wrong')",
+    "with a thread that it is waited for": """
+import atexit, threading
+atexit.register(print, "last")
+threading.Thread(target=lambda: (threading.main_thread().join(), print("first"))).start()
+""",
+    "with a thread that nobody waits for": """
+import atexit, threading
+atexit.register(print, "last")
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+""",
+    "with a file that nobody closed": "file = open('left', 'w'); file.write('written')",
+    "with such a file in a cycle": """
+class Holder: pass
+def hold():
+    holder = Holder()
+    holder.itself, holder.file = holder, open('left', 'w')
+    holder.file.write('written')
+hold()
+""",
+    "with its output closed": "import os; print('lost'); os.close(1); os.close(2)",
+}
+
+
+def run_afresh(
+    file: str, *, environment: dict[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, file],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("source", ENDS.values(), ids=ENDS)
+def test_it_ends_as_a_python_of_its_own_does(source: str, tmp_path: Path) -> None:
+    """Though its memory is not taken apart."""
+    file, ends = script(tmp_path, source), []
+    # Else printing fails in a Python of its own, and here the end of it.
+    environment = {k: v for k, v in ENVIRONMENT.items() if k != "PYTHONUNBUFFERED"}
+    for number, run in enumerate((run_afresh, run_module)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        done = run(file, environment=environment, folder=folder)
+        left = [each.read_text("utf-8") for each in folder.iterdir()]
+        ends.append((done.returncode, done.stdout, done.stderr, left))
+    assert ends[0] == ends[1]
+
+
 WAITS = "import time; print('here', flush=True); time.sleep(600)"
 
 
