@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from routing_nodes import Node, until
 
-from pacs_framework.cli.main import main
 from pacs_framework.dicom.status import Status
 from pacs_framework.testing.factories import Archives
+from pacs_framework.testing.forked import run_module
 from pacs_framework.testing.instances import make_instance
 
 RULES = """
@@ -57,10 +56,10 @@ def config(node: Node, tmp_path: Path) -> Path:
 
 
 def run(config: Path, *arguments: object, code: int = 0) -> str:
-    """What ``pacs routing`` prints."""
+    """What ``pacs routing`` prints, in a process of its own: in this one, nodes print their log."""
     name, *rest = map(str, arguments)
-    done = CliRunner().invoke(main, ["routing", name, "--config", str(config), *rest])
-    assert done.exit_code == code, done.output
+    done = run_module("pacs_framework.cli", "routing", name, "--config", str(config), *rest)
+    assert done.returncode == code, done.stderr
     return done.stdout
 
 
