@@ -125,7 +125,7 @@ class Answers:
         self._vrs = {tag: source.vr for tag, source in plan.own.items()}
         self._vrs |= dict.fromkeys(plan.counts, VR.IS)
         self._common = self._about_the_answer(retrieve_aet)
-        self._of_header = [(tag, plan.identifier[tag]) for tag in plan.header]
+        self._of_header = [(tag, plan.key(tag)) for tag in plan.header]
         spoken_of = {plan.level, *(level for level, _ in plan.lists.values())}
         spoken_of |= {COUNTS[keyword][0] for keyword in plan.counts.values()}
         self._levels = [level for level in LEVELS if level in spoken_of]
@@ -232,9 +232,9 @@ class Answers:
     def _about_the_answer(self, retrieve_aet: str) -> Mapping[int, DataElement]:
         """The keys that are about the answer, and those that are not supported, which are empty."""
         plan = self._plan
-        found = {tag: plan.identifier[tag] for tag in plan.echoed}
+        found = {tag: plan.key(tag) for tag in plan.echoed}
         for tag in plan.unsupported:
-            found[tag] = empty_element(tag, plan.identifier[tag].VR)
+            found[tag] = empty_element(tag, plan.key(tag).VR)
         found[_LEVEL] = text_element(_LEVEL, "CS", plan.level.value)
         if retrieve_aet or _RETRIEVE_AET in found:
             found[_RETRIEVE_AET] = text_element(_RETRIEVE_AET, "AE", retrieve_aet)

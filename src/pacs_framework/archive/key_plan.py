@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -76,7 +76,8 @@ class KeyPlan:
     which every distinct value is answered. ``counts`` name entries of `COUNTS`. ``header`` is read
     from a stored instance. ``echoed`` comes back as asked. ``unsupported`` comes back empty.
     ``matched`` are the keys with a value that candidates are held to. ``only`` restricts the list
-    of a unique key below the level to the values that were asked for.
+    of a unique key below the level to the values that were asked for. ``empty`` are keys without a
+    value that need not be in the identifier.
     """
 
     level: Level
@@ -89,6 +90,11 @@ class KeyPlan:
     unsupported: set[int] = field(default_factory=set)
     matched: set[int] = field(default_factory=set)
     only: dict[int, list[str]] = field(default_factory=dict)
+    empty: Mapping[int, DataElement] = field(default_factory=dict)
+
+    def key(self, tag: int) -> DataElement:
+        """The key of this tag, as it was asked for."""
+        return self.identifier[tag] if tag in self.identifier else self.empty[tag]
 
     def copied(self, identifier: Dataset) -> KeyPlan:
         """A plan with the same keys, to which those of ``identifier`` can be added."""
@@ -103,14 +109,16 @@ class KeyPlan:
             unsupported=set(self.unsupported),
             matched=set(self.matched),
             only=dict(self.only),
+            empty=self.empty,
         )
 
 
-def plan_keys(identifier: Dataset, level: Level) -> KeyPlan:
-    """Sort the keys of ``identifier`` for a query at ``level``. Raises `QueryError` for a value
-    that is none of its VR.
+def plan_keys(identifier: Dataset, level: Level, also: Sequence[tuple[int, str]] = ()) -> KeyPlan:
+    """Sort the keys of ``identifier`` for a query at ``level``; ``also`` are tags and VRs of keys
+    without a value that need not be in it. Raises `QueryError` for a value that is none of its VR.
     """
-    universal: list[tuple[int, str]] = []
+    named = identifier.keys()
+    universal = [key for key in also if key[0] not in named]
     others: list[int] = []
     for tag, element in identifier.items():
         if _is_universal(element):
@@ -138,10 +146,10 @@ def _is_universal(element: DataElement | RawDataElement) -> bool:
 @lru_cache(maxsize=256)
 def _universal_plan(level: Level, keys: tuple[tuple[int, str], ...]) -> KeyPlan:
     """The plan of keys without values; not to be changed. The same ones come again and again."""
-    plan = KeyPlan(level=level, identifier=Dataset())
-    for tag, vr in keys:
-        if tag & 0xFFFF:
-            _place(plan, empty_element(tag, vr))
+    empty = {tag: empty_element(tag, vr) for tag, vr in keys if tag & 0xFFFF}
+    plan = KeyPlan(level=level, identifier=Dataset(), empty=empty)
+    for element in empty.values():
+        _place(plan, element)
     return plan
 
 

@@ -66,7 +66,7 @@ def narrow(plan: KeyPlan, rules: MatchingRules = LITERAL) -> Sequence[Sequence[C
     sources = dict(plan.own)
     sources.update({tag: s for tag, (level, s) in plan.lists.items() if level == plan.level})
     choices = [
-        _alternatives(source, plan.identifier[tag], rules, own=tag in plan.own)
+        _alternatives(source, plan.key(tag), rules, own=tag in plan.own)
         for tag, source in sources.items()
         if tag in plan.matched
     ]
@@ -80,8 +80,7 @@ def decided(plan: KeyPlan) -> set[int]:
     return {
         tag
         for tag in plan.matched.intersection(plan.own)
-        if plan.own[tag].vr in _LITERAL_VRS
-        and all(map(_is_plain_uid, values_of(plan.identifier[tag])))
+        if plan.own[tag].vr in _LITERAL_VRS and all(map(_is_plain_uid, values_of(plan.key(tag))))
     }
 
 

@@ -129,10 +129,15 @@ class QueryService:
         cancelled: Callable[[], bool] = _never,
         retrieve_aet: str = "",
         within: Reach | None = None,
+        also: Sequence[tuple[int, str]] = (),
     ) -> Matches[Answer]:
-        """The same as `find`, for who has no use for data sets: they cost most of an answer."""
+        """The same as `find`, for who has no use for data sets: they cost most of an answer.
+
+        ``also`` are tags and VRs of what is to be answered besides the keys of the ``identifier``:
+        the same for many queries, they cost less there than in each data set.
+        """
         check_unique_keys(identifier, level, root, relational=relational)
-        plan = plan_keys(identifier, level)
+        plan = plan_keys(identifier, level, also)
         answers = Answers(self._database, self._headers, plan, within, retrieve_aet)
         search = _Search(self._database, plan, answers, rules=rules, within=within)
         return Matches(
@@ -167,8 +172,7 @@ class _Search:
         held_to = self._plan.matched.intersection(tags)
         if not held_to:
             return None
-        identifier = self._plan.identifier
-        keys = Dataset({(key := identifier[tag]).tag: key for tag in held_to})
+        keys = Dataset({(key := self._plan.key(tag)).tag: key for tag in held_to})
         return Matcher(keys, self._rules)
 
     def matches(self, cancelled: Callable[[], bool]) -> Iterator[Answer]:

@@ -25,7 +25,7 @@ from pacs_framework.dicom.matching import LITERAL, MatchingRules
 from pacs_framework.dicom.rewrite import PYDICOM_FAILURES
 from pacs_http.api import Problem
 
-__all__ = ["MATCHING", "Search", "parse_search"]
+__all__ = ["MATCHING", "Search", "parse_search", "without_values"]
 
 _MOST_KEYS = 256
 _LONGEST_VALUE = 1 << 16
@@ -42,7 +42,7 @@ _any_control = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]").search
 
 @dataclass(slots=True)
 class Search:
-    """One search. ``identifier`` holds the keys, and empty ones for what is to be returned."""
+    """One search. ``identifier`` holds the keys, and empty ones for what is to be returned too."""
 
     identifier: Dataset = field(default_factory=Dataset)
     valued: set[int] = field(default_factory=set)
@@ -50,10 +50,6 @@ class Search:
     rules: MatchingRules = LITERAL
     limit: int | None = None
     offset: int = 0
-
-    def require(self, tags: tuple[int, ...]) -> None:
-        """Have these returned too."""
-        self.identifier = Dataset({**_universal(tags), **dict(self.identifier.items())})
 
 
 def parse_search(query: Sequence[tuple[str, str]]) -> Search:
@@ -211,9 +207,9 @@ def _vr_of(tag: int) -> str:
 
 
 @lru_cache(maxsize=64)
-def _universal(tags: tuple[int, ...]) -> dict[BaseTag, DataElement]:
-    """Keys that match everything; nobody changes them."""
-    return {BaseTag(tag): _empty(tag, _vr_of(tag)) for tag in tags}
+def without_values(tags: tuple[int, ...]) -> Sequence[tuple[int, str]]:
+    """Keys that match everything: tags and their VRs."""
+    return tuple((tag, _vr_of(tag)) for tag in tags)
 
 
 def _empty(tag: int, vr: str) -> DataElement:

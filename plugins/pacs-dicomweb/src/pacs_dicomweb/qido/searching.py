@@ -17,7 +17,7 @@ from pacs_dicomweb.model.datasets import ANY_CHARACTER, element_json, text_json
 from pacs_dicomweb.model.documents import object_text
 from pacs_dicomweb.model.values import quoted
 from pacs_dicomweb.multipart import Multipart
-from pacs_dicomweb.qido.keys import Search, parse_search
+from pacs_dicomweb.qido.keys import Search, parse_search, without_values
 from pacs_dicomweb.qido.returned import SearchResource, returned
 from pacs_dicomweb.wado.instances import PRIVATE
 from pacs_dicomweb.wado.metadata import XML, media_of, xml_parts
@@ -65,7 +65,7 @@ class SearchService:
         media = media_of(request)
         search = parse_search(request.query)
         _below(search, request.resource)
-        search.require(returned(resource, everything=search.everything))
+        also = without_values(returned(resource, everything=search.everything))
         matches = self._archive.query.answers(
             resource.level,
             Root.STUDY,
@@ -73,6 +73,7 @@ class SearchService:
             relational=True,
             rules=search.rules,
             within=request.scope.reach,
+            also=also,
         )
         _check_supported(search, resource.level, matches)
         limit = _limit(search, self._settings.max_answers)
