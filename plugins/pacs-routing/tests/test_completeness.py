@@ -130,7 +130,8 @@ def test_a_study_of_so_many_instances_is_complete(pacs_archive: Archives, node: 
     assert node.arrived == []
     running.take_in(made[2])
     until(lambda: len(node.arrived) == 3)
-    assert len(node.associations) == 1
+    # The last one is due by itself, and may be on its way before the others are let go.
+    assert len(node.associations) <= 2
     assert set(node.arrived) == {each.SOPInstanceUID for each in made[:3]}
     running.take_in(made[3])
     until(lambda: len(node.arrived) == 4)
