@@ -1,4 +1,4 @@
-"""The socket of a connection, lent to the thread that answers, for a long body.
+"""The socket of a connection, lent to the thread that answers.
 
 By way of the event loop each piece costs two threads a wake-up, and what goes out in chunks a copy
 to put it behind the length of its chunk. The thread waits for its client anyway, so it may as well
@@ -53,10 +53,12 @@ class Line:
         size = sum(map(len, pieces))
         if len(pieces) > _MOST_AT_ONCE:
             pieces = [b"".join(pieces)]
-        self._write([memoryview(each) for each in (b"%x\r\n" % size, *pieces, b"\r\n")])
+        self.write([b"%x\r\n" % size, *pieces, b"\r\n"])
         return size
 
-    def _write(self, rest: list[memoryview]) -> None:
+    def write(self, pieces: Sequence[Chunk]) -> None:
+        """Write some pieces, fewer than 512, as they are. Raises `ClientGone` (see `send`)."""
+        rest = [memoryview(each) for each in pieces]
         sent, due = 0, time.monotonic() + self._patience
         while rest:
             try:
@@ -74,6 +76,10 @@ class Line:
     def _wait(self, due: float) -> None:
         if not self._comes(select.POLLOUT, max(due - time.monotonic(), 0.0)):
             raise ClientGone
+
+    def hears(self, seconds: float) -> bool:
+        """Whether something comes in that time, or the end."""
+        return self._comes(select.POLLIN, seconds)
 
     def receive(self, size: int) -> bytes:
         """Up to ``size`` bytes, at least one. Raises `ClientGone`, and TimeoutError."""
@@ -95,6 +101,11 @@ class Line:
         poll = select.poll()
         poll.register(self._handle, event)
         return bool(poll.poll(seconds * 1000))
+
+    def hear_no_more(self) -> None:
+        """Who reads finds the end, and may still write. From any thread, at any time."""
+        with self._lock, suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
 
     def cut(self) -> None:
         """The connection is over: who writes hears of it. From any thread, at any time."""

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pacs_http.problems import ClientGone
-from pacs_http.response import Chunk, Response
-from pacs_http.server.pieces import PIECE, SMALL, cut, grouped, joined, prepended
+from pacs_http.response import Chunk
+from pacs_http.server.pieces import PIECE, cut, joined
+from pacs_http.server.sending import Head, Sending
 
 if TYPE_CHECKING:
     from starlette.types import Send
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from pacs_http.server.incoming import IncomingBody
     from pacs_http.server.line import Line
 
-__all__ = ["LINE", "Head", "Lend", "Outgoing"]
+__all__ = ["LINE", "Lend", "Outgoing"]
 
 LINE = "pacs.line"
-"""The extension of ASGI by which our own server lends the line: its ``lend`` is a `Lend`, and its
-``lend_inlet`` a `pacs_http.server.incoming.LendInlet`.
+"""The extension of ASGI by which our own server lends the line: its ``lend`` is a `Lend`, its
+``lend_inlet`` a `pacs_http.server.incoming.LendInlet`, and its ``lend_connection`` is
+`LentConnection.lend`, where the client is likely to go on.
 """
 
 Lend = Callable[[float], Awaitable["Line | None"]]
@@ -37,17 +39,6 @@ where it cannot be had. It is told how many seconds a client may take over a qua
 """
 
 _IN_FLIGHT = 2
-_LENGTH = b"content-length"
-
-Headers = list[tuple[bytes, bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What goes in front of a body."""
-
-    status: int
-    headers: Headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +67,7 @@ _Last = _Whole | _End
 _Item = Head | Chunk | _HeadOfLine | _Last
 
 
-class Outgoing:
+class Outgoing(Sending):
     """A pipe with room for two chunks; the thread waits while they are on their way.
 
     The last of it is told when the thread is done (`finish`), so the event loop is woken once for
@@ -89,6 +80,7 @@ class Outgoing:
     """
 
     def __init__(self, *, patience: float, lend: Lend | None = None) -> None:
+        super().__init__()
         self._patience = patience
         self._lend = lend
         self._loop = asyncio.get_running_loop()
@@ -98,58 +90,23 @@ class Outgoing:
         self._arrived = asyncio.Event()
         self._last: _Last | None = None
         self._is_gone = False
-        self.started = False
-        self.bytes_sent = 0
-        self.status = 0
 
     # --- in the thread of the handler -----------------------------------------------------------
 
-    def send(self, response: Response, headers: Headers, *, bodiless: bool) -> None:
-        """Send all of it, but for what waits for `finish`. Raises `ClientGone`, and whatever its
-        body does.
+    def _put_measured(self, head: Head, pieces: Iterable[Chunk]) -> None:
+        self._put(head)
+        for piece in pieces:
+            self._put(piece)
+        self._last = _End(whole=True)
 
-        After something was sent, an exception means that the answer is cut (`abort`).
-        """
-        body = response.body
-        if isinstance(body, bytes | bytearray | memoryview):
-            self._put_whole(Head(response.status, headers), b"" if bodiless else body)
+    def _put_chunks(self, head: Head, groups: Iterable[list[Chunk]]) -> None:
+        if self._lend is None:
+            self._put(head)
+        elif (line := self._borrow(head)) is not None:
+            self._write(line, groups)
             return
-        try:
-            if bodiless:
-                self._put_whole(Head(response.status, headers), b"")
-            else:
-                self._send_pieces(response, headers, body)
-        finally:
-            close = getattr(body, "close", None)
-            if close is not None:
-                close()
-
-    def _send_pieces(self, response: Response, headers: Headers, body: Iterable[Chunk]) -> None:
-        """What it raises before the first chunk is raised before anything was sent."""
-        left = response.length
-        groups = grouped(body)
-        first = next(groups, [])
-        size = sum(map(len, first))
-        if left is None and size < SMALL:  # `grouped` has found the end
-            length = [] if _names_length(headers) else [(_LENGTH, b"%d" % size)]
-            self._put_whole(Head(response.status, [*headers, *length]), b"".join(first))
-            return
-        everything = prepended(first, groups)
-        if left is None and self._lend is not None and not _names_length(headers):
-            line = self._borrow(Head(response.status, headers))
-            if line is not None:
-                self._write(line, everything)
-                return
-        else:
-            self._put(Head(response.status, headers))
-        for chunk in map(joined, everything):
-            if left is not None:
-                left -= len(chunk)
-                if left < 0:
-                    raise ValueError("a body is longer than its response has said")
-            self._put(chunk)
-        if left:
-            raise ValueError(f"a body is {left} bytes shorter than its response has said")
+        for group in groups:
+            self._put(joined(group))
         self._last = _End(whole=True)
 
     def _borrow(self, head: Head) -> Line | None:
@@ -288,7 +245,3 @@ def _start(head: Head) -> dict[str, Any]:
 
 def _piece(body: Chunk, *, more: bool) -> dict[str, Any]:
     return {"type": "http.response.body", "body": body, "more_body": more}
-
-
-def _names_length(headers: Headers) -> bool:
-    return any(name == _LENGTH for name, _ in headers)

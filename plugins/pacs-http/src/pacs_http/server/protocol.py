@@ -24,6 +24,7 @@ from pacs_http.problems import MEDIA_TYPE, Problem
 from pacs_http.server.gathering import Gathering
 from pacs_http.server.handshake import is_handshake
 from pacs_http.server.lent_body import LentBody
+from pacs_http.server.lent_connection import LentConnection
 from pacs_http.server.line import Line
 from pacs_http.server.outgoing import LINE
 
@@ -76,6 +77,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._tls_names: tuple[str, ...] = ()
         self._line: Line | None = None
         self._body = LentBody(self)
+        self._whole = LentConnection(self)
 
     # --- the connection -------------------------------------------------------------------------
 
@@ -99,6 +101,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._line is not None:
             self._line.cut()
         self._body.cut()
+        self._whole.cut()
         for timer in (self._head_timer, self._abort_timer):
             if timer is not None:
                 timer.cancel()
@@ -110,6 +113,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """Whoever closes its side has no more to ask; what is under way is still answered."""
         if self._is_idle:
             self.transport.close()
+
+    @property
+    def longest_head(self) -> int:
+        """Bytes of a request's head."""
+        return self._bounds.header_bytes
 
     @property
     def _is_idle(self) -> bool:
@@ -209,11 +217,18 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._in_head = True
+        self._whole.begun()
         tls = self._tls_facts()
         if tls:
             self.scope["extensions"] = {"tls": tls}
         elif self.scheme == "http":
-            self.scope["extensions"] = {LINE: {"lend": self._lend, "lend_inlet": self._body.lend}}
+            self.scope["extensions"] = {LINE: self._lent()}
+
+    def _lent(self) -> dict[object, object]:
+        lent: dict[object, object] = {"lend": self._lend, "lend_inlet": self._body.lend}
+        if self._whole.is_likely:
+            lent["lend_connection"] = self._whole.lend
+        return lent
 
     def _tls_facts(self) -> dict[object, object]:
         if not self._tls_subject and not self._tls_names:
@@ -273,6 +288,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         super().on_message_complete()
         self._in_head, self._head_began = True, False
+        self._whole.ended()
 
     def _expect_head(self) -> None:
         if self._head_timer is None:
@@ -311,6 +327,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """A connection that is closed now waits for its reader only so long."""
         self._gathering.flush()
+        self._whole.answered()
         super().on_response_complete()
         if self.transport.is_closing():
             self._abort_later(self._bounds.network_seconds)
@@ -322,6 +339,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """The archive stops."""
         super().shutdown()
+        self._whole.want_back()
         if self.transport.is_closing():
             self._abort_later(_LINGER)
 
