@@ -1,4 +1,4 @@
-"""Whether somebody asks for a WebSocket."""
+"""Whether somebody asks for a WebSocket, and what is left of a request that asks for another."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import base64
 import binascii
 from collections.abc import Sequence
 
-__all__ = ["is_handshake"]
+__all__ = ["is_handshake", "without_upgrade"]
 
 _KEY_BYTES = 16
+_HOPS = {b"upgrade", b"http2-settings"}  # what goes with an upgrade, as headers and in Connection
 _HEADERS = ("upgrade", "sec-websocket-key", "sec-websocket-version")
 
 
@@ -37,3 +38,17 @@ def is_handshake(method: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
         and version == ["13"]
         and [each.lower() for each in upgrade] == ["websocket"]
     )
+
+
+def without_upgrade(request_line: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The head of a request without what asks for an upgrade. Raises ValueError for a tunnel."""
+    if request_line.startswith(b"CONNECT "):
+        raise ValueError("CONNECT asks for a tunnel")
+    lines = [request_line]
+    for name, value in headers:
+        if name == b"connection":
+            wanted = [each for each in value.split(b",") if each.strip().lower() not in _HOPS]
+            lines += [b"connection: " + b",".join(wanted)] if wanted else []
+        elif name not in _HOPS:
+            lines.append(name + b": " + value)
+    return b"\r\n".join([*lines, b"", b""])

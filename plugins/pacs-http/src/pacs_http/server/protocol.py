@@ -7,7 +7,6 @@ is refused here is told as problem details, too.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import secrets
 from contextlib import suppress
@@ -20,13 +19,19 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pacs_framework.network.tls import subject_of_certificate
-from pacs_http.problems import MEDIA_TYPE, Problem
 from pacs_http.server.gathering import Gathering
-from pacs_http.server.handshake import is_handshake
+from pacs_http.server.handshake import is_handshake, without_upgrade
 from pacs_http.server.lent_body import LentBody
 from pacs_http.server.lent_connection import LentConnection
 from pacs_http.server.line import Line
 from pacs_http.server.outgoing import LINE
+from pacs_http.server.refused import (
+    Refused,
+    answer_of,
+    check_spoken,
+    head_too_long,
+    no_request,
+)
 
 __all__ = ["BoundedProtocol", "Bounds"]
 
@@ -36,7 +41,6 @@ _LINGER = 2.0
 _NAMING = {"DNS", "URI", "email"}
 _MOST_OVERHEARD = 1 << 20
 _TURNS = 8  # of the event loop, in which a head should have gone out
-_HOPS = {b"upgrade", b"http2-settings"}  # what goes with an upgrade, as headers and in Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +51,6 @@ class Bounds:
     header_bytes: int
     header_seconds: float
     network_seconds: float
-
-
-class _HeadTooLong(Exception):
-    pass
-
-
-class _NotSpokenHere(Exception):
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -163,7 +157,7 @@ class BoundedProtocol(HttpToolsProtocol):
             # something else, all of this is one read, which is bounded.
             self._head_bytes += len(data) if self._in_head and self._head_began else 0
             if self._head_bytes > self._bounds.header_bytes:
-                self._refuse_bad(_HeadTooLong())
+                self._refuse_bad(head_too_long(self._bounds.header_bytes))
 
     def _go_on_as_websocket(self, rest: bytes) -> None:
         """Hand the connection over to who speaks what was asked for.
@@ -196,19 +190,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def begin_to_parse(self) -> None:
         """What comes next begins a request, whatever the parser waits for."""
         self.parser = httptools.HttpRequestParser(self)
-
-    def _head_without_upgrade(self) -> bytes:
-        method: bytes = self.parser.get_method()
-        if method == b"CONNECT":
-            raise ValueError("CONNECT asks for a tunnel")
-        lines = [self._request_line(method)]
-        for name, value in self.headers:
-            if name == b"connection":
-                wanted = [each for each in value.split(b",") if each.strip().lower() not in _HOPS]
-                lines += [b"connection: " + b",".join(wanted)] if wanted else []
-            elif name not in _HOPS:
-                lines.append(name + b": " + value)
-        return b"\r\n".join([*lines, b"", b""])
 
     def _request_line(self, method: bytes) -> bytes:
         return b"%s %s HTTP/%s" % (method, self.url, self.parser.get_http_version().encode())
@@ -248,18 +229,18 @@ class BoundedProtocol(HttpToolsProtocol):
     def _count(self, size: int) -> None:
         self._counted += size
         if self._counted > self._bounds.header_bytes:
-            raise _HeadTooLong
+            raise head_too_long(self._bounds.header_bytes)
 
     def on_headers_complete(self) -> None:
         """The head is here in time."""
-        _check_spoken(self.parser.get_http_version(), self.headers)
+        check_spoken(self.parser.get_http_version(), self.headers)
         if self.parser.should_upgrade():
             method = self.parser.get_method()
             if self.parser.get_http_version() == "1.1" and is_handshake(method, self.headers):
                 lines = [name + b": " + value for name, value in self.headers]
                 self._handshake = b"\r\n".join([self._request_line(method), *lines, b"", b""])
             else:
-                self._plain_head = self._head_without_upgrade()
+                self._plain_head = without_upgrade(self._request_line(method), self.headers)
             return
         self._in_head = False
         self._counted = self._head_bytes = 0
@@ -359,15 +340,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse_bad(self, cause: BaseException | None) -> None:
-        if isinstance(cause, _HeadTooLong):
-            self._refuse(
-                HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-                f"address and headers are longer than {self._bounds.header_bytes} bytes",
-            )
-        elif isinstance(cause, _NotSpokenHere):
-            self._refuse(cause.status, str(cause))
-        else:
-            self._refuse(HTTPStatus.BAD_REQUEST, "this is no request of HTTP/1.1")
+        refused = cause if isinstance(cause, Refused) else no_request()
+        self._refuse(refused.status, str(refused))
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         """Answer without a request, and listen no more.
@@ -387,32 +361,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.message_event.set()
         request_id = secrets.token_hex(8)
         _log.info("http request refused", status=status, reason=detail, request_id=request_id)
-        body = json.dumps(Problem(status, detail).members(request_id)).encode()
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-            f"content-type: {MEDIA_TYPE}\r\n"
-            f"content-length: {len(body)}\r\n"
-            f"x-request-id: {request_id}\r\n"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
+        self.transport.write(answer_of(status, detail, request_id))
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self._abort_later(_LINGER)
         else:
             self._close()
-
-
-def _check_spoken(version: str, headers: list[tuple[bytes, bytes]]) -> None:
-    """A body that was encoded in another way than into chunks would be taken as it stands."""
-    if version not in {"1.0", "1.1"}:
-        detail = f"HTTP/{version} is not spoken here, but HTTP/1.1 is"
-        raise _NotSpokenHere(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, detail)
-    values = b",".join(value for name, value in headers if name == b"transfer-encoding")
-    *others, last = (each.strip().lower() for each in values.split(b","))
-    if last == b"chunked" and any(others):  # without it at the end, the parser refuses them
-        detail = "of transfer encodings, chunked alone is known here (RFC 9112 6.1)"
-        raise _NotSpokenHere(HTTPStatus.NOT_IMPLEMENTED, detail)
 
 
 def _alternative_names(certificate: Any) -> tuple[str, ...]:
