@@ -48,7 +48,11 @@ class _Plan:
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--room", type=float, default=8.0, show_default=True, help="GB to fill at most.")
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--scratch", type=click.Path(path_type=Path), help="Folder for the archive's data.")
+@click.option(
+    "--scratch",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder for the archive's data.",
+)
 def main(minutes: float, workers: int, room: float, seed: int, scratch: Path | None) -> None:
     """Store, find, move, cancel, abort, babble and dawdle; exit 1 when anything is wrong."""
     console = Console(highlight=False, soft_wrap=True)

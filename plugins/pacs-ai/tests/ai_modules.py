@@ -1,6 +1,6 @@
-"""Programs of others in short: a mercure module and a MONAI application.
+"""Programs of others in short: a mercure module, a MONAI application, one that may find nothing.
 
-python ai_modules.py KIND
+python ai_modules.py KIND [REASON]
 """
 
 import json
@@ -51,6 +51,16 @@ def monai():
     sys.stdout.write("scale: 1/1\n")
 
 
+def nothing():
+    """Found, for the reason that is given; with none, a copy of an image is made."""
+    given, out = Path(os.environ["MERCURE_IN_DIR"]), Path(os.environ["MERCURE_OUT_DIR"])
+    if reason := sys.argv[2]:
+        (out / "nothing.txt").write_text(reason)
+    else:
+        made = derived(dcmread(min(given.glob("*.dcm"))), generate_uid())
+        made.save_as(out / "made.dcm")
+
+
 def derived(image, series):
     image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     image.SeriesInstanceUID = series
@@ -59,4 +69,4 @@ def derived(image, series):
 
 
 if __name__ == "__main__":
-    {"mercure": mercure, "monai": monai}[sys.argv[1]]()
+    {"mercure": mercure, "monai": monai, "nothing": nothing}[sys.argv[1]]()

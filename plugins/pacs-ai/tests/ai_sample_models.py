@@ -15,6 +15,7 @@ from pacs_ai.api import (
     Measurement,
     Measurements,
     Model,
+    Nothing,
     ParametricMap,
     Picture,
     Presentation,
@@ -203,6 +204,20 @@ class Exits(Base):
 class Yields(Base):
     def run(self, volume, progress):
         return []
+
+
+class Finds(Base):
+    """Nothing, in one of the ways to say so; what its environment asks for."""
+
+    def run(self, volume, progress):
+        nothing = Nothing(reason=f"no voxel\nof {volume.voxels.size} is above 9000 \x1b[31mHU")
+        ways = {
+            "plainly": lambda: nothing,
+            "in a list": lambda: [nothing],
+            "and more": lambda: [nothing, KeyImages(slices=(1,))],
+            "of no kind": lambda: Nothing(reason=" "),
+        }
+        return ways[os.environ["HOW"]]()
 
 
 class Crashes(Base):

@@ -10,6 +10,7 @@ from pacs_ai.api import (
     Measurement,
     Measurements,
     Model,
+    Nothing,
     OnSeries,
     Segment,
     Segmentation,
@@ -54,6 +55,13 @@ class Plain(StudyModel):
 
     def run(self, study, progress):
         return [_bone(study.series[0].volume)]
+
+
+class Finds(Plain):
+    """Nothing."""
+
+    def run(self, study, progress):
+        return Nothing(reason=f"nothing grows in {len(study.series)} series")
 
 
 class Beyond(Plain):

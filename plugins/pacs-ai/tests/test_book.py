@@ -124,21 +124,43 @@ def test_what_people_said_is_kept_in_its_order(book: Book) -> None:
     assert said == [(Verdict.REJECTED, "A", "naïve"), (Verdict.ACCEPTED, "B", "")]
 
 
+def since(
+    book: Book,
+    *,
+    stored: bool,
+    when: dt.datetime = LONG_AGO,
+    version: str = "1",
+    series: str = "1.1",
+) -> str:
+    """The UID of the last run that went well, empty where there is none."""
+    found = book.done_since(when, model(version), "1", series, stored=stored)
+    return "" if found is None else found.uid
+
+
 def test_a_run_that_is_done_is_not_made_again(book: Book) -> None:
     """Of this model and version, since then, into the archive or apart from it."""
     done(book, "2.1")
     done(book, "2.2", stored=False)
     done(book, "2.3", series="1.2")
     begin(book, "2.4")
-    assert book.done_since(LONG_AGO, model(), "1", "1.1", stored=True) == "2.1"
-    assert book.done_since(LONG_AGO, model(), "1", "1.1", stored=False) == "2.2"
-    assert book.done_since(LONG_AGO, model("2"), "1", "1.1", stored=True) == ""
-    assert book.done_since(LONG_AGO, model(), "1", "1.3", stored=True) == ""
-    assert book.done_since(now() + dt.timedelta(seconds=60), model(), "1", "1.1", stored=True) == ""
+    assert since(book, stored=True) == "2.1"
+    assert since(book, stored=False) == "2.2"
+    assert since(book, version="2", stored=True) == ""
+    assert since(book, series="1.3", stored=True) == ""
+    assert since(book, when=now() + dt.timedelta(seconds=60), stored=True) == ""
+
+
+def test_a_run_that_found_nothing_is_not_made_again(book: Book) -> None:
+    """Wherever its results would have gone; one that failed is."""
+    begin(book, "2.1")
+    book.end("2.1", State.NOTHING, reason="none there")
+    begin(book, "2.2")
+    book.end("2.2", State.FAILED)
+    assert [since(book, stored=stored) for stored in (True, False)] == ["2.1", "2.1"]
 
 
 def test_what_two_models_ran_on_is_found(book: Book) -> None:
-    """Series that both are done with, by the last run of each."""
+    """Series that both went well on, by the last run of each; to find nothing is that, too."""
     done(book, "2.1")
     done(book, "2.2")
     done(book, "2.3", version="2")
@@ -147,6 +169,9 @@ def test_what_two_models_ran_on_is_found(book: Book) -> None:
     assert book.common(model("1"), model("2")) == [("1.1", "2.2", "2.3")]
     done(book, "2.6", version="2", series="1.2")
     assert book.common(model("2"), model("1")) == [("1.1", "2.3", "2.2"), ("1.2", "2.6", "2.4")]
+    begin(book, "2.7")
+    book.end("2.7", State.NOTHING, reason="none there")
+    assert book.common(model("1"), model("2"))[0] == ("1.1", "2.7", "2.3")
 
 
 def test_a_record_is_not_changed(book: Book) -> None:

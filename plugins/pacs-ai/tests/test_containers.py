@@ -98,6 +98,14 @@ def test_a_mercure_module_runs_in_a_container(run: Run, containers: Containers) 
     assert containers.left(record.uid) == []
 
 
+def test_a_container_may_find_nothing(run: Run, containers: Containers) -> None:
+    """And says why, as any program does."""
+    ai, record = run("echo 'no nodule' >/output/nothing.txt")
+    assert (record.state, record.reason) == (State.NOTHING, "no nodule")
+    assert ai.archive.lookup.count() == 12
+    assert containers.left(record.uid) == []
+
+
 def test_a_container_can_do_little(
     run: Run, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

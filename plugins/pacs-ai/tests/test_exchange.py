@@ -20,6 +20,7 @@ from pacs_ai.api import (
     Mark,
     Measurement,
     Measurements,
+    Nothing,
     ParametricMap,
     Picture,
     Presentation,
@@ -122,6 +123,40 @@ def test_what_does_not_fit_is_refused(
     with pytest.raises(BadResults) as refused:
         read_results(tmp_path, SHAPE)
     assert reason in str(refused.value)
+
+
+def test_nothing_comes_back_with_its_reason(tmp_path: Path) -> None:
+    """Alone; as a model of studies says it of one series, it is said of the run."""
+    write_results(tmp_path, [Nothing(reason="no nodule")])
+    assert read_results(tmp_path, SHAPE) == Nothing(reason="no nodule")
+
+
+@pytest.mark.parametrize("both", ["before", "after", "twice"])
+def test_nothing_beside_results_is_refused(tmp_path: Path, both: str) -> None:
+    """Whichever of them is right, a model that says both is not to be trusted with either."""
+    nothing: Any = Nothing(reason="no nodule")
+    key: Any = KeyImages(slices=(1,))
+    rows = {"before": [nothing, key], "after": [key, nothing], "twice": [nothing, nothing]}
+    write_results(tmp_path, rows[both])
+    with pytest.raises(BadResults, match="says that it found nothing, and yields 1 more results"):
+        read_results(tmp_path, SHAPE)
+
+
+@pytest.mark.parametrize("reason", ["", " \n", "x" * 1025])
+def test_nothing_has_a_reason_that_can_be_read(tmp_path: Path, reason: str) -> None:
+    """Told to the model that says it, and to a file that was written past it."""
+    with pytest.raises(ValueError, match="the reason for nothing has 1 to 1024 characters, not"):
+        Nothing(reason=reason)
+    (tmp_path / "results.json").write_text(json.dumps([{"is": "nothing", "reason": reason}]))
+    with pytest.raises(BadResults, match="the reason for nothing has 1 to 1024 characters"):
+        read_results(tmp_path, SHAPE)
+
+
+def test_an_empty_list_is_refused_with_what_to_say(tmp_path: Path) -> None:
+    """It may be a mistake, and what it says of a patient would be the same."""
+    write_results(tmp_path, [])
+    with pytest.raises(BadResults, match=r"no results; a model .* says so by Nothing\(reason=…\)"):
+        read_results(tmp_path, SHAPE)
 
 
 JSON = st.recursive(

@@ -111,7 +111,7 @@ def test_a_model_knows_nothing_of_the_archive(
         ("Older", {}, State.FAILED, "has version '0', and '1' is pinned"),
         ("Missing", {}, State.FAILED, "has no attribute 'Missing'"),
         ("Exits", {}, State.REFUSED, "it ended without results"),
-        ("Yields", {}, State.REFUSED, "it yielded nothing"),
+        ("Yields", {}, State.REFUSED, "it yielded no results; a model that found nothing says so"),
         (
             "WrongShape",
             {},

@@ -236,6 +236,13 @@ def test_a_network_of_volumes_is_asked_once(start: Start, server: V2Server, tmp_
     assert made.pixel_array.sum() == (voxels() > 500).sum()
 
 
+def test_a_served_network_may_find_nothing(start: Start, server: V2Server, tmp_path: Path) -> None:
+    """Background in every slice; nothing is stored."""
+    _, record, made = run(start, server, tmp_path / "made", window=[5000, 6000])
+    assert (record.state, record.reason, made) == (State.NOTHING, "every voxel is background", [])
+    assert len(server.given) == len(voxels())
+
+
 def test_a_run_is_of_one_version_of_a_network(
     start: Start, server: V2Server, tmp_path: Path
 ) -> None:

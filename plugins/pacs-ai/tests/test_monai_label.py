@@ -131,6 +131,12 @@ def test_a_model_that_the_server_has_not_is_not_asked_for(
     assert reason in record.reason
 
 
+def test_a_server_may_label_nothing(start: Start, server: Server, tmp_path: Path) -> None:
+    server.answer = lambda image, labels: whole(image, labels * 0)
+    record, made = run(start, server, tmp_path / "made")
+    assert (record.state, record.reason, made) == (State.NOTHING, "every voxel is background", [])
+
+
 def moved(image: Any, labels: np.ndarray) -> bytes:
     affine = image.affine.copy()
     affine[2, 3] += 8

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ai_archives import Ai, Start
+from ai_archives import HERE, Ai, Start
 from ai_phantom import ct_series
 from pydantic import ValidationError
 
@@ -165,6 +166,87 @@ def test_a_model_rests_whatever_another_version_does(
         outcomes.append(work(ai, images, trigger=1).outcome)
         outcomes.append(work(ai, images).outcome)
     assert [each[0] for each in outcomes if each] == ["done", "failed"] * 2 + ["done", "put off"]
+
+
+def program(text: str) -> dict[str, Any]:
+    return {"name": "x", "command": ["sh", "-c", text], "network": True}
+
+
+def test_a_model_that_finds_nothing_has_done_its_job(start: Start, images: list[Any]) -> None:
+    """No attempt is left, and the job is not made again; the queue is not told why, for a model
+    may name patients.
+    """
+    ai = start(
+        program("echo none >{output}/nothing.txt"),
+        others={"jobs": jobs},
+        triggers=[{"model": "x", "quiet": LATER}],
+    )
+    ai.running.take_in(*images)
+    job = job_of(ai, images)
+    done(ai, job)
+    (record,) = ai.book.newest(9)
+    assert record.state is State.NOTHING
+    assert job.outcome == ("done", {"state": "NOTHING", "run": record.uid})
+    assert job.said[-1].done == 1.0
+    again = job_of(ai, images)
+    again.job = job.job
+    done(ai, again)
+    assert again.outcome == job.outcome
+    assert len(ai.book.newest(9)) == 1
+
+
+def test_to_find_nothing_does_not_open_a_circuit_and_closes_it(
+    start: Start, images: list[Any]
+) -> None:
+    """However often: a model that says that it found nothing works."""
+    ai = start(
+        program("exec $PROGRAM"),
+        others={"jobs": jobs},
+        triggers=[{"model": "x", "quiet": LATER}],
+        circuit=2,
+        rest=LATER,
+    )
+    ai.running.take_in(*images)
+
+    def outcomes(program: str, times: int) -> list[str]:
+        model = ai.settings.models[0]
+        changed = model.model_copy(update={"environment": {"PROGRAM": program}})
+        ai.settings = ai.settings.model_copy(update={"models": (changed,)})
+        contexts = [work(ai, images) for _ in range(times)]
+        return [context.outcome[0] for context in contexts if context.outcome]
+
+    nothing = "cp /proc/version ../output/nothing.txt"
+    assert outcomes(nothing, 3) == ["done"] * 3
+    assert outcomes("false", 1) == ["failed"]
+    assert outcomes(nothing, 1) == ["done"]
+    assert outcomes("false", 3) == ["failed", "failed", "put off"]
+
+
+def test_a_job_of_several_series_tells_what_was_found_on_how_many(
+    start: Start, images: list[Any]
+) -> None:
+    """The runs of all, and how many of them found nothing."""
+    more = ct_series(StudyInstanceUID=images[0].StudyInstanceUID)
+    text = (
+        f"if ls {{input}} | grep -q '^{more[0].SeriesInstanceUID}#'; then "
+        f"{sys.executable} {HERE}/ai_modules.py nothing none; else "
+        f"{sys.executable} {HERE}/ai_modules.py nothing ''; fi"
+    )
+    ai = start(
+        program(text),
+        others={"jobs": jobs},
+        triggers=[{"model": "x", "quiet": LATER, "level": "study"}],
+    )
+    ai.running.take_in(*images, *more)
+    job = job_of(ai, images, whole=True)
+    done(ai, job)
+    records = ai.book.newest(9)
+    assert sorted(record.state for record in records) == [State.DONE, State.NOTHING]
+    assert job.outcome is not None
+    told = job.outcome[1]
+    assert isinstance(told, dict)
+    assert (told["state"], told["nothing"], told["passed_over"]) == ("DONE", 1, 0)
+    assert sorted(told["runs"]) == sorted(record.uid for record in records)
 
 
 def test_series_of_other_kinds_are_passed_over(

@@ -48,10 +48,16 @@ def images() -> list[Dataset]:
 def performs(start: Start, python_model: Named) -> Performs:
     """An archive in which steps to SEGMENT are for a model of `ai_sample_models`."""
 
-    def run(attribute: str, *, ups: dict[str, Any] | None = None, **own: Any) -> Ai:
+    def run(
+        attribute: str,
+        *,
+        ups: dict[str, Any] | None = None,
+        environment: dict[str, str] | None = None,
+        **own: Any,
+    ) -> Ai:
         workitem = {"model": attribute.lower(), "workitem": {"value": "SEGMENT"}}
         return start(
-            python_model(attribute),
+            python_model(attribute, environment=environment or {}),
             others={"jobs": pacs_jobs.plugin, "ups": pacs_ups.plugin},
             beside={"ups": ups or {}},
             workitems=[workitem],
@@ -101,6 +107,39 @@ def test_a_scheduled_step_runs_its_model(
     assert place.RetrieveAETitle == "ARCHIVE"
     (progress,) = step.ProcedureStepProgressInformationSequence
     assert progress.ProcedureStepProgress == "100"
+
+
+def test_a_step_of_a_model_that_finds_nothing_is_completed(
+    performs: Performs, images: list[Dataset], pacs_index_url: str
+) -> None:
+    """It was performed, and has no output: the sequence is there without items (PS3.4 CC.2.5)."""
+    environment = {"HOW": "plainly"}
+    ai = performs("Finds", index=pacs_index_url, environment=environment)
+    others = ct_series(StudyInstanceUID=images[0].StudyInstanceUID)
+    ai.running.take_in(*images, *others)
+    with scheduler(ai.running) as peer:
+        uid = peer.schedule(step_for(images, others))
+        job = job_of(ai, uid)
+        step = peer.step(uid)
+    assert (job.state, job.result) == (JobState.DONE, {"state": "COMPLETED"})
+    assert (step.ProcedureStepState, outputs_of(step)) == ("COMPLETED", [])
+    (performed,) = step.UnifiedProcedureStepPerformedProcedureSequence
+    assert performed.PerformedWorkitemCodeSequence[0].CodeValue == "SEGMENT"
+    (progress,) = step.ProcedureStepProgressInformationSequence
+    assert "ProcedureStepDiscontinuationReasonCodeSequence" not in progress
+    records = ai.book.newest(9)
+    assert [record.state for record in records] == [State.NOTHING] * 2
+    assert ai.archive.lookup.count() == len(images) + len(others)
+
+
+def test_a_step_that_is_taken_up_again_finds_that_nothing_was_found(
+    performs: Performs, images: list[Dataset]
+) -> None:
+    """By the run of a process that died before it could say so."""
+    ai = performs("Finds", environment={"HOW": "plainly"})
+    ai.running.take_in(*images)
+    assert [performed(ai, step_for(images)) for _ in range(2)] == [Performed(), Performed()]
+    assert [record.state for record in ai.book.newest(9)] == [State.NOTHING]
 
 
 def test_steps_for_others_are_left_alone(performs: Performs, images: list[Dataset]) -> None:

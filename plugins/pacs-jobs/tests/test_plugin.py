@@ -143,6 +143,24 @@ def test_limits_of_the_configuration_hold(pacs_archive: Archives) -> None:
     assert {wait_for(queue, job).state for job in ids} == {JobState.DONE}
 
 
+def test_limits_of_a_kind_that_nobody_does_stop_the_start(pacs_archive: Archives) -> None:
+    """With the kinds that there are: a limit that is mistyped would hold for nothing."""
+    work = Work()
+    work.kinds = [JobKind(name="work", description="", run=work)]
+    settings = {"plugin": {NAME: {"limits": {"wrok": {"at_once": 4}, "verify": {"at_once": 2}}}}}
+    wanted = r'limits."wrok"\]: no active plugin does jobs of this kind; there are verify, work '
+    with pytest.raises(ConfigurationError, match=wanted):
+        pacs_archive({NAME: plugin, "work": work}, settings=settings)
+
+
+def test_a_node_that_does_no_jobs_may_share_the_limits_of_those_that_do(
+    pacs_archive: Archives,
+) -> None:
+    """It may lack their plugins."""
+    settings = {"plugin": {NAME: {"work": False, "limits": {"work": {"at_once": 4}}}}}
+    assert pacs_archive({NAME: plugin}, settings=settings).archive.jobs is not None
+
+
 def test_a_kind_that_is_never_given_up_cannot_be_given_up_by_the_configuration(
     pacs_archive: Archives,
 ) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from pydicom import Dataset
 from ups_peers import Listener, code, results
 
-from pacs_framework.cli.main import main
 from pacs_framework.testing.factories import Archives
+from pacs_framework.testing.forked import run_module
 from pacs_framework.testing.running import RunningArchive
 from pacs_ups import plugin
 from pacs_ups.state.making import new_step
@@ -38,10 +38,11 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     return ["--peer", peer.host, str(peer.port), "--aec", peer.aet]
 
 
-def run(*arguments: object, fails: bool = False) -> Result:
-    result = CliRunner().invoke(main, ["ups", *map(str, arguments)])
-    assert bool(result.exit_code) == fails, result.output
-    return result
+def run(*arguments: object, fails: bool = False) -> subprocess.CompletedProcess[str]:
+    """``pacs ups``, in a process of its own: in this one, archives print their log."""
+    done = run_module("pacs_framework.cli", "ups", *map(str, arguments))
+    assert bool(done.returncode) == fails, done.stdout + done.stderr
+    return done
 
 
 def run_json(*arguments: object) -> Any:
@@ -59,7 +60,7 @@ def test_a_step_by_hand_from_its_creation_to_its_end(where: list[str], tmp_path:
     claimed = run_json("claim", uid, *where)
     lock = claimed["transaction_uid"]
     again = run("claim", uid, *where, fails=True)
-    assert "Transaction UID" in again.output
+    assert "Transaction UID" in again.stderr
     changes = Dataset()
     changes.CommentsOnTheScheduledProcedureStep = "half"
     first, last = tmp_path / "set.json", tmp_path / "results.json"
@@ -67,7 +68,7 @@ def test_a_step_by_hand_from_its_creation_to_its_end(where: list[str], tmp_path:
     last.write_text(json.dumps([results().to_json_dict()]), "utf-8")
     run("set", uid, first, *where, "--transaction", lock)
     lacking = run("complete", uid, *where, "--transaction", lock, fails=True)
-    assert "before COMPLETED" in lacking.output
+    assert "before COMPLETED" in lacking.stderr
     run("complete", uid, last, *where, "--transaction", lock)
     shown = run_json("show", uid, *where)
     assert shown["state"] == "COMPLETED"
@@ -89,8 +90,8 @@ def test_what_show_prints_makes_another_step(where: list[str], tmp_path: Path) -
     assert dataset["00741204"]["Value"] == ["b"]
     assert dataset["00100010"]["Value"] == [{"Alphabetic": "Doe^John"}]
     file.write_text('{"0": 1', "utf-8")
-    assert "no data set in JSON" in run("create", file, *where, fails=True).output
-    assert "give --label or FILE" in run("create", *where, fails=True).output
+    assert "no data set in JSON" in run("create", file, *where, fails=True).stderr
+    assert "give --label or FILE" in run("create", *where, fails=True).stderr
 
 
 def test_a_step_is_canceled_by_its_performer_or_by_request(where: list[str]) -> None:
@@ -120,7 +121,7 @@ def test_a_list_that_is_cut_says_so(where: list[str]) -> None:
 def test_a_peer_that_is_not_there_is_an_error() -> None:
     """In a sentence."""
     result = run("list", "--peer", "127.0.0.1", 1, fails=True)
-    assert "cannot connect" in result.output
+    assert "cannot connect" in result.stderr
 
 
 def test_what_is_claimed_here_is_not_canceled_by_others(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_what_is_claimed_here_is_not_canceled_by_others(tmp_path: Path) -> None:
     data = ["--data", str(tmp_path / "data")]
     uid = run_json("create", *data, "--label", "a")["uid"]
     run("claim", uid, *data)
-    assert "goes on" in run("cancel", uid, *data, fails=True).output
+    assert "goes on" in run("cancel", uid, *data, fails=True).stderr
 
 
 def test_subscriptions_are_listed_and_ended(peer: RunningArchive, watcher: Listener) -> None:

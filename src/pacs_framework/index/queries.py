@@ -84,14 +84,17 @@ def pages(
     level: Level,
     conditions: Sequence[Condition],
     columns: Sequence[Column[Any]],
+    *,
+    expected: int = _FIRST_PAGE,
 ) -> Iterator[Sequence[_Row]]:
     """Entities of ``level`` that pass every condition, page by page, in a stable order.
 
     A row begins with ``columns``, which hold text or whole numbers. Conditions on tables below
-    ``level`` hold when any row under the entity passes. Raises `IndexUnavailable`.
+    ``level`` hold when any row under the entity passes. Who knows that about ``expected`` rows will
+    come gets them in fewer pages. Raises `IndexUnavailable`.
     """
     query = _Query(level, conditions, columns)
-    size = _FIRST_PAGE
+    size = max(_FIRST_PAGE, min(expected + 1, _LAST_PAGE))
     after: _Row = ()
     while True:
         prepared = database.shapes.prepared(*query.page(is_first=not after))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from pacs_framework.errors import IndexUnavailable
+from pacs_framework.index.database import limit_silence
 from pacs_framework.tables.committing import GroupCommit
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ class TableStore:
         On SQLite one transaction writes at a time, and the others wait for it; those that end at
         about the same time share a sync. On PostgreSQL they run side by side at READ COMMITTED:
         claim a row before you change it, by ``with_for_update`` (which SQLite needs not and
-        ignores) or by an UPDATE that names the state it expects.
+        ignores) or by an UPDATE that names the state it expects. One in which no statement comes
+        for 15 seconds (`SILENT_WRITER`) is ended there, so that a node that stands still does not
+        keep its rows from the others: do not wait for anything else within a transaction.
 
         Raises `IndexUnavailable` where the database fails, RuntimeError inside another one of the
         same thread. An `IntegrityError` of SQLAlchemy is raised as it is. When SQLite's log cannot
@@ -101,7 +104,13 @@ class TableStore:
             self._group.close()
 
     def _transaction(self) -> AbstractContextManager[Connection]:
-        return self._group.begin() if self._group else self._database.engine.begin()
+        return self._group.begin() if self._group else self._begun_on_server()
+
+    @contextmanager
+    def _begun_on_server(self) -> Iterator[Connection]:
+        with self._database.engine.begin() as connection:
+            limit_silence(connection)
+            yield connection
 
     @contextmanager
     def _failures(self) -> Iterator[None]:

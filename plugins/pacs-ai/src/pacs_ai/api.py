@@ -20,6 +20,7 @@ from pacs_ai.yields import (
     OF_INTEREST,
     KeyImages,
     Measurements,
+    Nothing,
     ParametricMap,
     Picture,
     Presentation,
@@ -37,6 +38,7 @@ __all__ = [
     "Measurement",
     "Measurements",
     "Model",
+    "Nothing",
     "OnSeries",
     "ParametricMap",
     "Picture",
@@ -188,8 +190,10 @@ class Model(_Named, ABC):
     """
 
     @abstractmethod
-    def run(self, volume: Volume, progress: Progress) -> Sequence[Result]:
-        """Results for ``volume``; an empty sequence is refused. Raises anything to fail."""
+    def run(self, volume: Volume, progress: Progress) -> Sequence[Result] | Nothing:
+        """Results for ``volume``, or `Nothing` where there is nothing to say of it: an empty
+        sequence is refused, for it may be a mistake. Raises anything to fail.
+        """
 
 
 class StudyModel(_Named, ABC):
@@ -198,7 +202,7 @@ class StudyModel(_Named, ABC):
     """
 
     @abstractmethod
-    def run(self, study: Study, progress: Progress) -> Sequence[OnSeries]:
-        """Results for ``study``, each of one of its series; an empty sequence is refused. Raises
+    def run(self, study: Study, progress: Progress) -> Sequence[OnSeries] | Nothing:
+        """Results for ``study``, each of one of its series, or `Nothing` as of a `Model`. Raises
         anything to fail.
         """

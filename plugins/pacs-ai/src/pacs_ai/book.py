@@ -134,25 +134,26 @@ class Book:
 
     def done_since(
         self, since: dt.datetime, model: OfferedModel, study: str, series: str, *, stored: bool
-    ) -> str:
-        """The UID of the last run of ``model`` on a series (empty for the whole study) that began
-        after ``since`` and is DONE, empty where there is none; ``stored`` says whether its results
-        went into the archive.
+    ) -> RunRecord | None:
+        """The last run of ``model`` on a series (empty for the whole study) that began after
+        ``since`` and went well, if there is one; ``stored`` says whether its results went into the
+        archive, which makes no difference to one that found nothing.
         """
         made = sa.select(run_result.c.run_fk).where(run_result.c.stored)
         within = run.c.id.in_(made)
+        done = (run.c.state == State.DONE) & (within if stored else ~within)
         statement = (
-            sa.select(run.c.uid)
+            sa.select(run)
             .where(run.c.study_instance_uid == study, run.c.series_instance_uid == series)
             .where(run.c.started >= since)
             .where(run.c.model == model.name, run.c.version == model.version)
-            .where(run.c.state == State.DONE, within if stored else ~within)
+            .where(done | (run.c.state == State.NOTHING))
         )
         rows = self._rows(statement.order_by(run.c.id.desc()).limit(1))
-        return rows[0].uid if rows else ""
+        return _record(rows[0]) if rows else None
 
     def common(self, first: OfferedModel, second: OfferedModel) -> list[tuple[str, str, str]]:
-        """Series or study that both models are DONE with, and the UIDs of the last runs of them."""
+        """Series or study that both models went well on, and the UIDs of the last runs of them."""
         one, other = _last_runs(first).subquery(), _last_runs(second).subquery()
         runs = run.alias("one"), run.alias("other")
         statement = (
@@ -221,7 +222,7 @@ class Book:
 
 
 def _last_runs(model: OfferedModel) -> sa.Select[Any]:
-    """The id of its last run on each series, or study, that it is DONE with."""
+    """The id of its last run on each series, or study, of those that went well."""
     about = sa.case(
         (run.c.series_instance_uid != "", run.c.series_instance_uid),
         else_=run.c.study_instance_uid,
@@ -229,7 +230,7 @@ def _last_runs(model: OfferedModel) -> sa.Select[Any]:
     return (
         sa.select(about, sa.func.max(run.c.id).label("last"))
         .where(run.c.model == model.name, run.c.version == model.version)
-        .where(run.c.state == State.DONE)
+        .where(run.c.state.in_([each for each in State if each.went_well]))
         .group_by(about)
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 from pacs_ai.api import (
     KeyImages,
     Measurements,
+    Nothing,
     OnSeries,
     ParametricMap,
     Presentation,
@@ -24,7 +25,7 @@ from pacs_ai.api import (
     Study,
     Volume,
 )
-from pacs_ai.result_rows import result_of, row_of
+from pacs_ai.result_rows import NOTHING, Row, result_of, row_of
 
 __all__ = [
     "STUDY",
@@ -121,7 +122,7 @@ def read_given(folder: Path) -> Volume | Study:
     )
 
 
-def write_results(folder: Path, results: Sequence[Result | OnSeries]) -> None:
+def write_results(folder: Path, results: Sequence[Result | OnSeries | Nothing]) -> None:
     """Put ``results`` into ``folder``; the list is there when all of them are."""
     rows = []
     for number, each in enumerate(results):
@@ -141,24 +142,30 @@ def _plain(number: object) -> object:
     raise TypeError(f"{number!r} is no number, text, or list of them")
 
 
-def read_results(folder: Path, shape: _Shape) -> list[Result]:
+def read_results(folder: Path, shape: _Shape) -> list[Result] | Nothing:
     """What a model left in ``folder`` of a volume of ``shape``. Raises `BadResults`."""
-    return [each.result for each in read_study_results(folder, [shape])]
+    found = read_study_results(folder, [shape])
+    return found if isinstance(found, Nothing) else [each.result for each in found]
 
 
-def read_study_results(folder: Path, shapes: Sequence[_Shape]) -> list[OnSeries]:
+def read_study_results(folder: Path, shapes: Sequence[_Shape]) -> list[OnSeries] | Nothing:
     """What a model left in ``folder`` of a study whose volumes have these ``shapes``.
 
     Raises `BadResults`.
     """
     try:
-        results = list(_placed(folder, len(shapes)))
+        rows = json.loads(_text(folder / _RESULTS))
+        if any(row["is"] == NOTHING for row in rows):
+            return _nothing(rows)
+        results = list(_placed(rows, folder, len(shapes)))
     except BadResults:
         raise
     except _UNREADABLE as error:
         raise BadResults(f"its results cannot be read: {error or type(error).__name__}") from error
     if not results:
-        raise BadResults("it yielded nothing")
+        raise BadResults(
+            "it yielded no results; a model that found nothing says so by Nothing(reason=…)"
+        )
     for each in results:
         _check_shape(each.result, shapes[each.series])
         _check_places(each.result, shapes[each.series])
@@ -167,8 +174,14 @@ def read_study_results(folder: Path, shapes: Sequence[_Shape]) -> list[OnSeries]
     return results
 
 
-def _placed(folder: Path, count: int) -> Iterator[OnSeries]:
-    for row in json.loads(_text(folder / _RESULTS)):
+def _nothing(rows: Sequence[Row]) -> Nothing:
+    if len(rows) > 1:
+        raise BadResults(f"it says that it found nothing, and yields {len(rows) - 1} more results")
+    return Nothing(reason=str(rows[0]["reason"]))
+
+
+def _placed(rows: Sequence[Row], folder: Path, count: int) -> Iterator[OnSeries]:
+    for row in rows:
         place = row.get(_PLACE, 0 if count == 1 else None)
         if place is None:
             raise BadResults("a result does not say which series it is of; yield it as OnSeries")

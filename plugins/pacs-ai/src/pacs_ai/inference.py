@@ -160,8 +160,10 @@ class Inference:
         log = _log.bind(run=work.uid, model=model.label)
         try:
             made = self._made(model, work)
-            self.book.made(work.uid, made)
-            self._keep(work, made)
+            instances = self._instances(model, made, work)
+            if instances:
+                self.book.made(work.uid, instances)
+                self._keep(work, instances)
         except RefusedOutput as error:
             self._end(work, State.REFUSED, str(error))
             set_aside(self.archive, work, str(error), keep=self.keep_refused)
@@ -178,16 +180,19 @@ class Inference:
             self._end(work, State.FAILED, "it was interrupted")
             raise
         else:
-            self._end(work, State.DONE)
-            log.info("model run", results=len(made))
+            state = State.NOTHING if made.nothing else State.DONE
+            self._end(work, state, made.nothing)
+            log.info("model run", state=state.value, results=len(instances))
 
     def _end(self, work: Work, state: State, reason: str = "") -> None:
         self.book.end(work.uid, state, reason=reason, log=work.said.text)
 
-    def _made(self, model: OfferedModel, work: Work) -> list[Dataset]:
+    def _made(self, model: OfferedModel, work: Work) -> Made:
         gpus = Gpus(folder=self.archive.data / DOOR / _GPUS, names=self.gpus, runs=self.gpu_runs)
         with gpus.environment(wanted=model.gpu, canceled=work.canceled) as environment:
-            made: Made = model.runner.run(replace(work, environment=environment))
+            return model.runner.run(replace(work, environment=environment))
+
+    def _instances(self, model: OfferedModel, made: Made, work: Work) -> list[Dataset]:
         signature = Signature(
             run=work.uid, name=model.name, version=model.version, manufacturer=model.manufacturer
         )

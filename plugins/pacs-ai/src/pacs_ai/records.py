@@ -12,14 +12,22 @@ __all__ = ["NoSuchRun", "Review", "RunRecord", "RunResult", "State", "Verdict"]
 
 
 class State(StrEnum):
-    """What became of a run. A run is LOST when its process ended before it."""
+    """What became of a run. It found NOTHING when the model said so, which is no failure; it is
+    LOST when its process ended before it.
+    """
 
     RUNNING = "RUNNING"
     DONE = "DONE"
+    NOTHING = "NOTHING"
     FAILED = "FAILED"
     REFUSED = "REFUSED"
     CANCELED = "CANCELED"
     LOST = "LOST"
+
+    @property
+    def went_well(self) -> bool:
+        """Whether the model came to its end, so that nobody has to run it once more."""
+        return self in (State.DONE, State.NOTHING)
 
 
 class Verdict(StrEnum):

@@ -22,6 +22,7 @@ from pacs_ai.api import (
     Mark,
     Measurement,
     Measurements,
+    Nothing,
     ParametricMap,
     Picture,
     Presentation,
@@ -30,12 +31,15 @@ from pacs_ai.api import (
     Segmentation,
 )
 
-__all__ = ["Row", "result_of", "row_of"]
+__all__ = ["NOTHING", "Row", "result_of", "row_of"]
+
+NOTHING = "nothing"
+"""What the one row of a model is that found nothing."""
 
 Row = dict[str, Any]
 
 
-def row_of(result: Result, folder: Path, number: int) -> Row:
+def row_of(result: Result | Nothing, folder: Path, number: int) -> Row:
     """The row of ``result``, which is the one of ``number``. Its arrays are in ``folder`` then.
 
     Raises TypeError for what is no result.
@@ -67,8 +71,9 @@ _PLAIN: dict[type, str] = {
     Measurements: "measurements",
     Presentation: "presentation",
     KeyImages: "key images",
+    Nothing: NOTHING,
 }
-"""Results without arrays."""
+"""What has no arrays."""
 
 
 def _segmentation_row(result: Segmentation, folder: Path, number: int) -> Row:

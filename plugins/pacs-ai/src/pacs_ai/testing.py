@@ -15,7 +15,6 @@ from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
 
 from pacs_ai.api import Volume
-from pacs_ai.book import State
 from pacs_ai.catalogue import chosen, models_of
 from pacs_ai.inference import Inference
 from pacs_ai.settings import AiSettings
@@ -106,7 +105,8 @@ def made_by(
     """Store ``images``, run ``model`` (NAME or NAME@VERSION) on their series, or one of studies on
     their study; what it stored.
 
-    Raises AssertionError with the reason and the last words of the model where the run is not DONE.
+    That is nothing where the model said so. Raises AssertionError with the reason and the last
+    words of the model where its run did not go well.
     """
     running.take_in(*images)
     archive, settings = running.archive, settings or AiSettings()
@@ -116,7 +116,7 @@ def made_by(
     first = images[0]
     series = "" if wanted.level == "study" else str(first.SeriesInstanceUID)
     record = inference.run(wanted, str(first.StudyInstanceUID), series)
-    assert record.state is State.DONE, f"{record.state}: {record.reason}\n{record.log}"
+    assert record.state.went_well, f"{record.state}: {record.reason}\n{record.log}"
     made: list[Dataset] = []
     for result in book.results(record):
         with archive.open_file(result.sop_instance_uid) as file:

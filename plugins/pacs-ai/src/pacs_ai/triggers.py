@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -121,8 +122,8 @@ def _outcome(
     made = inference.book.done_since(
         at.context.job.created, model, study, series, stored=inference.output is None
     )
-    if made:
-        return _Outcome(state=State.DONE.value, run=made)
+    if made is not None:
+        return _Outcome(state=made.state.value, run=made.uid)
     try:
         record = inference.run(model, study, series, progress=at.progress, canceled=canceled)
     except (NoVolume, InstanceError) as error:
@@ -131,7 +132,7 @@ def _outcome(
         raise JobCanceled(str(error)) from error
     if record.state is State.CANCELED:
         raise JobCanceled(record.reason)
-    if record.state is State.DONE:
+    if record.state.went_well:
         at.progress(1.0)  # whatever the model told last
     return _Outcome(state=record.state.value, run=record.uid)
 
@@ -146,11 +147,15 @@ def _tell(context: JobContext, outcomes: Sequence[_Outcome], *, alone: bool) -> 
         reason = f"run {first.run} is {first.state}; `pacs ai show` tells why"
         context.failed(reason, final=all(each.state == State.REFUSED for each in failed))
         return
-    done = [each.run for each in outcomes if each.run]
-    state = State.DONE.value if done else _PASSED_OVER
+    runs = [each.run for each in outcomes if each.run]
+    count = Counter(each.state for each in outcomes)
+    state = next(
+        each for each in (State.DONE.value, State.NOTHING.value, _PASSED_OVER) if count[each]
+    )
     if not alone:
-        context.done({"state": state, "runs": done, "passed_over": len(outcomes) - len(done)})
-    elif done:
-        context.done({"state": state, "run": done[0]})
+        few = {"nothing": count[State.NOTHING.value], "passed_over": count[_PASSED_OVER]}
+        context.done({"state": state, "runs": runs, **few})
+    elif runs:
+        context.done({"state": state, "run": runs[0]})
     else:
         context.done({"state": state, "reason": outcomes[0].reason})

@@ -19,6 +19,7 @@ __all__ = [
     "OF_INTEREST",
     "KeyImages",
     "Measurements",
+    "Nothing",
     "ParametricMap",
     "Picture",
     "Presentation",
@@ -29,6 +30,8 @@ __all__ = [
 
 OF_INTEREST = Code(value="113000", scheme="DCM", meaning="Of Interest")
 """The usual title of a key object selection (PS3.16 CID 7010)."""
+
+_LONGEST_REASON = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +163,24 @@ class Picture:
             raise ValueError("a picture is bytes of (rows, columns) or (rows, columns, 3)")
         if not self.pixels.size or max(shape) > 0xFFFF:
             raise ValueError(f"a picture has 1 to 65535 rows and columns, not {shape}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """In place of results: the model came to its end, and has nothing to say of what it was given.
+
+    Nothing was found, or it is none that the model is for, which showed in its voxels alone.
+    ``reason`` says which, in one line for whoever looks at the run; nothing else is yielded.
+    """
+
+    reason: str
+
+    def __post_init__(self) -> None:
+        length = len(self.reason.strip())
+        if not 1 <= length <= _LONGEST_REASON:
+            raise ValueError(
+                f"the reason for nothing has 1 to {_LONGEST_REASON} characters, not {length}"
+            )
 
 
 Result = Union[  # noqa: UP007 - also for Python 3.10's typing

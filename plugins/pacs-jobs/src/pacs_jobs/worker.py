@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -85,9 +85,12 @@ class Worker(Background):
         self._forget: dt.datetime | None = None
 
     def start(self) -> None:
-        """Begin, with what a process left that died here."""
+        """Begin, with what a process left that died here. Raises `ConfigurationError` for limits
+        that do not fit the kinds of jobs that there are.
+        """
         assert self._queue.kinds is not None, "an archive knows its kinds"
         limits = self._settings.limits
+        _check_known(limits, {kind.name for kind in self._queue.kinds})
         kinds = {kind.name: limited(kind, limits.get(kind.name)) for kind in self._queue.kinds}
         self._claim = Claim(self._folder)
         self._alarm = Waker()
@@ -285,6 +288,15 @@ class Worker(Background):
                 ended=each.ending.name,
                 cause=each.error,
             )
+
+
+def _check_known(limits: Collection[str], kinds: Collection[str]) -> None:
+    """A limit that nothing is held to is one that somebody counts on."""
+    if unknown := sorted(set(limits) - set(kinds)):
+        raise ConfigurationError(
+            f'[plugin.jobs.limits."{unknown[0]}"]: no active plugin does jobs of this kind; there '
+            f"are {', '.join(sorted(kinds))} (see 'pacs jobs kinds')"
+        )
 
 
 def limited(kind: JobKind, limits: KindLimits | None) -> JobKind:

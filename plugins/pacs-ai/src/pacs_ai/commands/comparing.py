@@ -107,7 +107,8 @@ def agreement(
 
     FIRST and SECOND are models, as NAME or NAME@VERSION. Of segments: mean and least Dice
     coefficient; of volumes and measurements: mean of the differences and the limits of agreement
-    (95 %); of evaluations: the share that is the same, and Cohen's kappa.
+    (95 %); of evaluations: the share that is the same, and Cohen's kappa. Series on which one or
+    both of them found NOTHING are counted by themselves.
 
     \b
     Example:
@@ -122,6 +123,9 @@ def agreement(
         print_json(found)
         return
     click.echo(f"{one.label} and {other.label}: {found['series']} series")
+    if any(found["nothing"].values()):
+        said = ", ".join(f"{count} by {who}" for who, count in found["nothing"].items())
+        click.echo(f"series on which nothing was found: {said}")
     for series, reason in found["skipped"].items():
         click.echo(f"left out {series}: {reason}")
     for part, columns in _FIGURES.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pacs_ai.book import State, Verdict
+from pacs_ai.book import Verdict
 from pacs_ai.commands.opening import opened
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json
@@ -31,7 +31,8 @@ def review(
 ) -> None:
     """Record what a person says of the run UID, or of the one that made the instance UID.
 
-    Nothing is deleted by it, and earlier verdicts stay.
+    Nothing is deleted by it, and earlier verdicts stay. That a run found NOTHING may be
+    judged, too.
 
     \b
     Example:
@@ -39,7 +40,7 @@ def review(
     """
     with opened(choice) as local:
         record = local.book.find(uid)
-        if record.state is not State.DONE:
+        if not record.state.went_well:
             raise PacsError(f"run {record.uid!r} is {record.state}: it has no results to review")
         local.book.judge(record, _VERDICTS[verdict], reviewer=by, note=note)
     row = {"run": record.uid, "verdict": _VERDICTS[verdict].value, "by": by, "note": note}

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _PARTS = 1000  # of a progress bar
+_PASSED_OVER = "PASSED OVER"
 
 
 @click.command("run")
@@ -57,7 +58,8 @@ def run(
 
     Of a study, series of other kinds are passed over, with the reason; a model that is for whole
     studies gets all that fit in one run. Works beside a running
-    archive. Exit code 0 when the model ran on a series at least and no run of it failed, else 1.
+    archive. Exit code 0 when the model ran on a series at least and no run of it failed, else 1;
+    a model that says that it found nothing has not failed.
 
     \b
     Example:
@@ -84,7 +86,8 @@ def run(
         for row in rows:
             _print(row)
     states = {str(row["state"]) for row in rows}
-    if State.DONE not in states or not states <= {State.DONE, "PASSED OVER"}:
+    ran = states - {_PASSED_OVER}
+    if not ran or not all(State(each).went_well for each in ran):
         context.exit(1)
 
 
@@ -105,7 +108,7 @@ def _run_on(
                 model, study, series, progress=lambda done: bar(round(done * _PARTS), _PARTS)
             )
     except (NoVolume, InstanceError) as error:
-        return {"study": study, "series": series, "state": "PASSED OVER", "reason": str(error)}
+        return {"study": study, "series": series, "state": _PASSED_OVER, "reason": str(error)}
     return _row(local, record)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
+from pacs_ai.book import State
 from pacs_ai.comparing.reading import NotComparable
 from pacs_ai.comparing.reports import Judgements, Numbers
 from pacs_ai.comparing.runs import Compared, compare_runs
@@ -16,20 +17,24 @@ from pacs_ai.comparing.segments import Agreement
 from pacs_framework.errors import PacsError
 
 if TYPE_CHECKING:
-    from pacs_ai.book import Book
+    from pacs_ai.book import Book, RunRecord
     from pacs_ai.catalogue import OfferedModel
     from pacs_framework.archive.archive import Archive
 
 __all__ = ["Summary", "summary"]
 
 _NORMAL_95 = 1.96
+_WHO = {(True, True): "both", (True, False): "first", (False, True): "second"}
 
 
 @dataclass(slots=True, kw_only=True)
 class Summary:
-    """What was found on ``series`` series; ``skipped`` says of others why they are left out."""
+    """What was found on ``series`` series; ``nothing`` counts others on which one model or both
+    found NOTHING, ``skipped`` says of others why they are left out.
+    """
 
     series: int = 0
+    nothing: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, str] = field(default_factory=dict)
     segments: dict[str, list[Agreement]] = field(default_factory=dict)
     numbers: dict[tuple[str, str, str], list[Numbers]] = field(default_factory=dict)
@@ -50,6 +55,7 @@ class Summary:
         """All figures."""
         return {
             "series": self.series,
+            "nothing": {who: self.nothing[who] for who in _WHO.values()},
             "skipped": self.skipped,
             "segments": [_of_segments(kind, each) for kind, each in sorted(self.segments.items())],
             "measurements": [_of_numbers(*key, each) for key, each in sorted(self.numbers.items())],
@@ -65,22 +71,30 @@ def summary(
     *,
     shadow: Path | None = None,
 ) -> Summary:
-    """Of the last run of each on every series that both are DONE with. Raises `NotComparable` where
+    """Of the last run of each on every series that both went well on. Raises `NotComparable` where
     there is none.
     """
     made = Summary()
     for series, one, other in book.common(first, second):
+        runs = book.find(one), book.find(other)
+        if who := _WHO.get((_found_nothing(runs[0]), _found_nothing(runs[1]))):
+            made.nothing[who] += 1
+            continue
         try:
-            found = compare_runs(archive, book, book.find(one), book.find(other), shadow=shadow)
+            found = compare_runs(archive, book, *runs, shadow=shadow)
         except (PacsError, OSError) as error:
             made.skipped[series] = str(error)
             continue
         made.series += 1
         for each in found:
             made.add(each)
-    if not made.series and not made.skipped:
+    if not (made.series or made.nothing or made.skipped):
         raise NotComparable(f"{first.label} and {second.label} ran on no series that is the same")
     return made
+
+
+def _found_nothing(run: RunRecord) -> bool:
+    return run.state is State.NOTHING
 
 
 def _of_segments(kind: str, found: list[Agreement]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Union
 
 from pydicom import Dataset
 
-from pacs_ai.book import NoSuchRun
+from pacs_ai.book import NoSuchRun, State
 from pacs_ai.comparing.reading import NotComparable, read
 from pacs_ai.comparing.reports import Judgements, Numbers, differences
 from pacs_ai.comparing.segments import Agreement, agreements
@@ -52,6 +52,9 @@ def compare_runs(
         second.series_instance_uid,
     ):
         raise NotComparable("the two runs are of different series")
+    for each in (first, second):
+        if each.state is State.NOTHING:
+            raise NotComparable(f"run {each.uid!r} found nothing: {each.reason}")
     found: list[Compared] = []
     made = [_made(archive, book, each, shadow) for each in (first, second)]
     for kind in (_is_segmentation, _is_report):

@@ -17,6 +17,7 @@ from pacs_ai.api import (
     Measurement,
     Measurements,
     Model,
+    Nothing,
     Progress,
     Result,
     Segment,
@@ -32,6 +33,7 @@ __all__ = ["Body", "HounsfieldStatistics", "Lungs"]
 _VERSION = "1"
 _MAKER = "pacs-framework"
 _CT = Wants(modality=("CT",))
+_NO_BODY = Nothing(reason="there is no body in this series: nothing of 50 ml is denser than air")
 _KINDS = {
     "left": ("Left lung", terms.LEFT_LUNG),
     "right": ("Right lung", terms.RIGHT_LUNG),
@@ -57,11 +59,13 @@ class Body(Model):
 
     name, version, manufacturer, wants = "body", _VERSION, _MAKER, _CT
 
-    def run(self, volume: Volume, progress: Progress) -> Sequence[Result]:
+    def run(self, volume: Volume, progress: Progress) -> Sequence[Result] | Nothing:
         """One segment."""
-        made = Segmentation(segments=(_body(volume),), description="Body")
+        body = _body(volume)
         progress(1.0)
-        return [made]
+        if not body.mask.any():
+            return _NO_BODY
+        return [Segmentation(segments=(body,), description="Body")]
 
 
 class Lungs(Model):
@@ -69,13 +73,13 @@ class Lungs(Model):
 
     name, version, manufacturer, wants = "lungs", _VERSION, _MAKER, _CT
 
-    def run(self, volume: Volume, progress: Progress) -> Sequence[Result]:
-        """A segment for each lung. Raises ValueError where there is none."""
+    def run(self, volume: Volume, progress: Progress) -> Sequence[Result] | Nothing:
+        """A segment for each lung."""
         body = _body(volume)
         progress(0.5)
         segments = _lungs(volume, body)
         if not segments:
-            raise ValueError("there is no lung in this series")
+            return Nothing(reason="there is no lung in this series")
         progress(0.9)
         findings = tuple(
             Finding(
@@ -98,10 +102,12 @@ class HounsfieldStatistics(Model):
 
     name, version, manufacturer, wants = "hu-statistics", _VERSION, _MAKER, _CT
 
-    def run(self, volume: Volume, progress: Progress) -> Sequence[Result]:
+    def run(self, volume: Volume, progress: Progress) -> Sequence[Result] | Nothing:
         """The segmentation that is measured, and mean, deviation, extremes and volume of each."""
         body = _body(volume)
         progress(0.4)
+        if not body.mask.any():
+            return _NO_BODY
         segments = [body, *_lungs(volume, body)]
         progress(0.8)
         findings = tuple(

@@ -17,6 +17,7 @@ from pacs_ai.api import (
     Measurement,
     Measurements,
     Model,
+    Nothing,
     Progress,
     Result,
     Segment,
@@ -25,7 +26,7 @@ from pacs_ai.api import (
     Wants,
 )
 
-__all__ = ["Asked", "Network", "NetworkClass", "segmentation_of"]
+__all__ = ["Asked", "Network", "NetworkClass", "segmented"]
 
 _CATEGORY = Code(value="123037004", scheme="SCT", meaning="Anatomical Structure")
 _RATIO = Code(value="1", scheme="UCUM", meaning="no units")
@@ -79,8 +80,8 @@ class Network(Model):
     def opened(self) -> AbstractContextManager[Asked]:
         """The network, for one run. Raises ValueError for one that is not like that."""
 
-    def run(self, volume: Volume, progress: Progress) -> Sequence[Result]:
-        """A segmentation, or a report with the probability of each class.
+    def run(self, volume: Volume, progress: Progress) -> Sequence[Result] | Nothing:
+        """As `segmented`, or a report with the probability of each class.
 
         Raises ValueError for a network that takes or gives something else.
         """
@@ -96,7 +97,7 @@ class Network(Model):
         if answers[0].ndim == 1:
             return [self._classified(np.stack(answers))]
         found = answers[0] if whole else np.stack(answers, axis=1)
-        return [segmentation_of(found.argmax(axis=0), self.classes)]
+        return segmented(found.argmax(axis=0), self.classes)
 
     def _answer(self, asked: Asked, block: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities: (classes,) or (classes, …) as ``block`` has it."""
@@ -125,17 +126,20 @@ class Network(Model):
         return Measurements(findings=(finding,), description="Classification")
 
 
-def segmentation_of(labels: NDArray[Any], classes: Sequence[NetworkClass]) -> Segmentation:
-    """A segment for each class, from the number of the class of each voxel."""
-    return Segmentation(
-        segments=tuple(
-            Segment(
-                label=each.code.meaning, mask=labels == number, category=_CATEGORY, kind=each.code
-            )
-            for number, each in enumerate(classes)
-            if each.code is not None
-        )
+def segmented(
+    labels: NDArray[Any], classes: Sequence[NetworkClass]
+) -> list[Segmentation] | Nothing:
+    """A segment for each class, from the number of the class of each voxel; `Nothing` where all are
+    background.
+    """
+    segments = tuple(
+        Segment(label=each.code.meaning, mask=labels == number, category=_CATEGORY, kind=each.code)
+        for number, each in enumerate(classes)
+        if each.code is not None
     )
+    if not any(segment.mask.any() for segment in segments):
+        return Nothing(reason="every voxel is background")
+    return [Segmentation(segments=segments)]
 
 
 def scaled_to(

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
-from pacs_ai.api import Model, Progress, Result, Volume, Wants
-from pacs_ai.models.networks import NetworkClass, segmentation_of
+from pacs_ai.api import Model, Nothing, Progress, Result, Volume, Wants
+from pacs_ai.models.networks import NetworkClass, segmented
 from pacs_ai.models.of_server import HEADERS
 
 if TYPE_CHECKING:
@@ -53,15 +53,15 @@ class MonaiLabelModel(Model):
 
         import pacs_ai.models.asking  # noqa: F401, PLC0415 - see above
 
-    def run(self, volume: Volume, progress: Progress) -> Sequence[Result]:
-        """A segmentation. Raises ValueError for an answer that does not fit the volume."""
+    def run(self, volume: Volume, progress: Progress) -> Sequence[Result] | Nothing:
+        """As `segmented`. Raises ValueError for an answer that does not fit the volume."""
         from pacs_ai.models.asking import client_of  # noqa: PLC0415 - see `prepare`
 
         with client_of(self.seconds, json.loads(os.environ.get(HEADERS, "{}"))) as client:
             self._look(client)
             answer = self._answer(client, volume)
         progress(0.9)
-        return [segmentation_of(_labels(answer, volume, len(self.classes)), self.classes)]
+        return segmented(_labels(answer, volume, len(self.classes)), self.classes)
 
     def _look(self, client: httpx.Client) -> None:
         """See that the server has the model: asked for another one, it says no more than 500."""

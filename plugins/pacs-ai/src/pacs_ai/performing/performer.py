@@ -159,7 +159,7 @@ class _Runs:
             raise NotPerformed(f"{self.model.label} is not for its input: {why}", UNSUPPORTED)
 
     def _run(self, series: str, number: int, total: int) -> RunRecord:
-        """The one that is done, else a new one."""
+        """The one that went well, else a new one."""
         for attempt in count():
             uid = uid_of(f"{self.step}/{series}/{self.model.label}/{attempt}")
             record = self.inference.book.known(uid)
@@ -190,7 +190,7 @@ class _Runs:
                 book.stored(record.uid, each.sop_instance_uid)
             book.end(record.uid, State.DONE, log=record.log)
             return True
-        return record.state is State.DONE
+        return record.state.went_well
 
     @staticmethod
     def _check(record: RunRecord) -> None:
@@ -200,7 +200,7 @@ class _Runs:
         why = f"run {record.uid} is {record.state}; `pacs ai show` tells why"
         if record.state is State.REFUSED:
             raise NotPerformed(why, FAILED)
-        if record.state is not State.DONE:
+        if not record.state.went_well:
             raise ModelFailed(why)
 
     def _made(self, record: RunRecord) -> Iterable[Output]:

@@ -15,6 +15,7 @@ from pydicom.uid import SegmentationStorage
 from pynetdicom.presentation import AllStoragePresentationContexts
 
 from pacs_ai.errors import RefusedOutput
+from pacs_ai.results.structure_set import STRUCTURE_SET, check_structure_set
 from pacs_ai.volumes.planes import Plane
 from pacs_ai.volumes.study import Given
 from pacs_framework.dicom.part10 import read_prefix
@@ -80,6 +81,8 @@ def check_result(made: Dataset, given: Given, *, known: Callable[[str], bool]) -
         raise RefusedOutput(f"it made an instance {uid!r}, which the archive has already")
     if text_of(made, "SOPClassUID") in SEGMENTATIONS:
         _check_segmentation(made, given)
+    if text_of(made, "SOPClassUID") == STRUCTURE_SET:
+        check_structure_set(made, given)
     _check_evidence(made, given)
 
 

@@ -31,7 +31,10 @@ def write_segmentation(
     """
     empty = [segment.label for segment in made.segments if not segment.mask.any()]
     if len(empty) == len(made.segments):
-        raise RefusedOutput(f"it found nothing to segment: {', '.join(empty)} is empty")
+        raise RefusedOutput(
+            f"it found nothing to segment: {', '.join(empty)} is empty; a model says so by "
+            "Nothing(reason=…)"
+        )
     kept = [segment for segment in made.segments if segment.label not in empty]
     kinds = hd.seg.SegmentationTypeValues
     return hd.seg.Segmentation(

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pacs_ai.api import Nothing
 from pacs_ai.errors import ModelFailed, RefusedOutput
 from pacs_ai.running.mercure import TASK, result_of, task_of
 from pacs_ai.running.process import Limits, run_limited
 from pacs_ai.running.runner import Made, Runner, Work, digest_of, plain_environment
+from pacs_ai.running.said import in_one_line
 from pacs_framework.waking import Waker
 
 __all__ = ["Call", "CommandModel", "environment_of"]
@@ -29,6 +31,8 @@ _MODELS = ("MONAI_MODELPATH", "HOLOSCAN_MODEL_PATH")
 _WORK = ("MONAI_WORKDIR", "HOLOSCAN_WORKDIR")
 _PROGRESS, _PROGRESS_AT = "progress", "PACS_AI_PROGRESS"
 _MAGIC_AT, _MAGIC = 128, b"DICM"
+_NOTHING = "nothing.txt"
+_MOST_REASON = 1 << 14  # bytes: more than the characters that a reason may have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,8 @@ class CommandModel(Runner):
 
     ``settings`` are what a mercure module reads of its task, ``weights`` is the file or folder of
     models that a MONAI application looks for. Lines with a number from 0 to 1 that are written to
-    the named pipe ``$PACS_AI_PROGRESS``, which lies in ``{work}``, are its progress.
+    the named pipe ``$PACS_AI_PROGRESS``, which lies in ``{work}``, are its progress. Results are
+    the DICOM files in ``{output}``; a program that found nothing says why in ``nothing.txt`` there.
     """
 
     kind = "command"
@@ -89,12 +94,10 @@ class CommandModel(Runner):
                 reader=pipe.descriptor,
                 ending=call.ending,
             )
-        files = tuple(_results(folders["output"]))
-        if not files:
-            raise RefusedOutput("it ended without results: there is no DICOM file in its output")
+        made = _made(folders["output"])
         if result := result_of(folders["output"]):
             work.said.add(b"\nresult.json: " + result + b"\n")
-        return Made(files=files)
+        return made
 
     def digest(self) -> str:
         """Of the program, of its arguments that are files, of the weights and the settings."""
@@ -149,6 +152,34 @@ def _filled(part: str, folders: Mapping[str, Path]) -> str:
     for name, folder in folders.items():
         part = part.replace("{" + name + "}", str(folder))
     return part
+
+
+def _made(output: Path) -> Made:
+    """Raises `RefusedOutput` for no results without a reason, and for a reason beside results."""
+    files, nothing = tuple(_results(output)), _reason_of_nothing(output / _NOTHING)
+    if files and nothing:
+        raise RefusedOutput(
+            f"it says in {_NOTHING} that it found nothing, and its output holds {len(files)} DICOM "
+            "files"
+        )
+    if not files and not nothing:
+        raise RefusedOutput(
+            "it ended without results: there is no DICOM file in its output, and no "
+            f"{_NOTHING} that says why"
+        )
+    return Made(files=files, nothing=nothing)
+
+
+def _reason_of_nothing(path: Path) -> str:
+    """What the program has written there, in one line; empty where it has not."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        said = file.read(_MOST_REASON).decode("utf-8", "backslashreplace")
+    try:
+        return in_one_line(Nothing(reason=said).reason)
+    except ValueError as error:
+        raise RefusedOutput(f"its {path.name} cannot be taken: {error}") from error
 
 
 def _results(output: Path) -> Iterator[Path]:

@@ -8,11 +8,12 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
-from pacs_ai.api import Model, StudyModel
+from pacs_ai.api import Model, Nothing, StudyModel
 from pacs_ai.errors import RefusedOutput
 from pacs_ai.exchange import BadResults, read_study_results, write_study, write_volume
 from pacs_ai.running import worker
 from pacs_ai.running.runner import Made, Runner, Work, digest_of
+from pacs_ai.running.said import in_one_line
 from pacs_ai.running.warm import Recipe
 from pacs_ai.volumes.study import LoadedStudy
 
@@ -25,9 +26,12 @@ def _run(work: Work, recipe: Recipe) -> Made:
     results.mkdir()
     work.workers.run(recipe, work)
     try:
-        return Made(results=tuple(read_study_results(results, shapes)))
+        found = read_study_results(results, shapes)
     except BadResults as error:
         raise RefusedOutput(str(error)) from error
+    if isinstance(found, Nothing):
+        return Made(nothing=in_one_line(found.reason))
+    return Made(results=tuple(found))
 
 
 def _written(work: Work) -> list[tuple[int, int, int]]:

@@ -49,10 +49,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What a run made: results to be written as instances, or DICOM files to be checked."""
+    """What a run made: results to be written as instances, or DICOM files to be checked; or why it
+    made ``nothing``, in words of the model.
+    """
 
     results: tuple[OnSeries, ...] = ()
     files: tuple[Path, ...] = ()
+    nothing: str = ""
 
 
 class Runner(ABC):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Said"]
+__all__ = ["Said", "in_one_line"]
 
 _LAST = 200  # characters of the last line that go into a reason
 
@@ -27,7 +27,7 @@ class Said:
     def text(self) -> str:
         """All that is kept, printable: whatever else it wrote shows as escapes."""
         lines = self._data.decode("utf-8", "backslashreplace").splitlines()
-        kept = "\n".join("".join(map(_printable, line)) for line in lines)
+        kept = "\n".join(map(_printable, lines))
         return f"[{self._lost} bytes before]\n{kept}" if self._lost else kept
 
     @property
@@ -38,6 +38,15 @@ class Said:
         ]
 
 
-def _printable(character: str) -> str:
-    shown = character.isprintable() or character == "\t"
-    return character if shown else character.encode("unicode_escape").decode("ascii")
+def in_one_line(text: str) -> str:
+    """``text`` with single spaces for all that separates words, and escapes as `Said.text` has."""
+    return _printable(" ".join(text.split()))
+
+
+def _printable(line: str) -> str:
+    return "".join(
+        each
+        if each.isprintable() or each == "\t"
+        else each.encode("unicode_escape").decode("ascii")
+        for each in line
+    )

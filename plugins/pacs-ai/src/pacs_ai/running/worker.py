@@ -190,6 +190,7 @@ def _begun(request: dict[str, Any], pipes: list[int], worker: int) -> _Run:
 
 
 def _run(model: Any, folder: Path, run: _Run) -> None:
+    from pacs_ai.api import Nothing  # noqa: PLC0415 - see above
     from pacs_ai.exchange import read_given, write_results  # noqa: PLC0415 - see above
 
     os.chdir(run.folder)
@@ -198,7 +199,8 @@ def _run(model: Any, folder: Path, run: _Run) -> None:
     model = model or _prepared(folder)
     given = read_given(run.folder)
     _check_level(model, given)
-    results = list(model.run(given, _progress(run.pipe)))
+    yielded = model.run(given, _progress(run.pipe))
+    results = [yielded] if isinstance(yielded, Nothing) else list(yielded)
     write_results(run.folder / RESULTS, results)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pacs_ai import plugin as ai
-from pacs_ai.api import Measurements, Segmentation
+from pacs_ai.api import Measurements, Nothing, Segmentation
 from pacs_ai.testing import ct_images, made_by, volume_of
 from pacs_framework.testing.factories import Archives
 
@@ -24,12 +24,14 @@ def voxels() -> NDArray[np.float32]:
     return made
 
 
-def nothing(_done: float) -> None:
+def told(_done: float) -> None:
     """For the progress."""
 
 
 def test_bone_is_found_and_measured(voxels: NDArray[np.float32]) -> None:
-    segmentation, report = Bone().run(volume_of(voxels, spacing=SPACING), nothing)
+    made = Bone().run(volume_of(voxels, spacing=SPACING), told)
+    assert not isinstance(made, Nothing)
+    segmentation, report = made
     assert isinstance(segmentation, Segmentation)
     np.testing.assert_array_equal(segmentation.segments[0].mask, voxels == 700)
     assert isinstance(report, Measurements)
@@ -37,8 +39,8 @@ def test_bone_is_found_and_measured(voxels: NDArray[np.float32]) -> None:
 
 
 def test_where_nothing_is_dense_it_says_so(voxels: NDArray[np.float32]) -> None:
-    with pytest.raises(ValueError, match="nothing in this series is as dense as bone"):
-        Bone().run(volume_of(voxels * 0, spacing=SPACING), nothing)
+    made = Bone().run(volume_of(voxels * 0, spacing=SPACING), told)
+    assert made == Nothing(reason="nothing in this series is as dense as bone")
 
 
 def test_its_results_are_stored_in_the_study(

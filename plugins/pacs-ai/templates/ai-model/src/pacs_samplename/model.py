@@ -12,6 +12,7 @@ from pacs_ai.api import (
     Measurement,
     Measurements,
     Model,
+    Nothing,
     Progress,
     Result,
     Segment,
@@ -43,8 +44,8 @@ class Bone(Model):
         """The files that `run` loads; their digest is kept with each run. This one has none."""
         return ()
 
-    def run(self, volume: Volume, progress: Progress) -> Sequence[Result]:
-        """One segment, and how large it is. Raises ValueError where there is no bone.
+    def run(self, volume: Volume, progress: Progress) -> Sequence[Result] | Nothing:
+        """One segment, and how large it is.
 
         Load weights here and import what is large here: the archive makes objects of this class
         only to know what they are called.
@@ -52,7 +53,7 @@ class Bone(Model):
         mask = volume.voxels > _DENSE_HU  # Hounsfield units, (slice, row, column)
         progress(0.5)
         if not mask.any():
-            raise ValueError("nothing in this series is as dense as bone")
+            return Nothing(reason="nothing in this series is as dense as bone")
         millilitres = round(int(np.count_nonzero(mask)) * volume.voxel_ml, 3)
         size = Measurement(name=_VOLUME, value=millilitres, unit=_MILLILITRE)
         segment = Segment(label="Bone", mask=mask, category=_STRUCTURE, kind=_BONE)
