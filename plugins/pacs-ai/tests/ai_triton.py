@@ -104,12 +104,14 @@ def triton_serving(folder: Path) -> Iterator[str]:
         for file in each.iterdir():
             (backend / file.name).symlink_to(file)
     port = free_port()
+    memory = f"pacs-triton-{os.getpid()}-{port}-"
     command = [
         str(server / "bin/tritonserver"),
         *("--model-repository", str(folder / "models")),
         *("--backend-directory", str(backend.parent)),
         *("--http-address", "127.0.0.1", "--http-port", str(port)),
         *("--allow-grpc", "false", "--allow-metrics", "false", "--exit-timeout-secs", "5"),
+        *("--backend-config", f"python,shm-region-prefix-name={memory}"),
     ]
     environment = {
         "PATH": os.pathsep.join((str(Path(python).parent), os.environ["PATH"])),
@@ -125,3 +127,5 @@ def triton_serving(folder: Path) -> Iterator[str]:
         finally:
             os.killpg(process.pid, signal.SIGKILL)  # a model that is busy keeps it from ending
             process.wait()
+            for left in Path("/dev/shm").glob(f"{memory}*"):  # 1 MB for each model
+                left.unlink()

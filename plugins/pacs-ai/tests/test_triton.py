@@ -97,6 +97,13 @@ def test_a_network_of_volumes_gets_whole_numbers(
     assert np.array_equal(made.pixel_array.sum(), (voxels() > 500).sum())
 
 
+def test_a_network_may_find_nothing(start: Start, served: tuple[str, Path], tmp_path: Path) -> None:
+    """Whatever it sees is below the window, so its second channel is nowhere the higher one."""
+    record, made = run(start, f"{served[0]}/net", tmp_path / "made", window=[5000, 6000])
+    assert (record.state, record.reason, made) == (State.NOTHING, "every voxel is background", [])
+    assert record.log.splitlines()[-1] == "answered by version 2"
+
+
 @pytest.mark.parametrize(
     ("asked", "more", "reason"),
     [

@@ -31,7 +31,6 @@ __all__ = [
     "nursery",
     "run_module",
     "running",
-    "seconds",
     "start_module",
 ]
 
@@ -168,7 +167,6 @@ class Nursery:
         except RuntimeError:
             self.__exit__()
             raise
-        _open.add(self)
         return self
 
     def __exit__(
@@ -177,7 +175,6 @@ class Nursery:
         error: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        _open.discard(self)
         self._socket.close()
         self._process.wait(_END_SECONDS)
         self._folder.cleanup()
@@ -224,11 +221,6 @@ class Nursery:
         """Of a child that has ended."""
         return int(self._ask({"wait": pid})["code"])
 
-    @property
-    def seconds(self) -> float:
-        """Processor time of the children that have ended."""
-        return float(self._ask({"spent": True})["spent"])
-
     def _ask(self, asked: Mapping[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
         with self._lock:
             socket.send_fds(self._socket, [json.dumps(asked).encode()], list(descriptors))
@@ -248,14 +240,6 @@ def _fixed(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if name.startswith(_DECIDED_AT_THE_START) and name not in _LATER
     }
-
-
-_open: set[Nursery] = set()
-
-
-def seconds() -> float:
-    """Processor time of all that was forked for this process, and has ended."""
-    return sum(each.seconds for each in list(_open))
 
 
 # --- the one of this process ---------------------------------------------------------------------

@@ -85,7 +85,7 @@ def _pacs_postgres_server() -> Iterator[PrivatePostgres]:
     )
 
     try:
-        server = PrivatePostgres().__enter__()
+        server = PrivatePostgres(in_memory=True).__enter__()
     except PostgresMissing as missing:
         pytest.skip(str(missing))
     yield server

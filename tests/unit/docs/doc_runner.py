@@ -97,7 +97,7 @@ class PageRun:
     def _prepare(self) -> None:
         """What a page may rely on: files to store, and an archive where it starts none itself."""
         if any(_DATABASE_HOST in block.text for block in self._examples):
-            self._database = PrivatePostgres().__enter__()
+            self._database = PrivatePostgres(in_memory=True).__enter__()
             create = f"createdb --host={_DATABASE_HOST} --username=pacs pacs"
             assert self._bash(create).returncode == 0
         for place in _PLACES:
