@@ -117,7 +117,8 @@ def test_uids_are_those_of_the_data_set() -> None:
     writer = SeriesWriter(Renderer(), _BASE)
     for each in series:
         found = writer.write(_InMemory(_encoded(each)), _EXPLICIT)
-        assert (found.series, found.instance) == (each.SeriesInstanceUID, each.SOPInstanceUID)
+        uids = (found.series.decode(), found.instance.decode())
+        assert uids == (each.SeriesInstanceUID, each.SOPInstanceUID)
 
 
 _Change = Callable[[Dataset], object]
@@ -167,6 +168,43 @@ def test_group_lengths_differ_and_are_not_told() -> None:
         data = _encoded(instance)
         length = len(instance.SOPInstanceUID) * 100 + int(instance.InstanceNumber)
         documents.append(struct.pack("<HH2sHI", 8, 0, b"UL", 4, length) + data)
+    _assert_as_alone(documents, _EXPLICIT, rendered=1)
+
+
+@pytest.mark.parametrize("syntax", [_EXPLICIT, _BIG])
+def test_the_first_attribute_may_differ(syntax: str) -> None:
+    """Also behind a group length, which no JSON has; and it may be the one of an instance."""
+    documents = []
+    for number, instance in enumerate(_series(5)):
+        instance.InstanceCreationDate = f"2026010{number % 3}"
+        for keyword in ("SpecificCharacterSet", "ImageType"):
+            if keyword in instance:
+                del instance[keyword]
+        documents.append(_encoded(instance, syntax))
+    _assert_as_alone(documents, syntax, rendered=1)
+    mark = "<" if syntax != _BIG else ">"
+    length = [struct.pack(f"{mark}HH2sHI", 8, 0, b"UL", 4, n) for n in range(len(documents))]
+    behind = [length[n] + data for n, data in enumerate(documents)]
+    _assert_as_alone(behind, syntax, rendered=1)
+    names = [_encoded(_only(each, "SOPInstanceUID", "Rows"), syntax) for each in _series(4)]
+    _assert_as_alone(names, syntax, rendered=1)
+
+
+def _only(instance: Dataset, *keywords: str) -> Dataset:
+    found = Dataset()
+    for keyword in keywords:
+        found[keyword] = instance[keyword]
+    return found
+
+
+def test_values_come_again_after_many_others() -> None:
+    """More different ones than are remembered, in turns and in rows, of any length."""
+    documents = []
+    for number, instance in enumerate(_series(400)):
+        instance.ImageComments = f"comment {number % 90}" * (number % 4)
+        instance.SliceThickness = str(number // 7)
+        instance.SmallestImagePixelValue = number % 70
+        documents.append(_encoded(instance))
     _assert_as_alone(documents, _EXPLICIT, rendered=1)
 
 

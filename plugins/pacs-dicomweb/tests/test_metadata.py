@@ -161,6 +161,20 @@ def test_references_resolve(web, path_of) -> None:
             assert pixels.content == instance.PixelData
 
 
+def test_no_text_of_an_instance_is_taken_for_a_reference(web, make_series, path_of) -> None:
+    """Not even one with the character that stands for the address of the service; nor when it was
+    prepared.
+    """
+    series = make_series(3, ImageComments='\x1a"BulkDataURI":"\x1a')
+    web.running.take_in(*series)
+    for _ in range(2):
+        for each in _metadata(web, path_of(series[0], "series")):
+            assert each[_COMMENT]["Value"] == ['\x1a"BulkDataURI":"\x1a']
+            instance = each[_INSTANCE_UID]["Value"][0]
+            there = f"{web.url}{path_of(series[0], 'series')}/instances/{instance}/bulkdata/"
+            assert each["7FE00010"]["BulkDataURI"] == f"{there}7FE00010"
+
+
 @pytest.mark.parametrize(
     "path", ["00280010/1", "0028", "00080018", "../x", "99999999", "54000100/9/54001010"]
 )

@@ -374,3 +374,12 @@ def test_a_data_set_of_raw_elements_is_written() -> None:
     raw = RawDataElement(BaseTag(0x00100020), "LO", 2, b"P1", 0, False, True)
     dataset[0x00100020] = raw
     assert json.loads(dataset_json(dataset)) == {"00100020": {"vr": "LO", "Value": ["P1"]}}
+
+
+@pytest.mark.parametrize("vr", [b'B"', b"B\x1a", b"Bb", b"B\xff"])
+def test_what_is_no_vr_is_unknown(vr: bytes) -> None:
+    """Two bytes of somebody else's do not get into the JSON as they are."""
+    elements = [(0x0008, b"CS"), (0x0060, vr), (0x0090, b"PN")]
+    data = b"".join([struct.pack("<HH2sH", 8, number, each, 0) for number, each in elements])
+    found = json.loads(_rendered(data, "1.2.840.10008.1.2.1"))
+    assert found == {"00080008": {"vr": "CS"}, "00080060": {"vr": "UN"}, "00080090": {"vr": "PN"}}

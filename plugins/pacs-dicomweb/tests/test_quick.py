@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from struct import calcsize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pacs_dicomweb.model.quick import quick_value
-from pacs_dicomweb.model.values import value_of
+from pacs_dicomweb.model.values import NUMBER_FORMATS, value_of
 
-_VRS = ("DA", "DS", "IS", "TM", "UI")
+_NUMBERS = tuple(NUMBER_FORMATS)
+_VRS = ("DA", "DS", "IS", "TM", "UI", *_NUMBERS)
 _CHARACTERS = st.sampled_from([bytes([each]) for each in b'00112233456789..-+eE \\\0\n"a\xb2'])
 _VALUES = st.lists(_CHARACTERS, max_size=40).map(b"".join)
 
 
-@given(vr=st.sampled_from(_VRS), raw=_VALUES)
-def test_a_quick_value_is_the_long_one(vr: str, raw: bytes) -> None:
+@given(vr=st.sampled_from(_VRS), raw=_VALUES, little=st.booleans())
+def test_a_quick_value_is_the_long_one(vr: str, raw: bytes, little: bool) -> None:
     """Whatever the bytes are."""
-    quick = quick_value(vr)
+    _assert_as_the_long_one(vr, raw, little=little)
+
+
+def _assert_as_the_long_one(vr: str, raw: bytes, *, little: bool) -> bool:
+    """Whether there is a quick one."""
+    quick = quick_value(vr, little=little)
     assert quick is not None
     found = quick(raw)
     if found is not None:
-        long = value_of(vr, raw, little=True, encodings=("iso8859",))
+        long = value_of(vr, raw, little=little, encodings=("iso8859",))
         assert f'"Value":{found.decode()}' == long
+    return found is not None
+
+
+@given(vr=st.sampled_from(_NUMBERS), number=st.binary(min_size=8, max_size=8), little=st.booleans())
+def test_every_binary_number_that_stands_alone_is_quick(
+    vr: str, number: bytes, little: bool
+) -> None:
+    """Infinite ones and those that are none too; several are not."""
+    size = calcsize("<" + NUMBER_FORMATS[vr])
+    assert _assert_as_the_long_one(vr, number[:size], little=little)
+    assert not _assert_as_the_long_one(vr, number[:size] * 2, little=little)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +57,7 @@ def test_a_quick_value_is_the_long_one(vr: str, raw: bytes) -> None:
 )
 def test_values_as_the_standard_wants_them_are_quick(vr: str, raw: bytes, text: bytes) -> None:
     """With their padding, and several numbers of DS."""
-    quick = quick_value(vr)
+    quick = quick_value(vr, little=True)
     assert quick is not None
     assert quick(raw) == text
 
@@ -56,11 +75,11 @@ def test_values_as_the_standard_wants_them_are_quick(vr: str, raw: bytes, text: 
 )
 def test_all_others_go_the_long_way(vr: str, raw: bytes) -> None:
     """Several, signs and zeros that JSON has no number for, and what is no value."""
-    quick = quick_value(vr)
+    quick = quick_value(vr, little=True)
     assert quick is not None
     assert quick(raw) is None
 
 
 def test_text_that_may_be_in_any_character_set_has_no_quick_way() -> None:
     """Nor have sequences."""
-    assert [quick_value(vr) for vr in ("LO", "PN", "SQ")] == [None] * 3
+    assert [quick_value(vr, little=True) for vr in ("LO", "PN", "SQ")] == [None] * 3

@@ -102,8 +102,9 @@ class Located:
 
     def __iter__(self) -> Iterator[StoredInstance]:
         """Every instance, series by series unless UIDs were listed. Raises `IndexUnavailable`."""
+        count = len(self)
         for conditions in self._scans:
-            for rows in pages(self._database, Level.IMAGE, conditions, _COLUMNS):
+            for rows in pages(self._database, Level.IMAGE, conditions, _COLUMNS, expected=count):
                 for row in rows:
                     yield _stored(row)
 

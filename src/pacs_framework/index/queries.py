@@ -48,6 +48,7 @@ _PARENT_KEY = {study.name: "patient_fk", series.name: "study_fk", instance.name:
 _DEPTH = {table.name: depth for depth, table in enumerate(TABLES.values())}
 _FIRST_PAGE = 100
 _LAST_PAGE = 800
+_EXPECTED_PAGE = 2000  # at most, of rows that are known to come
 
 _Row = tuple[Any, ...]
 
@@ -94,7 +95,7 @@ def pages(
     come gets them in fewer pages. Raises `IndexUnavailable`.
     """
     query = _Query(level, conditions, columns)
-    size = max(_FIRST_PAGE, min(expected + 1, _LAST_PAGE))
+    size = max(_FIRST_PAGE, min(expected + 1, _EXPECTED_PAGE))
     after: _Row = ()
     while True:
         prepared = database.shapes.prepared(*query.page(is_first=not after))

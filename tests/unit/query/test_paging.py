@@ -11,6 +11,7 @@ from sqlalchemy import insert
 from pacs_framework.archive.query import QueryService
 from pacs_framework.archive.query_keys import Root
 from pacs_framework.dicom.attributes import Level, indexed_at
+from pacs_framework.index.queries import pages
 from pacs_framework.index.schema import patient, study
 from pacs_framework.testing.memory_storage import MemoryStorage
 
@@ -109,6 +110,18 @@ def test_the_database_is_read_as_far_as_answers_are_taken(many, statements, keys
     assert len(statements) == 1
     list(found)
     assert len(statements) > 3
+
+
+def test_who_knows_how_many_come_gets_fewer_pages(many, database):
+    """Though no more than some thousand rows at once, and none has to be asked for in vain."""
+    columns = (study.c.study_instance_uid,)
+
+    def sizes(expected):
+        return [len(page) for page in pages(database, Level.STUDY, [], columns, expected=expected)]
+
+    assert sizes(STUDIES) == [STUDIES]
+    assert sizes(300) == [301, 602, 597]
+    assert sizes(1) == [100, 200, 400, 800]
 
 
 def test_no_connection_is_held_between_pages(many, database, keys):

@@ -31,7 +31,7 @@ run = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("made", TIME, nullable=False),
-    sa.Index(None, "made"),
+    sa.Index(None, "made", "size"),  # how much there is, without looking past the bodies
     sa.Index(None, "study_instance_uid"),
 )
 
@@ -56,4 +56,18 @@ forward = sa.Table(
     sa.Index(None, "target", "due"),
 )
 
-TABLES = PluginTables(metadata=_metadata)
+
+def _index_sizes(connection: sa.Connection) -> None:
+    """Version 2: their sizes are in the index by age. What was prepared is prepared anew."""
+    held = sa.Table(
+        "dicomweb_metadata",
+        new_metadata(),
+        sa.Column("made", TIME),
+        sa.Column("size", sa.BigInteger),
+    )
+    connection.execute(sa.delete(held))
+    sa.Index("ix_dicomweb_metadata_made", held.c.made).drop(connection)
+    sa.Index("ix_dicomweb_metadata_made_size", held.c.made, held.c.size).create(connection)
+
+
+TABLES = PluginTables(metadata=_metadata, version=2, upgrades={2: _index_sizes})

@@ -50,6 +50,7 @@ class PackReader:
         self._markers = markers
         self._mutex = threading.Lock()
         self._open: OrderedDict[str, _Handle] = OrderedDict()
+        self._last: tuple[str, _Handle | None] = ("", None)  # read and replaced without the mutex
 
     def open(self, key: PackKey, offset: int, length: int | None) -> ByteSource:
         """The range of the object. Raises `ObjectNotFound`."""
@@ -74,15 +75,16 @@ class PackReader:
         """
         begun: PackKey | None = None
         start = end = 0
+        pack = ""
         for key, offset, length in ranges:
-            first = key.offset + HEADER.size + offset
-            last = first + max(0, min(length, key.size - offset))
-            near = start <= first <= end + _GAP and last - start <= _LARGEST
-            if near and begun is not None and key.pack == begun.pack:
+            name, place, size, _ = key
+            data = place + HEADER.size
+            first, last = data + offset, data + min(offset + length, size)
+            if start <= first <= end + _GAP and last - start <= _LARGEST and name == pack:
                 end = max(end, last)
                 continue
             self._fetch(begun, start, end)
-            begun, start, end = key, first, last
+            begun, pack, start, end = key, name, first, last
         self._fetch(begun, start, end)
 
     def _fetch(self, begun: PackKey | None, start: int, end: int) -> None:
@@ -93,11 +95,13 @@ class PackReader:
 
     def read(self, key: PackKey, offset: int, length: int) -> bytes | None:
         """The range as it is; None where there is no such object."""
-        length = max(0, min(length, key.size - offset))
+        _, place, size, _ = key
+        if length > size - offset:
+            length = max(0, size - offset)
         try:
-            pack = self._pack(key)
-            data = os.pread(pack.handle, length, key.offset + HEADER.size + offset)
-            header = os.pread(pack.handle, HEADER.size, key.offset)  # after the data, as in `open`
+            handle = self._pack(key).handle
+            data = os.pread(handle, length, place + HEADER.size + offset)
+            header = os.pread(handle, HEADER.size, place)  # after the data, as in `open`
         except ObjectNotFound:
             return None
         except OSError as error:
@@ -154,8 +158,17 @@ class PackReader:
         """Give the files back, as soon as nobody reads them."""
         with self._mutex:
             self._open.clear()
+            self._last = ("", None)
 
     def _pack(self, key: PackKey) -> _Handle:
+        name, pack = self._last
+        if pack is not None and name == key.pack:
+            return pack
+        pack = self._opened(key)
+        self._last = (key.pack, pack)
+        return pack
+
+    def _opened(self, key: PackKey) -> _Handle:
         with self._mutex:
             pack = self._open.get(key.pack)
             if pack is not None:
@@ -176,6 +189,7 @@ class PackReader:
     def _forget(self, name: str) -> None:
         with self._mutex:
             self._open.pop(name, None)
+            self._last = ("", None)
 
     def _is_in_use(self, name: str) -> bool:
         """Whether a process, living or dead, has not settled it."""

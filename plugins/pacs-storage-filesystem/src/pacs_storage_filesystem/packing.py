@@ -91,15 +91,16 @@ class PackingBackend(StorageBackend):
 
     def expect(self, ranges: Iterable[ObjectRange]) -> None:
         """What lies in packs is fetched; the ranges of files are when they are opened."""
-        parsed = ((PackKey.parse(key), offset, length) for key, offset, length in ranges)
-        self._packs.expect((key, start, length) for key, start, length in parsed if key is not None)
+        parsed = [(PackKey.parse(key), offset, length) for key, offset, length in ranges]
+        self._packs.expect([(key, at, length) for key, at, length in parsed if key is not None])
 
     def read_each(self, ranges: Iterable[ObjectRange]) -> Iterator[bytes | None]:
         """Without opening anything for those in packs."""
         for each in ranges:
-            packed = PackKey.parse(each.key)
+            key, offset, length = each
+            packed = PackKey.parse(key)
             if packed is not None:
-                yield self._packs.read(packed, each.offset, each.length)
+                yield self._packs.read(packed, offset, length)
             else:
                 yield from self._files.read_each((each,))
 

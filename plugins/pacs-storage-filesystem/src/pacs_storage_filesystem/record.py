@@ -27,6 +27,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from pacs_framework.storage import ObjectStat
 
@@ -64,8 +65,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 Bytes = bytes | bytearray | memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class PackKey:
+class PackKey(NamedTuple):
     """The key of a packed object says where it lies: pack, offset and size."""
 
     pack: str
@@ -129,10 +129,11 @@ def is_header_of(key: PackKey, header: Bytes) -> bool:
     if len(header) < HEADER.size:
         return False
     magic, _, _, size, _, version = HEADER.unpack_from(header)
+    _, _, named_size, named_version = key
     return bool(
         magic == _MAGIC
-        and size == key.size
-        and version.rstrip(b"\0") == key.version.encode("ascii")
+        and size == named_size
+        and version.rstrip(b"\0") == named_version.encode("ascii")
     )
 
 

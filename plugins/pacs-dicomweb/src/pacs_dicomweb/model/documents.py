@@ -12,7 +12,6 @@ from itertools import chain
 from typing import Protocol
 
 from pacs_dicomweb.model.encoded import Renderer
-from pacs_dicomweb.model.values import quoted
 from pacs_framework.dicom.elements import Encoding, image_facts, vr_of
 from pacs_framework.dicom.header import Readable, SplitDataSet, split_data_set
 from pacs_framework.dicom.stream import PieceStream
@@ -272,8 +271,7 @@ def _pixel_element(split: SplitDataSet, encoding: Encoding, tail: Tail) -> Pixel
 def _pixels(element: PixelElement, bulk_base: str) -> str:
     if not element.length:
         return f'{{"vr":"{element.vr}"}}'
-    uri = quoted(f"{bulk_base}{element.tag:08X}")
-    return f'{{"vr":"{element.vr}","BulkDataURI":{uri}}}'
+    return f'{{"vr":"{element.vr}","BulkDataURI":"{bulk_base}{element.tag:08X}"}}'
 
 
 def skip_value(tail: Tail, length: int, encoding: Encoding) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pydicom.datadict import dictionary_has_tag, private_dictionary_VR
 
-from pacs_dicomweb.model.values import BINARY_VRS, quoted, value_of
+from pacs_dicomweb.model.values import BINARY_VRS, value_of
 from pacs_framework.dicom.charset import python_encodings
 from pacs_framework.dicom.depth import DEPTH_LIMIT
 from pacs_framework.dicom.elements import Encoding, ImageFacts, image_facts, vr_of
@@ -84,7 +84,8 @@ class Renderer:
         """Tag → the JSON of the attribute, in the order of tags.
 
         ``bulk_base`` stands in front of the path of each value that is not inline: tags and item
-        numbers (from 1), such as ``54000100/1/54001010``. Left out are group lengths and padding;
+        numbers (from 1), such as ``54000100/1/54001010``; it is put into the JSON as it is. Left
+        out are group lengths and padding;
         Specific Character Set says UTF-8 (PS3.18 F.2.1). Raises `UnreadableInstance`.
         """
         return self.render(header, encoding, bulk_base).members
@@ -277,7 +278,7 @@ class _Run:
 
     def _reference(self, tag: int, vr: str, scope: _Scope) -> str:
         self._references += 1
-        return f'{{"vr":"{vr}","BulkDataURI":{quoted(f"{self._base}{scope.path}{tag:08X}")}}}'
+        return f'{{"vr":"{vr}","BulkDataURI":"{self._base}{scope.path}{tag:08X}"}}'
 
     def _character_set(self, raw: bytes, scope: _Scope) -> str:
         """The character sets of what follows; in JSON everything is UTF-8."""
@@ -290,7 +291,8 @@ class _Run:
     def vr(self, element: Element, scope: _Scope) -> str:
         tag, start = element.tag, element.start
         if element.vr_word and element.vr_word != self._order.unknown_vr:
-            return self.data[start + 4 : start + 6].decode("latin-1")
+            vr = self.data[start + 4 : start + 6]
+            return vr.decode() if vr.isalpha() and vr.isupper() else "UN"
         if not tag & 0x10000:
             return vr_of(tag, self.facts) if dictionary_has_tag(tag) else "UN"
         if tag & 0xFFFF < 0x100:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
-from pacs_dicomweb.model.alike import Filled, Stencil, member_text
+from pacs_dicomweb.model.alike import Stencil
+from pacs_dicomweb.model.alike_parts import member_text
 from pacs_dicomweb.model.documents import (
     FIRST_READ,
     LEAP,
@@ -32,18 +33,19 @@ __all__ = ["SeriesWriter", "Written", "written"]
 _SERIES, _INSTANCE = 0x0020000E, 0x00080018
 _MOST_STENCILS = 4  # in one transfer syntax
 _MARGIN = 1 << 10  # bytes by which a header may be longer than the last one, and a quarter of it
+_SERIES_REMEMBERED = 64
 _LARGEST = 1 << 18  # bytes of a header that is read at once
 _PATIENCE = 16  # headers that fit none, beyond as many as did
-_BEFORE_VALUE = len(',"00080018":')
-_plain_uid = re.compile(r'\{"vr":"UI","Value":\["([0-9.]*)"\]\}').fullmatch
+_BEFORE_UID, _BEHIND_UID = b'{"vr":"UI","Value":["', b'"]}'
+_OF_UID = b"0123456789."
 
 
 class Written(NamedTuple):
-    """One data set: its JSON object in UTF-8, and its UIDs, empty where they are not there."""
+    """One data set: its JSON object, and its UIDs, empty where they are not there; in UTF-8."""
 
     text: bytes
-    series: str
-    instance: str
+    series: bytes
+    instance: bytes
 
 
 class SeriesWriter:
@@ -125,7 +127,7 @@ class _Fitting:
         self._split = split
         self._base = bulk_base
         end, encoding = len(split.header), Encoding(implicit=split.implicit, little=split.little)
-        self._pixels = b"".join(member_text(tag, text) for tag, text in pixels.items())
+        self._pixels = _following(pixels)
         self._left = source.size - end
         self._start = _head_of_the_rest(source, end, encoding)
 
@@ -141,12 +143,12 @@ class _Fitting:
         filled = self._stencil.fill(head)
         if filled is None:
             return None
-        pixels = self._pixels_of(source, head, filled.end)
+        texts, alone, end = filled
+        pixels = self._pixels_of(source, head, end)
         if pixels is None:
             return None
-        members = b"".join([*filled.texts, pixels])
-        text = b"".join((b"{", memoryview(members)[1:], b"}"))
-        return Written(text, _uid(filled, _SERIES), _uid(filled, _INSTANCE))
+        text = b"".join((b"{", *texts, pixels, b"}"))
+        return Written(text, _shared_uid(alone.get(_SERIES, b"")), _uid(alone.get(_INSTANCE, b"")))
 
     def _pixels_of(self, source: Ranged, head: bytes, end: int) -> bytes | None:
         """The member for what follows a header; None where more than pixel data does."""
@@ -160,7 +162,12 @@ class _Fitting:
             return None
         if pixels is None:
             return None
-        return b"".join(member_text(tag, text) for tag, text in pixels.items())
+        return _following(pixels)
+
+
+def _following(members: dict[int, str]) -> bytes:
+    """Members that stand behind others."""
+    return b"".join([b"," + member_text(tag, text) for tag, text in members.items()])
 
 
 def _head_of_the_rest(source: Ranged, end: int, encoding: Encoding) -> bytes | None:
@@ -177,18 +184,21 @@ def _head_of_the_rest(source: Ranged, end: int, encoding: Encoding) -> bytes | N
 
 def written(members: dict[int, str]) -> Written:
     """A data set of these members (see `pacs_dicomweb.model.documents.members_of`)."""
-    uids = (_uid_in(members.get(tag, "{}")) for tag in (_SERIES, _INSTANCE))
+    uids = (_uid_in(members.get(tag, "{}").encode()) for tag in (_SERIES, _INSTANCE))
     return Written(object_text(members).encode(), *uids)
 
 
-def _uid(filled: Filled, tag: int) -> str:
-    member = filled.alone.get(tag, b"").decode()
-    return _uid_in(member[_BEFORE_VALUE:] or "{}")
+def _uid(member: bytes) -> bytes:
+    return _uid_in(member.partition(b":")[2] or b"{}")
 
 
-def _uid_in(text: str) -> str:
+_shared_uid = lru_cache(maxsize=_SERIES_REMEMBERED)(_uid)
+
+
+def _uid_in(text: bytes) -> bytes:
     """The first value of an attribute."""
-    plain = _plain_uid(text)
-    if plain is not None:
-        return plain[1]
-    return str(json.loads(text).get("Value", [""])[0])
+    if text.startswith(_BEFORE_UID) and text.endswith(_BEHIND_UID):
+        uid = text[len(_BEFORE_UID) : -len(_BEHIND_UID)]
+        if not uid.translate(None, _OF_UID):
+            return uid
+    return str(json.loads(text).get("Value", [""])[0]).encode()

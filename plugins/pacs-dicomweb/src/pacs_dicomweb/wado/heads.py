@@ -7,7 +7,8 @@ while these are written.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pacs_dicomweb.wado.objects import StoredRange
@@ -25,33 +26,42 @@ class Heads:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._announced = ""
+        self._announced: _Announced | None = None
 
     def read(
         self,
-        instances: Collection[StoredInstance],
+        instances: Sequence[StoredInstance],
         length: int,
-        following: Collection[StoredInstance] = (),
+        following: Sequence[StoredInstance] = (),
     ) -> Iterator[StoredRange | None]:
         """Each data set with up to ``length`` bytes from its start; None where its object is gone.
 
         ``following`` are those that are likely to be asked for next. Raises `StorageError`.
         """
-        storage = self._archive.storage
-        wanted, next_ones = _starts(instances, length), _starts(following, length)
-        if wanted and wanted[0].key != self._announced:
-            storage.expect(wanted)
-        if next_ones:
-            storage.expect(next_ones)
-            self._announced = next_ones[0].key
-        for stored, head in zip(instances, storage.read_each(wanted), strict=True):
+        known = self._announced
+        if known is None or (known.instances, known.length) != (instances, length):
+            known = self._announce(instances, length)
+        self._announced = self._announce(following, length) if following else None
+        heads = self._archive.storage.read_each(known.ranges)
+        for stored, head in zip(instances, heads, strict=True):
             yield None if head is None else StoredRange(self._archive, stored, head)
 
+    def _announce(self, instances: Sequence[StoredInstance], length: int) -> _Announced:
+        ranges = [
+            ObjectRange(
+                each.storage_key, each.dataset_offset, min(length, each.size - each.dataset_offset)
+            )
+            for each in instances
+        ]
+        if ranges:
+            self._archive.storage.expect(ranges)
+        return _Announced(instances, length, ranges)
 
-def _starts(instances: Collection[StoredInstance], length: int) -> list[ObjectRange]:
-    return [
-        ObjectRange(
-            each.storage_key, each.dataset_offset, min(length, each.size - each.dataset_offset)
-        )
-        for each in instances
-    ]
+
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """What the storage has heard of."""
+
+    instances: Sequence[StoredInstance]
+    length: int
+    ranges: Sequence[ObjectRange]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, groupby
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
@@ -18,7 +16,7 @@ from pacs_dicomweb.accept import MediaRange, accepted, not_acceptable
 from pacs_dicomweb.located import ROOT, locate
 from pacs_dicomweb.model.documents import members_of
 from pacs_dicomweb.model.encoded import BulkLimits, Renderer
-from pacs_dicomweb.model.series import SeriesWriter, Written, written
+from pacs_dicomweb.model.series import SeriesWriter, written
 from pacs_dicomweb.model.xml_writing import xml_document
 from pacs_dicomweb.multipart import Chunk, Multipart, Part
 from pacs_dicomweb.wado.forgetting import Deletions
@@ -26,6 +24,7 @@ from pacs_dicomweb.wado.heads import Heads
 from pacs_dicomweb.wado.instances import DOOR, PRIVATE, etag_of
 from pacs_dicomweb.wado.negotiating import ZIP
 from pacs_dicomweb.wado.objects import Objects, StoredRange
+from pacs_dicomweb.wado.placing import HERE, json_array, placed, without_references
 from pacs_dicomweb.wado.prepared import RUN, Preparation, PreparedMetadata
 from pacs_dicomweb.wado.zipped import Entry, attached, zipped
 from pacs_framework.errors import ObjectNotFound, RefusedByPolicy
@@ -44,13 +43,7 @@ XML = "application/dicom+xml"
 _PLAIN_JSON = "application/json"
 _OFFERED = (JSON, f'multipart/related; type="{XML}"')
 
-# A character that no JSON holds as such stands for where the service is: it may be reached by
-# several addresses, and what is kept is for all of them.
-_HERE = "\x1a"
-_HERE_IN_JSON = '"BulkDataURI":"\\u001a'
-_references = partial(re.compile(rb',"BulkDataURI":"\\u001a[^"]*"').sub)
-_AT_ONCE = 32
-_VERSION = 1  # of the form in which metadata are kept; another one is not read
+_VERSION = 2  # of the form in which metadata are kept; another one is not read
 
 _log = structlog.get_logger(__name__)
 
@@ -140,8 +133,8 @@ class MetadataService:
             return {}
         with opened.data as data:
             syntax = opened.instance.transfer_syntax_uid
-            members = members_of(data, syntax, Renderer(self._limits), _HERE)
-        return {tag: text for tag, text in members.items() if _HERE_IN_JSON not in text}
+            members = members_of(data, syntax, Renderer(self._limits), HERE)
+        return {tag: text for tag, text in members.items() if HERE not in text}
 
     @property
     def _form_of_all(self) -> str:
@@ -156,7 +149,7 @@ class MetadataService:
     ) -> Iterator[list[bytes]]:
         """The JSON of all instances, some at a time."""
         writing = _Writing(
-            SeriesWriter(Renderer(self._limits), _HERE), Heads(self._archive), _runs(located)
+            SeriesWriter(Renderer(self._limits), HERE), Heads(self._archive), _runs(located)
         )
         while writing.runs:
             some = writing.runs.popleft()
@@ -170,9 +163,7 @@ class MetadataService:
         preparation: Preparation | None,
         writing: _Writing,
     ) -> Iterator[list[bytes]]:
-        changed = [not objects.as_stored(each) for each in instances]
-        for is_changed, group in groupby(zip(instances, changed, strict=True), itemgetter(1)):
-            some = [each for each, _ in group]
+        for is_changed, some in _parted(objects, instances):
             if is_changed:
                 yield from self._changed(objects, some)
             else:
@@ -203,10 +194,12 @@ class MetadataService:
         writing: _Writing,
     ) -> Iterator[bytes]:
         """The JSON of each; the first one tells how long the headers are likely to be."""
-        writer, left = writing.writer, deque(instances)
-        while left and not writer.at_once:
-            stored = left.popleft()
+        writer, alone = writing.writer, 0
+        while alone < len(instances) and not writer.at_once:
+            stored = instances[alone]
             yield self._stored_text(stored, StoredRange(self._archive, stored), writer)
+            alone += 1
+        left = instances[alone:]
         sources = writing.heads.read(left, writer.at_once, following)
         for stored, source in zip(left, sources, strict=True):
             yield self._stored_text(stored, source, writer)
@@ -216,7 +209,7 @@ class MetadataService:
     ) -> bytes:
         try:
             if source is not None:
-                return _placed(writer.write(source, stored.transfer_syntax_uid))
+                return placed(writer.write(source, stored.transfer_syntax_uid))
         except ObjectNotFound:
             pass
         return self._opened_text(self._archive.retrieve, stored, Renderer(self._limits))
@@ -248,11 +241,11 @@ class MetadataService:
             return b""
         with opened.data as data:
             syntax = opened.instance.transfer_syntax_uid
-            members = members_of(data, syntax, renderer, _HERE)
-        text = _placed(written(members))
+            members = members_of(data, syntax, renderer, HERE)
+        text = placed(written(members))
         if opened.instance.sop_instance_uid != stored.sop_instance_uid:
             # References would tell whose pseudonym this is.
-            text = _references(b"", text)
+            text = without_references(text)
         return text
 
 
@@ -268,6 +261,18 @@ class _Writing:
     def following(self) -> Sequence[StoredInstance]:
         """The next run."""
         return self.runs[0] if self.runs else ()
+
+
+def _parted(
+    objects: Objects, instances: Sequence[StoredInstance]
+) -> Iterator[tuple[bool, Sequence[StoredInstance]]]:
+    """Those that go out as they are stored, and those that do not, in their order."""
+    changed = [not objects.as_stored(each) for each in instances]
+    if not any(changed):
+        yield False, instances
+        return
+    for is_changed, group in groupby(zip(instances, changed, strict=True), itemgetter(1)):
+        yield is_changed, [each for each, _ in group]
 
 
 def _runs(located: Sequence[StoredInstance]) -> deque[Sequence[StoredInstance]]:
@@ -295,26 +300,16 @@ class _Body:
             self._preparation.finish()
 
 
-def _placed(document: Written) -> bytes:
-    """The JSON object, its references from the series on."""
-    here = _HERE_IN_JSON.encode()
-    return document.text.replace(
-        here, here + f"{document.series}/instances/{document.instance}/bulkdata/".encode()
-    )
-
-
 def _document(
     runs: Iterator[list[bytes]], media: str, base: str, *, packed: bool
 ) -> tuple[Iterable[Chunk], str]:
     """The body of an answer and its media type."""
     if media != XML:
-        array = _array(runs, base)
+        array = json_array(runs, base)
         if not packed:
             return array, media
         return zipped([Entry(name="metadata.json", pieces=array, deflated=True)]), ZIP
-    there = f'"BulkDataURI":"{base}'
-    texts = (text.decode() for some in runs for text in some)
-    texts = (text.replace(_HERE_IN_JSON, there) for text in texts)
+    texts = (text.decode().replace(HERE, base) for some in runs for text in some)
     if packed:
         return zipped(map(_xml_entry, texts)), ZIP
     parts = Multipart(xml_parts(texts), XML)
@@ -325,15 +320,3 @@ def _xml_entry(text: str) -> Entry:
     uid = json.loads(text)["00080018"]["Value"][0]
     (part,) = xml_parts(iter((text,)))
     return Entry(name=f"{uid}.xml", pieces=part.pieces, deflated=True)
-
-
-def _array(runs: Iterator[list[bytes]], base: str) -> Iterator[bytes]:
-    """A JSON array of all objects, with references from ``base`` on, in pieces."""
-    here, there = _HERE_IN_JSON.encode(), f'"BulkDataURI":"{base}'.encode()
-    before = b"["
-    for texts in runs:
-        for start in range(0, len(texts), _AT_ONCE):
-            some = before + b",".join(texts[start : start + _AT_ONCE])
-            yield there.join(some.split(here))  # half of what `replace` takes
-            before = b","
-    yield b"[]" if before == b"[" else b"]"
