@@ -224,8 +224,11 @@ def test_a_cancel_is_seen_without_waiting(listen: Listen, bare: Bare) -> None:
     assert (seen, status) == ([False], Status.CANCEL)
 
 
-def test_a_cancel_for_another_message_does_nothing(listen: Listen, bare: Bare) -> None:
-    """It names the message; a late one is forgotten."""
+@pytest.mark.parametrize("message_id", [1, 2])
+def test_a_cancel_for_another_message_does_nothing(
+    listen: Listen, bare: Bare, message_id: int
+) -> None:
+    """It names the message; a late one is forgotten, for some give all messages one number."""
     seen: list[bool] = []
 
     def find(request: Request) -> None:
@@ -237,7 +240,7 @@ def test_a_cancel_for_another_message_does_nothing(listen: Listen, bare: Bare) -
     peer.command(
         5, CommandField=CommandField.C_CANCEL, MessageIDBeingRespondedTo=1, CommandDataSetType=0x101
     )
-    peer.command(5, CommandField=CommandField.C_FIND, MessageID=2, CommandDataSetType=1)
+    peer.command(5, CommandField=CommandField.C_FIND, MessageID=message_id, CommandDataSetType=1)
     peer.dataset(b"identifier", 5)
     assert peer.response()["Status"] == Status.SUCCESS
     assert seen == [False]
@@ -265,6 +268,30 @@ def test_a_request_that_came_too_early_waits(listen: Listen, bare: Bare) -> None
         else:
             answers.append(response["MessageIDBeingRespondedTo"])
     assert answers == [1, 2]
+
+
+def test_a_request_that_came_too_early_keeps_its_data_set(listen: Listen, bare: Bare) -> None:
+    """The answers to the one before it do not take it for theirs."""
+    identifiers: list[bytes] = []
+
+    def find(request: Request) -> None:
+        identifiers.append(request.read_dataset())
+        if len(identifiers) == 1:
+            while not request.association._channel._early and not request.cancelled():  # type: ignore[attr-defined]
+                request.respond(Status.PENDING, dataset=b"")
+        request.respond(Status.PENDING, dataset=b"")
+        request.respond(Status.SUCCESS)
+
+    peer = bare(listen(Service("find", [CommandField.C_FIND], find, supported(FIND)))).associate()
+    for message_id, identifier in ((1, b"the first "), (2, b"the second")):
+        peer.command(
+            5, CommandField=CommandField.C_FIND, MessageID=message_id, CommandDataSetType=1
+        )
+        peer.dataset(identifier, 5)
+    while (response := peer.response())["MessageIDBeingRespondedTo"] == 1:
+        if response["Status"] == Status.PENDING:
+            peer.pdu()
+    assert identifiers == [b"the first ", b"the second"]
 
 
 def test_a_peer_that_leaves_stops_the_work(listen: Listen, bare: Bare) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import Dataset
+from pydicom.data import get_testdata_file
 from pynetdicom.sop_class import (
     CTImageStorage,
     StudyRootQueryRetrieveInformationModelFind,
@@ -224,6 +226,21 @@ def test_pacs_import_passes_over_the_data_of_the_archive_and_what_it_would_wait_
         assert folder / "pipe" not in rows
         assert not [path for path in rows if path.is_relative_to(archive.data)]
     assert len(archive.objects()) == 2
+
+
+def test_pacs_import_takes_a_disc_in_without_its_directory(
+    archive: ServedArchive, tmp_path: Path
+) -> None:
+    """By what is in it: an instance may have any name."""
+    directory = Path(get_testdata_file("DICOMDIR", download=False))
+    disc = tmp_path / "disc"
+    disc.mkdir()
+    make_instance().save_as(disc / "instance", enforce_file_format=True)
+    shutil.copy(directory, disc)
+    assert archive.command("import", disc).stdout == "1 taken in, 0 failed\n"
+    shutil.copy(disc / "instance", disc / "DICOMDIR")
+    assert archive.command("import", disc).stdout == "2 taken in, 0 failed\n"
+    assert archive.command("import", directory).returncode == 1
 
 
 @pytest.mark.parametrize("name", ["serve", "store", "echo", "import", "verify", "reindex"])

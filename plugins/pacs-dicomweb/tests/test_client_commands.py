@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def test_a_study_goes_there_and_back_byte_for_byte(web, run, make_series, tmp_pa
     made = make_series(5, PatientID="4711")
     files = _write(tmp_path / "in", *made)
     (tmp_path / "in" / "readme.txt").write_text("no instance")
+    os.mkfifo(tmp_path / "in" / "pipe")  # whoever opens it waits for ever
     stored = run("store", str(tmp_path / "in"), "--batch", "2", "--json")
     assert stored.exit_code == 0, stored.output
     told = json.loads(stored.stdout)

@@ -18,9 +18,17 @@ TEXT = st.text(st.sampled_from("aZ1.^=\\ üß山\u0416"), max_size=12).map(str.s
 ANSWERS = st.dictionaries(st.sampled_from(KEYWORDS), TEXT)
 
 
-@given(values=ANSWERS, syntax=st.sampled_from([EXPLICIT, IMPLICIT, str(ExplicitVRBigEndian)]))
-def test_answers_are_encoded_alike(values, syntax):
-    answer = encode_identifier_charset(keys(**values))
+ASKED = [None, "ISO_IR 192", "GB18030", ["", "ISO 2022 IR 87"]]
+ASKED.append(["ISO 2022 IR 13", "ISO 2022 IR 87"])
+
+
+@given(
+    values=ANSWERS,
+    syntax=st.sampled_from([EXPLICIT, IMPLICIT, str(ExplicitVRBigEndian)]),
+    asked=st.sampled_from(ASKED),
+)
+def test_answers_are_encoded_alike(values, syntax, asked):
+    answer = encode_identifier_charset(keys(**values), asked)
     assert encode_answer(answer, syntax) == encode_identifier(answer, syntax)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from nodes import EXPLICIT, Node
+from pydicom import DataElement, dcmread
 
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.testing.receiver import Receiver
@@ -51,6 +52,26 @@ def test_findscu_gets_every_match(filled, tmp_path, flag, wanted, found):
     done = run("findscu", filled, flag, "-X", "-od", str(tmp_path), *query(*wanted))
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("rsp*.dcm"))) == found
+
+
+@pytest.mark.parametrize(
+    "character_set", ["ISO_IR 192", "GB18030", "\\ISO 2022 IR 87", "ISO 2022 IR 6\\ISO 2022 IR 87"]
+)
+def test_findscu_is_answered_in_the_character_sets_that_it_uses(node, tmp_path, character_set):
+    """Also in several with code extensions, as consoles in Japan and Korea ask (PS3.3 Annex H)."""
+    name = "Yamada^Tarou=山田^太郎"
+    node.store("1.1.1", SpecificCharacterSet="ISO_IR 192", PatientName=name)
+    wanted = [
+        "QueryRetrieveLevel=STUDY",
+        "PatientName=yamada*",
+        "StudyInstanceUID",
+        f"SpecificCharacterSet={character_set}",
+    ]
+    done = run("findscu", node, "-S", "-X", "-od", str(tmp_path), *query(*wanted))
+    assert done.returncode == 0, done.stderr
+    (answer,) = map(dcmread, tmp_path.glob("rsp*.dcm"))
+    assert answer.SpecificCharacterSet == DataElement(0x00080005, "CS", character_set).value
+    assert str(answer.PatientName) == name
 
 
 @pytest.mark.parametrize("flag", ["-P", "-S"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +64,7 @@ def test_folders_are_searched_and_what_is_not_dicom_is_skipped(
     write(tmp_path, "a/1.dcm", PatientID="A")
     write(tmp_path, "b/c/2", PatientID="B")
     (tmp_path / "b" / "readme.txt").write_text("hello")
+    os.mkfifo(tmp_path / "b" / "pipe")  # whoever opens it waits for ever
     done = pacs_store(port, "--aec", "RECEIVER", tmp_path)
     assert done.returncode == 0, done.stderr
     assert sorted(got) == ["A", "B"]

@@ -53,7 +53,7 @@ def arriving(calling_aet: str) -> SimpleNamespace:
     return SimpleNamespace(
         association=Caller(calling_aet),
         command={"AffectedSOPClassUID": "1.2", "AffectedSOPInstanceUID": "1.2.3"},
-        context=SimpleNamespace(transfer_syntax="1.2.840.10008.1.2"),
+        context=SimpleNamespace(abstract_syntax="1.2", transfer_syntax="1.2.840.10008.1.2"),
         has_dataset=True,
         stream_dataset=lambda sink: 0,
         respond=lambda status, comment: None,

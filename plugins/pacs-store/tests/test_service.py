@@ -21,6 +21,7 @@ from pydicom.uid import (
 )
 from pynetdicom import AE
 from pynetdicom.presentation import AllStoragePresentationContexts
+from pynetdicom.sop_class import Verification
 
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.dicom.status import Status
@@ -132,6 +133,24 @@ def test_another_instance_than_announced_is_a900(archive: ServedArchive) -> None
     answer = send_bytes(archive, data, CTImageStorage, other)
     assert answer.status == Status.DATA_SET_DOES_NOT_MATCH_SOP_CLASS
     assert kept(archive, other) == kept(archive, instance.SOPInstanceUID) == []
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "status"),
+    [
+        (MRImageStorage, Status.SUCCESS),
+        ("1.2.826.0.1.3680043.10.999.1", Status.SOP_CLASS_NOT_SUPPORTED),
+        (Verification, Status.SOP_CLASS_NOT_SUPPORTED),
+    ],
+)
+def test_what_would_not_be_negotiated_does_not_come_in_by_the_context_of_another_class(
+    archive: ServedArchive, sop_class: str, status: Status
+) -> None:
+    instance = make_instance(SOPClassUID=sop_class)
+    data = encode_identifier(instance, ExplicitVRLittleEndian)
+    answer = send_bytes(archive, data, sop_class, instance.SOPInstanceUID)
+    assert answer.status == status
+    assert len(kept(archive, instance.SOPInstanceUID)) == (status == Status.SUCCESS)
 
 
 @pytest.mark.parametrize("missing", ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])

@@ -6,7 +6,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from pydicom import Dataset
+from pydicom import DataElement, Dataset
 from pynetdicom.sop_class import ModalityWorklistInformationFind
 
 from pacs_framework import hookimpl
@@ -126,6 +126,18 @@ def test_linked_patients_stand_in_answers_that_ask_for_them(site, ask, item, key
     assert ask(keys(PatientID="P2")) == []
     [step] = site.worklist.find()
     assert "OtherPatientIDsSequence" not in step.dataset
+
+
+def test_a_key_with_an_impossible_value_does_not_break_a_query_for_the_linked(
+    site, ask, item, keys
+):
+    """Nothing matches it; that is an answer, and no processing failure."""
+    site.worklist.put(item())
+    wanted = keys(PatientID="")
+    wanted.OtherPatientIDsSequence = []
+    assert len(ask(wanted)) == 1
+    wanted[0x00200011] = DataElement(0x00200011, "IS", "A*", already_converted=True)
+    assert ask(wanted) == []
 
 
 def test_a_query_by_another_identifier_finds_the_linked(site, ask, item, keys):

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from pacs_framework.dicom.file_meta import FileMeta
 from pacs_framework.dicom.scan import HeaderScan, decode_attributes, scan_header
 from pacs_framework.dicom.uids import is_valid_uid
-from pacs_framework.errors import MismatchedInstance
+from pacs_framework.errors import MismatchedInstance, UnreadableInstance
 from pacs_framework.index.entry import index_values
 
 __all__ = ["Inspected", "inspect"]
 
+_FILE_META_GROUP = b"\2\0"
 _REQUIRED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
@@ -29,6 +30,11 @@ def inspect(dataset: memoryview, meta: FileMeta) -> Inspected:
     Raises `UnreadableInstance` when it cannot be parsed, and `MismatchedInstance` when a UID that
     an instance needs is missing or none, or is not the one that ``meta`` announced.
     """
+    if dataset[:2] == _FILE_META_GROUP:
+        # Behind a prefix, nobody who reads the object could tell where that ends.
+        raise UnreadableInstance(
+            "the data set begins with group 0002, which only files have in front of it"
+        )
     scan = scan_header(dataset, meta.transfer_syntax_uid)
     attributes = index_values(decode_attributes(scan))
     for keyword in _REQUIRED:

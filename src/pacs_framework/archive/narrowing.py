@@ -109,20 +109,30 @@ def _alternatives(
         return [[Blank(column=source.column)]] if own else [[]]
     values = [bindable(value) for value in values_of(element)]
     if source.vr in _LITERAL_VRS:
-        return one_of(source.column, values)
+        return _among(source, values, own=own)
     if source.vr == VR.DA and len(values) == 1:
         return [_date(source, values[0])]
     if source.vr == VR.PN and len(values) == 1:
         words = words_of_key(values[0]) if rules.fuzzy_names else None
         return _words(source, words) if words else _person_name(source, values[0])
     if source.vr in _WILDCARD_VRS:
-        return _text(source, values)
+        return _text(source, values, own=own)
     return [[]]
 
 
-def _text(source: ValueColumn, values: Sequence[str]) -> Alternatives:
-    if not any(has_wildcard(value) for value in values):
+def _among(source: ValueColumn, values: Sequence[str], *, own: bool) -> Alternatives:
+    """One of a list of values. Of a column below the entity in a single query: several would find
+    an entity as often as there are parts of the list with something of it.
+    """
+    if own:
         return one_of(source.column, values)
+    return [[OneOf(column=source.column, among=tuple(sorted(set(values))))]]
+
+
+def _text(source: ValueColumn, values: Sequence[str], *, own: bool) -> Alternatives:
+    if not any(has_wildcard(value) for value in values):
+        # Whoever asks for what was answered, several values, is to find it again.
+        return _among(source, [*values, "\\".join(values)], own=own)
     if len(values) > 1:
         return [[]]
     pattern = _escaped(values[0]).replace("*", "%").replace("?", "_")

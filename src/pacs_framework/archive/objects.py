@@ -49,7 +49,7 @@ class ObjectReader:
         opener = self._storage if source is None else source
         with opener.open(key, length=_LONGEST_PREFIX) as head:
             start = head.read(_LONGEST_PREFIX)
-        prefix = read_prefix(start)
+        prefix = read_prefix(start, checked=True)
         spool = Spool(
             start[: prefix.dataset_offset],
             limit=self._limit,

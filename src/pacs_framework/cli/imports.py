@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from pydicom.uid import MediaStorageDirectoryStorage
 
 from pacs_framework.app import App
 from pacs_framework.archive.archive import Archive
@@ -17,8 +19,9 @@ from pacs_framework.cli.files import is_special
 from pacs_framework.cli.import_from import from_peer
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, progress
+from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.dicom.status import Status
-from pacs_framework.errors import PacsError
+from pacs_framework.errors import PacsError, UnreadableInstance
 
 __all__ = ["command"]
 
@@ -61,7 +64,8 @@ def files(
 ) -> None:
     """Take the DICOM files at PATHS into the archive, folders with all that is in them.
 
-    Works beside a running archive. Exit code 0 when every file was taken in, else 1.
+    The DICOMDIR of a disc is passed over: all files of the folder are taken in, whether or not it
+    names them. Works beside a running archive. Exit code 0 when every file was taken in, else 1.
 
     \b
     Example:
@@ -81,7 +85,9 @@ def files(
 
 
 def _files(paths: Iterable[Path], data: Path) -> Iterator[Path]:
-    """Those of folders without special ones, and without the archive's own ``data``."""
+    """Those of folders without special ones and directories of discs, and without the archive's
+    own ``data``.
+    """
     own = data.resolve()
     for path in paths:
         if not path.is_dir():
@@ -89,7 +95,17 @@ def _files(paths: Iterable[Path], data: Path) -> Iterator[Path]:
         for where, folders, names in os.walk(path):
             here = Path(where)
             folders[:] = sorted(name for name in folders if (here / name).resolve() != own)
-            yield from (here / name for name in sorted(names) if not is_special(here / name))
+            found = (here / name for name in sorted(names) if not is_special(here / name))
+            yield from (file for file in found if not _is_dicomdir(file))
+
+
+def _is_dicomdir(file: Path) -> bool:
+    """Whether a file is the directory of a disc by its name (PS3.10 8.6) and by what it says."""
+    if file.name.upper() != "DICOMDIR":
+        return False
+    with suppress(OSError, UnreadableInstance), file.open("rb") as opened:
+        return read_prefix(opened).meta.sop_class_uid == MediaStorageDirectoryStorage
+    return False
 
 
 def _take(archive: Archive, path: Path) -> Imported:

@@ -108,13 +108,16 @@ class Prefix(NamedTuple):
     dataset_offset: int
 
 
-def read_prefix(source: EncodedDataSet | BinaryIO) -> Prefix:
+def read_prefix(source: EncodedDataSet | BinaryIO, *, checked: bool = False) -> Prefix:
     """Read what stands in front of the data set of a file (PS3.10 section 7.1).
 
     A file may lack the preamble, or its meta information may be incomplete, missing or about
     another instance, as long as the start of the data set says what is needed: the UIDs in the data
     set are believed. Then ``meta.prefix`` is None, and a new one has to be made. Else it holds the
     bytes as they are. A stream is read from where it stands, and left anywhere.
+
+    ``checked`` is for objects of an archive, whose meta information was held against the data set
+    when they came in: it is believed where it is complete. A data set may have a UID twice.
 
     Raises `UnreadableInstance` for what is no DICOM file.
     """
@@ -125,7 +128,13 @@ def read_prefix(source: EncodedDataSet | BinaryIO) -> Prefix:
     has_preamble = head[_PREAMBLE : _PREAMBLE + 4] == _MAGIC
     start = _PREAMBLE + 4 if has_preamble else 0
     values, offset = _read_group_2(head, start)
-    stated = tuple(values.get(key, "") for key in (_CLASS_UID, _INSTANCE_UID, _TRANSFER_SYNTAX_UID))
+    stated = (
+        values.get(_CLASS_UID, ""),
+        values.get(_INSTANCE_UID, ""),
+        values.get(_TRANSFER_SYNTAX_UID, ""),
+    )
+    if checked and has_preamble and all(map(is_valid_uid, stated)):
+        return Prefix(meta=_meta(*stated, prefix=head[:offset]), dataset_offset=offset)
     syntax = stated[2] or _guess_syntax(head, offset)
     found = _identify(head[offset : offset + _START], syntax)
     if not all(found):
@@ -135,13 +144,17 @@ def read_prefix(source: EncodedDataSet | BinaryIO) -> Prefix:
         raise UnreadableInstance(
             "no DICOM file: SOP class, SOP instance or transfer syntax UID is missing or malformed"
         )
-    meta = FileMeta(
-        sop_class_uid=true[0],
-        sop_instance_uid=true[1],
+    kept = head[:offset] if has_preamble and stated == true else None
+    return Prefix(meta=_meta(*true, prefix=kept), dataset_offset=offset)
+
+
+def _meta(sop_class: str, sop_instance: str, syntax: str, prefix: bytes | None) -> FileMeta:
+    return FileMeta(
+        sop_class_uid=sop_class,
+        sop_instance_uid=sop_instance,
         transfer_syntax_uid=syntax,
-        prefix=head[:offset] if has_preamble and stated == true else None,
+        prefix=prefix,
     )
-    return Prefix(meta=meta, dataset_offset=offset)
 
 
 def source_in(prefix: bytes) -> str:

@@ -348,6 +348,7 @@ class Association:
             command=command,
             field=field,
         )
+        self._channel.forget_cancel(request.message_id)
         # Not None where it comes while one of ours waits for its response, after the last answer.
         outer = self._serving, self._wire.in_operation
         self._serving, self._wire.in_operation = request, True
@@ -355,7 +356,6 @@ class Association:
             self._serve(service, request)
         finally:
             self._serving, self._wire.in_operation = outer
-        self._channel.forget_cancel(request.message_id)
 
     def _route(self, context: AcceptedContext, field: CommandField | None) -> DimseService | None:
         if field is None or not (context.scu if field in ASKED_BY_SCP else context.scp):

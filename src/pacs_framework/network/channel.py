@@ -114,8 +114,11 @@ class Channel:
 
     @property
     def dataset_due(self) -> bool:
-        """Whether the data set of the last command is not yet read to its end."""
-        return self._reader.mid_message
+        """Whether the data set of the command in work is not yet read to its end.
+
+        That of a request which came too early is not for whoever answers the one before it.
+        """
+        return self._reader.mid_message and self._early is None
 
     def next_command(self) -> CommandReceived:
         """The next command set; C-CANCEL requests are noted for `cancelled` and not given out.
@@ -252,7 +255,7 @@ class Channel:
                 self._early = item
 
     def forget_cancel(self, message_id: int) -> None:
-        """The message is answered; its number may come again."""
+        """A message of this number begins: what came before it was about another one."""
         if self._cancels:
             self._cancels.clear() if len(self._cancels) > 64 else self._cancels.discard(message_id)
 

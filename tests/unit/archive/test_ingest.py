@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,6 +120,29 @@ def test_a_truncated_data_set_cannot_be_understood(
         send(archive, encoded(mr_image(pixels=pixels))[:-cut])
     assert caught.value.status == Status.CANNOT_UNDERSTAND
     nothing_is_left(scene, archive)
+
+
+@pytest.mark.parametrize(("number", "value"), [(0x10, "1.2.840.10008.1.2"), (0x10, "x"), (3, "1")])
+def test_a_data_set_with_file_meta_information_is_refused(
+    scene: Scene, archive: Archive, number: int, value: str
+) -> None:
+    """Behind the prefix of a file it would be taken for more of that (PS3.5 7.1)."""
+    element = struct.pack("<HH2sH", 2, number, b"UI", len(value)) + value.encode()
+    with pytest.raises(UnreadableInstance, match="begins with group 0002") as caught:
+        send(archive, element + encoded(mr_image()))
+    assert caught.value.status == 0xC000
+    nothing_is_left(scene, archive)
+
+
+def test_what_was_taken_in_can_be_read_back_though_a_uid_stands_there_twice(
+    scene: Scene, archive: Archive
+) -> None:
+    """What the door believes, whoever makes the index anew has to believe too."""
+    twice = struct.pack("<HH2sH", 8, 0x18, b"UI", 4) + b"1.2\0"
+    assert send(archive, twice + encoded(mr_image())).status == Status.SUCCESS
+    assert list(verify(archive)) == []
+    (key,) = scene.storage.objects
+    assert archive.objects.entry(key, ORIGIN).attributes["SOPInstanceUID"] == "1.2.3.4.1"
 
 
 @pytest.mark.parametrize("size", [10, len(LARGE)])

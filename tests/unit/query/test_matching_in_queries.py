@@ -35,6 +35,21 @@ def test_a_list_of_thousands_of_uids_finds_each_once(filled):
     assert studies(filled, StudyInstanceUID="\\".join(uids)) == [2, 3, 4, 5, 6, 7]
 
 
+def test_a_study_is_found_once_by_a_list_of_thousands_of_its_series(filled):
+    uids = ["1.2.1.1", *(f"1.2.1.1.{number}" for number in range(3000)), "1.2.1.2"]
+    assert studies(filled, SeriesInstanceUID="\\".join(uids)) == [1]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"), [("PatientID", "WARD\\7"), ("StudyDescription", "ABD\\PELVIS")]
+)
+def test_several_values_are_found_by_what_is_answered_of_them(empty, keyword, value):
+    """Some devices write a backslash where it divides values (PS3.5 6.2)."""
+    empty.store(empty.instance("1.1.1", **{keyword: value}))
+    assert empty.values(Level.STUDY, keyword) == [str(value.split("\\"))]
+    assert studies(empty, **{keyword: value}) == [1]
+
+
 @pytest.mark.parametrize(
     ("keyword", "key", "found"),
     [

@@ -31,7 +31,7 @@ _LONGEST = 0xFFFE
 
 def encode_answer(answer: Dataset, transfer_syntax_uid: str) -> bytes:
     """Encode as `encode_identifier` does."""
-    codec = _CODECS.get(answer.get("SpecificCharacterSet", ""), "")
+    codec = _codec_of(answer)
     implicit = transfer_syntax_uid == ImplicitVRLittleEndian
     if not codec or not (implicit or transfer_syntax_uid == ExplicitVRLittleEndian):
         return encode_identifier(answer, transfer_syntax_uid)
@@ -48,6 +48,12 @@ def encode_answer(answer: Dataset, transfer_syntax_uid: str) -> bytes:
             pieces.append(_EXPLICIT(group, number, vr, length))
         pieces.append(value)
     return b"".join(pieces)
+
+
+def _codec_of(answer: Dataset) -> str:
+    """Python's codec for the text of an answer; empty where code elements change within it."""
+    declared = answer.get("SpecificCharacterSet", "")
+    return _CODECS.get(declared, "") if isinstance(declared, str) else ""
 
 
 def _by_tag(item: tuple[Any, Any]) -> int:

@@ -66,6 +66,10 @@ _STATUSES = (
             "protected: not kept"
         ),
     ),
+    StatusMeaning(
+        status=Status.SOP_CLASS_NOT_SUPPORTED,
+        when="the SOP class is none that would be accepted in negotiation: not kept",
+    ),
     StatusMeaning(status=Refusal(reason="").status, when="a plugin refused the instance: not kept"),
     StatusMeaning(
         status=StorageError.status, when="the storage is full or failed: not kept, try again later"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydicom.uid import MediaStorageDirectoryStorage
 
+from pacs_framework.cli.files import is_special
 from pacs_framework.dicom.file_meta import InstanceKind
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.errors import UnreadableInstance
@@ -39,7 +40,7 @@ Candidate = FoundInstance | SkippedFile
 
 
 def find_instances(paths: Iterable[Path]) -> Iterator[Candidate]:
-    """Every file under ``paths``, folders searched in sorted order."""
+    """Every file under ``paths``, folders searched in sorted order, without pipes and the like."""
     for path in paths:
         if path.is_dir():
             for file in _files_below(path):
@@ -51,8 +52,8 @@ def find_instances(paths: Iterable[Path]) -> Iterator[Candidate]:
 def _files_below(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder):
         folders.sort()
-        for name in sorted(files):
-            yield Path(where) / name
+        found = (Path(where) / name for name in sorted(files))
+        yield from (file for file in found if not is_special(file))
 
 
 def _look_at(path: Path, *, named: bool) -> Candidate:

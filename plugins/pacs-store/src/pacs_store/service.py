@@ -14,8 +14,9 @@ from pynetdicom.presentation import AllStoragePresentationContexts
 
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.dicom.file_meta import FileMeta
+from pacs_framework.dicom.status import Status
 from pacs_framework.dicom.uids import TRANSFER_SYNTAXES
-from pacs_framework.errors import MismatchedInstance
+from pacs_framework.errors import MismatchedInstance, RefusedByPolicy
 from pacs_framework.network.service import (
     CommandField,
     DimseService,
@@ -59,10 +60,24 @@ class StorageService(DimseService):
         origin = self._origins.get(association)
         if origin is None:
             origin = self._origins[association] = _origin(association)
-        with self._archive.receive(origin, _file_meta(request)) as reception:
+        meta = _file_meta(request)
+        self._check_class(meta.sop_class_uid, request.context.abstract_syntax)
+        with self._archive.receive(origin, meta) as reception:
             request.stream_dataset(reception.write)
             outcome = reception.commit()
         request.respond(outcome.status, comment=outcome.comment)
+
+    def _check_class(self, sop_class_uid: str, negotiated: str) -> None:
+        """Some senders use a context for instances of other classes. What would not be accepted in
+        negotiation does not come in that way either. Raises `RefusedByPolicy` as 0122H.
+        """
+        if sop_class_uid == negotiated or sop_class_uid in _STANDARD_CLASSES:
+            return
+        if not self._settings.unknown_sop_classes:
+            raise RefusedByPolicy(
+                f"SOP class {sop_class_uid[:64]!r} is not accepted here",
+                status=Status.SOP_CLASS_NOT_SUPPORTED,
+            )
 
 
 def _context(abstract_syntax: str) -> SupportedContext:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pydicom import DataElement, Dataset
-from pydicom.config import IGNORE
 from pydicom.sequence import Sequence as Items
 
 from pacs_framework.dicom.matching import values_of
@@ -50,6 +49,7 @@ def copy_of(dataset: Dataset) -> Dataset:
     """A data set of its own with the same values, decoded; items of sequences are shared."""
     copy = Dataset()
     for element in dataset:
-        # Not the element itself: assigning to an attribute alters that.
-        copy.add(DataElement(element.tag, element.VR, element.value, validation_mode=IGNORE))
+        # Not the element itself: assigning to an attribute alters that. Its value stays what it
+        # is: pydicom reads what is no value of its VR, and would not let it be put anywhere.
+        copy.add(DataElement(element.tag, element.VR, element.value, already_converted=True))
     return copy

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from pacs_dicomweb.commands.reaching import server_options
+from pacs_framework.cli.files import is_special
 from pacs_framework.cli.output import json_option, print_json, progress
 from pacs_framework.dicom.part10 import make_prefix, read_prefix
 from pacs_framework.dicomweb.server import Server, ServerError
@@ -122,7 +123,8 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
             continue
         for where, folders, names in os.walk(path):
             folders.sort()
-            yield from (Path(where) / name for name in sorted(names))
+            found = (Path(where) / name for name in sorted(names))
+            yield from (file for file in found if not is_special(file))
 
 
 def _sending(path: Path) -> Sending:
