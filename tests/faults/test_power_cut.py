@@ -15,8 +15,11 @@ import sqlalchemy as sa
 
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.changes import Change
+from pacs_framework.archive.objects import ObjectReader
 from pacs_framework.archive.recovery import Recovered, recover
-from pacs_framework.archive.verify import verify
+from pacs_framework.archive.sweeping import Sweep, sweep
+from pacs_framework.archive.verify import FindingKind, verify
+from pacs_framework.errors import UnreadableInstance
 from pacs_framework.index import schema
 from pacs_framework.index.changes import ChangeReader
 from pacs_framework.index.database import Database, open_database
@@ -122,8 +125,34 @@ def test_acknowledged_instances_that_the_index_lost_are_taken_in_again(
     assert {change.origin for change in after.changes()} == {ORIGIN}
     after.close()
     again = Site(tmp_path / "after")
-    assert again.recovered == Recovered(half_written=0, staged=0, taken_in=0, removed=0, replaced=0)
+    assert again.recovered == Recovered(
+        half_written=0, staged=0, taken_in=0, removed=0, kept=0, replaced=0
+    )
     again.close()
+    site.close()
+
+
+def test_acknowledged_objects_that_cannot_be_read_are_kept(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours is no reason to lose them: the next version may read them."""
+    site = Site(tmp_path / "before")
+    disk.begin(site)
+    stored = {site.store(n) for n in range(1, 4)}
+
+    def fail(*_: object, **__: object) -> None:
+        raise UnreadableInstance("for a test")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ObjectReader, "entry", fail)
+        after = Site(disk.after_the_cut(site, tmp_path / "after"))
+    assert (after.recovered.taken_in, after.recovered.removed, after.recovered.kept) == (0, 0, 3)
+    orphans = [each for each in verify(after.archive) if each.kind is FindingKind.ORPHAN]
+    assert [sweep(after.archive, each.storage_key).outcome for each in orphans] == (
+        [Sweep.TAKEN_IN] * 3
+    )
+    assert set(after.found()) == stored
+    after.close()
     site.close()
 
 

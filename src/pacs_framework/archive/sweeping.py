@@ -19,7 +19,7 @@ from pacs_framework.errors import InstanceError, ObjectNotFound
 if TYPE_CHECKING:
     from pacs_framework.archive.archive import Archive
 
-__all__ = ["Sweep", "Swept", "sweep"]
+__all__ = ["Sweep", "Swept", "sweep", "why_to_leave"]
 
 _log = structlog.get_logger(__name__)
 _ORIGIN = Origin(door="recovery")
@@ -55,7 +55,7 @@ def sweep(archive: Archive, key: str) -> Swept:
         entry = archive.objects.entry(key, _ORIGIN)
         if archive.writer.store(entry).keeps_object:
             return _told(key, Sweep.TAKEN_IN)
-        detail = _why_to_leave(archive, entry.attributes["SOPInstanceUID"])
+        detail = why_to_leave(archive, entry.attributes["SOPInstanceUID"])
     except ObjectNotFound:
         return Swept(storage_key=key, outcome=Sweep.GONE)
     except InstanceError as error:
@@ -71,8 +71,10 @@ def _told(key: str, outcome: Sweep) -> Swept:
     return Swept(storage_key=key, outcome=outcome)
 
 
-def _why_to_leave(archive: Archive, sop_instance_uid: str) -> str:
-    """Empty where the object that the index names is there."""
+def why_to_leave(archive: Archive, sop_instance_uid: str) -> str:
+    """Why an object whose instance the index has may not go; empty where the object that the index
+    names is there. Raises `IndexUnavailable` and `StorageError`.
+    """
     facts = archive.lookup.instance(sop_instance_uid)
     if facts is None:
         return "its instance is stored or deleted just now; look again"

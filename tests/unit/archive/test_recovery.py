@@ -81,6 +81,20 @@ def test_an_unfinished_object_that_is_no_instance_is_removed(
     assert scene.storage.objects == {}
 
 
+def test_what_may_be_the_only_copy_is_kept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index names another object of the instance, and that is missing."""
+    archive = scene.archive()
+    key = leave_unfinished(scene, archive, monkeypatch)
+    scene.close(archive)
+    again = scene.archive()
+    send(again, encoded(mr_image()))
+    (other,) = set(scene.storage.objects) - {key}
+    del scene.storage.objects[other]
+    recovered = recover(again)
+    assert (recovered.taken_in, recovered.removed, recovered.kept) == (0, 0, 1)
+    assert list(scene.storage.objects) == [key]
+
+
 def test_a_journal_of_finished_work_changes_nothing(scene: Scene) -> None:
     """A killed process leaves keys that the index names."""
     archive = scene.archive()
