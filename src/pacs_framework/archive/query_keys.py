@@ -16,7 +16,7 @@ from pacs_framework.index.queries import LEVELS
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["UNIQUE_KEYS", "Root", "check_unique_keys", "level_of", "named_by"]
+__all__ = ["UNIQUE_KEYS", "Root", "check_unique_keys", "level_of"]
 
 
 class Root(StrEnum):
@@ -86,14 +86,5 @@ def _check_single(identifier: Dataset, above: Level, level: Level) -> None:
         )
 
 
-def named_by(identifier: Dataset, keyword: str) -> list[str]:
-    """What a unique key names. UIDs may be a list; a patient is one, also where a backslash in the
-    ID makes several values of it (PS3.4 C.2.2.2.2, C.4.2.1.4).
-    """
-    attribute = INDEXED[keyword]
-    values = values_of(identifier.get(attribute.tag))
-    return values if attribute.vr == "UI" or not values else ["\\".join(values)]
-
-
 def _values(identifier: Dataset, level: Level) -> list[str]:
-    return named_by(identifier, UNIQUE_KEYS[level])
+    return values_of(identifier.get(INDEXED[UNIQUE_KEYS[level]].tag))

@@ -15,10 +15,11 @@ from sqlalchemy import select
 
 from pacs_framework.archive.corrected import CorrectedInstances
 from pacs_framework.archive.narrowing import combine, one_of
-from pacs_framework.archive.query_keys import UNIQUE_KEYS, Root, check_unique_keys, named_by
+from pacs_framework.archive.query_keys import UNIQUE_KEYS, Root, check_unique_keys
 from pacs_framework.archive.viewing import RetrieveDecision, Views
 from pacs_framework.dicom.attributes import INDEXED, Level
 from pacs_framework.dicom.file_meta import InstanceKind
+from pacs_framework.dicom.matching import values_of
 from pacs_framework.errors import ObjectNotFound
 from pacs_framework.index.conditions import bindable
 from pacs_framework.index.correction_book import Book
@@ -169,7 +170,8 @@ class RetrieveService:
         check_unique_keys(identifier, level, root, relational=relational, at_level=True)
         choices = []
         for keyword, column in _COLUMN_OF.items():
-            values = [bindable(value) for value in named_by(identifier, keyword)]
+            named = values_of(identifier.get(INDEXED[keyword].tag))
+            values = [bindable(value) for value in named]
             if values:
                 choices.append(one_of(column, values))
         bounds = conditions_of(within)

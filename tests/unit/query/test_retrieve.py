@@ -61,16 +61,6 @@ def test_entities_of_each_level_are_named_by_their_unique_keys(filled, level, wa
     assert uids(filled, level, Root.PATIENT, **wanted) == found
 
 
-def test_a_backslash_in_a_patient_id_makes_no_list_of_patients(empty):
-    """Only UIDs come in lists (PS3.4 C.2.2.2.2); some devices write it into other values."""
-    for number, patient in enumerate(("A\\B", "A", "B"), 1):
-        empty.store(empty.instance(f"{number}.1.1", PatientID=patient))
-    assert uids(empty, P, Root.PATIENT, PatientID="A\\B") == ["1.2.1.1.1"]
-    named = {"PatientID": "A\\B", "StudyInstanceUID": "1.2.1"}
-    assert uids(empty, ST, Root.PATIENT, **named) == ["1.2.1.1.1"]
-    assert uids(empty, P, Root.PATIENT, PatientID="B") == ["1.2.3.1.1"]
-
-
 def test_relational_retrieval_needs_the_unique_key_of_its_level_alone(filled):
     """PS3.4 C.4.2.2.2."""
     listed = "1.2.1.1.2\\1.2.4.1.1"
