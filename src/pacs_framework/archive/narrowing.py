@@ -29,6 +29,7 @@ from pacs_framework.dicom.matching import (
 )
 from pacs_framework.dicom.name_words import APOSTROPHE, words_of_key
 from pacs_framework.index.conditions import (
+    MOST_VALUES,
     Between,
     Blank,
     Condition,
@@ -122,11 +123,15 @@ def _alternatives(
 
 def _among(source: ValueColumn, values: Sequence[str], *, own: bool) -> Alternatives:
     """One of a list of values. Of a column below the entity in a single query: several would find
-    an entity as often as there are parts of the list with something of it.
+    an entity as often as there are parts of the list with something of it. A list that is too long
+    for that narrows nothing.
     """
     if own:
         return one_of(source.column, values)
-    return [[OneOf(column=source.column, among=tuple(sorted(set(values))))]]
+    distinct = sorted(set(values))
+    if len(distinct) > MOST_VALUES:
+        return [[]]
+    return [[OneOf(column=source.column, among=tuple(distinct))]]
 
 
 def _text(source: ValueColumn, values: Sequence[str], *, own: bool) -> Alternatives:

@@ -14,8 +14,8 @@ import click
 __all__ = [
     "FileTask",
     "file_tasks",
+    "files_below",
     "in_threads",
-    "is_special",
     "jobs_option",
     "overwrite_option",
     "sentence_of",
@@ -73,15 +73,24 @@ def _files(paths: Iterable[Path], output: Path) -> Iterator[tuple[Path, Path]]:
         if not path.is_dir():
             yield path, Path(path.name)
             continue
-        for where, folders, names in os.walk(path):
-            here = Path(where)
-            folders[:] = sorted(name for name in folders if (here / name).resolve() != written)
-            found = (here / name for name in sorted(names))
-            yield from ((each, each.relative_to(path)) for each in found if not is_special(each))
+        yield from ((each, each.relative_to(path)) for each in files_below(path, without=written))
 
 
-def is_special(path: Path) -> bool:
-    """Whether it is a pipe, a socket or a device: whoever opens one may wait for ever."""
+def files_below(folder: Path, *, without: Path | None = None) -> Iterator[Path]:
+    """The files of a folder and those below it, sorted, but for a folder ``without`` (resolved).
+
+    No pipes, sockets and devices: whoever opens one may wait for ever.
+    """
+    for where, folders, names in os.walk(folder):
+        here = Path(where)
+        folders.sort()
+        if without is not None:
+            folders[:] = [name for name in folders if (here / name).resolve() != without]
+        found = (here / name for name in sorted(names))
+        yield from (each for each in found if not _is_special(each))
+
+
+def _is_special(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 

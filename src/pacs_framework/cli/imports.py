@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pacs_framework.app import App
 from pacs_framework.archive.archive import Archive
 from pacs_framework.archive.incoming import Origin
 from pacs_framework.cli.default_command import DefaultGroup
-from pacs_framework.cli.files import is_special
+from pacs_framework.cli.files import files_below
 from pacs_framework.cli.import_from import from_peer
 from pacs_framework.cli.options import ArchiveChoice, archive_options
 from pacs_framework.cli.output import json_option, print_json, progress
@@ -92,11 +91,8 @@ def _files(paths: Iterable[Path], data: Path) -> Iterator[Path]:
     for path in paths:
         if not path.is_dir():
             yield path
-        for where, folders, names in os.walk(path):
-            here = Path(where)
-            folders[:] = sorted(name for name in folders if (here / name).resolve() != own)
-            found = (here / name for name in sorted(names) if not is_special(here / name))
-            yield from (file for file in found if not _is_dicomdir(file))
+        found = files_below(path, without=own)
+        yield from (file for file in found if not _is_dicomdir(file))
 
 
 def _is_dicomdir(file: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, Select, bindparam, func, select
 
-from pacs_framework.index.conditions import padded
+from pacs_framework.index.conditions import MOST_VALUES, padded
 from pacs_framework.index.queries import rows_below
 from pacs_framework.index.reaching import instance_in_reach, series_in_reach, study_in_reach
 from pacs_framework.index.schema import instance, series, study
@@ -76,12 +76,14 @@ def values_below(
     """
     if among is not None and not among:
         return {}
-    wanted, only = padded(list(ids)), padded(list(among or ()))
-    make = partial(_values, entity, column, len(wanted), len(only), within)
-    values = {"id": wanted, "among": only}
+    wanted, listed = padded(list(ids)), sorted(set(among or ()))
     found: dict[int, list[str]] = {}
-    for key, value in _rows(shapes, cursor, ("values", entity, column, within), make, values):
-        found.setdefault(key, []).append(value)
+    for start in range(0, max(1, len(listed)), MOST_VALUES):
+        only = padded(listed[start : start + MOST_VALUES])
+        make = partial(_values, entity, column, len(wanted), len(only), within)
+        values = {"id": wanted, "among": only}
+        for key, value in _rows(shapes, cursor, ("values", entity, column, within), make, values):
+            found.setdefault(key, []).append(value)
     return found
 
 

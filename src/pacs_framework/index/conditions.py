@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
 __all__ = [
+    "MOST_VALUES",
     "NO_INDEX",
     "Between",
     "Blank",
@@ -58,6 +59,10 @@ def bindable(text: str) -> str:
     lone surrogates are U+FFFD there.
     """
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+MOST_VALUES = 1 << 13
+"""Of one list in a statement; databases take some 32,000 or 65,535 parameters in all."""
 
 
 def padded(values: Sequence[Any]) -> Sequence[Any]:

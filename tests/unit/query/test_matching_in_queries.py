@@ -35,8 +35,10 @@ def test_a_list_of_thousands_of_uids_finds_each_once(filled):
     assert studies(filled, StudyInstanceUID="\\".join(uids)) == [2, 3, 4, 5, 6, 7]
 
 
-def test_a_study_is_found_once_by_a_list_of_thousands_of_its_series(filled):
-    uids = ["1.2.1.1", *(f"1.2.1.1.{number}" for number in range(3000)), "1.2.1.2"]
+@pytest.mark.parametrize("others", [3000, 40_000])
+def test_a_study_is_found_once_by_a_list_of_thousands_of_its_series(filled, others):
+    """Also where there are more than a statement has parameters."""
+    uids = ["1.2.1.1", *(f"1.2.1.1.{number}" for number in range(others)), "1.2.1.2"]
     assert studies(filled, SeriesInstanceUID="\\".join(uids)) == [1]
 
 

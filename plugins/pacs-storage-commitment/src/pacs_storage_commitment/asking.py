@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -14,6 +13,7 @@ from pydicom.uid import generate_uid
 
 from pacs_framework.app import App
 from pacs_framework.archive.query_keys import Root
+from pacs_framework.cli.files import files_below
 from pacs_framework.dicom.attributes import Level
 from pacs_framework.dicom.identifier import encode_identifier
 from pacs_framework.dicom.part10 import read_prefix
@@ -73,10 +73,8 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.is_dir():
             yield path
-        for where, folders, names in os.walk(path):
-            folders.sort()
-            found = (Path(where) / name for name in sorted(names))
-            yield from (each for each in found if each.is_file())  # no pipes, nor sockets
+        else:
+            yield from (each for each in files_below(path) if each.is_file())  # no dead links
 
 
 def _in_file(path: Path) -> Reference:

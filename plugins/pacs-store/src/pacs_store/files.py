@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom.uid import MediaStorageDirectoryStorage
 
-from pacs_framework.cli.files import is_special
+from pacs_framework.cli.files import files_below
 from pacs_framework.dicom.file_meta import InstanceKind
 from pacs_framework.dicom.part10 import read_prefix
 from pacs_framework.errors import UnreadableInstance
@@ -43,17 +42,10 @@ def find_instances(paths: Iterable[Path]) -> Iterator[Candidate]:
     """Every file under ``paths``, folders searched in sorted order, without pipes and the like."""
     for path in paths:
         if path.is_dir():
-            for file in _files_below(path):
+            for file in files_below(path):
                 yield _look_at(file, named=False)
         else:
             yield _look_at(path, named=True)
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    for where, folders, files in os.walk(folder):
-        folders.sort()
-        found = (Path(where) / name for name in sorted(files))
-        yield from (file for file in found if not is_special(file))
 
 
 def _look_at(path: Path, *, named: bool) -> Candidate:

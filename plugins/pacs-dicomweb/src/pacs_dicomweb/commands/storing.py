@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +10,7 @@ from pathlib import Path
 import click
 
 from pacs_dicomweb.commands.reaching import server_options
-from pacs_framework.cli.files import is_special
+from pacs_framework.cli.files import files_below
 from pacs_framework.cli.output import json_option, print_json, progress
 from pacs_framework.dicom.part10 import make_prefix, read_prefix
 from pacs_framework.dicomweb.server import Server, ServerError
@@ -121,10 +120,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        for where, folders, names in os.walk(path):
-            folders.sort()
-            found = (Path(where) / name for name in sorted(names))
-            yield from (file for file in found if not is_special(file))
+        yield from files_below(path)
 
 
 def _sending(path: Path) -> Sending:
